@@ -1,0 +1,89 @@
+//! Which variant a checkpoint looks like, judged by the shapes of a few tensors.
+
+use super::{Checkpoint, verify};
+use crate::model::Variant;
+use crate::model::schema;
+
+/// The dimensions that a checkpoint's shapes give away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dimensions {
+    pub image: usize,
+    pub patch: usize,
+    pub width: usize,
+    pub depth: usize,
+    pub mlp_hidden: usize,
+    pub embedding: usize,
+    pub text_width: usize,
+    pub text_depth: usize,
+}
+
+impl Dimensions {
+    /// Reads the dimensions off a checkpoint; `None` when it is not of this architecture.
+    pub fn of(checkpoint: &Checkpoint) -> Option<Self> {
+        let shape = |name: &str| checkpoint.get(name).map(|entry| entry.shape.to_vec());
+        let depth = |prefix: &str| {
+            checkpoint
+                .entries()
+                .filter_map(|e| {
+                    e.name
+                        .strip_prefix(prefix)?
+                        .split('.')
+                        .next()?
+                        .parse::<usize>()
+                        .ok()
+                })
+                .max()
+                .map_or(0, |last| last + 1)
+        };
+        let [width, _, patch, _] = shape("visual.patch_embed.proj.weight")?.try_into().ok()?;
+        let [_, tokens, _] = shape("visual.pos_embed")?.try_into().ok()?;
+        let [mlp_hidden, _] = shape("visual.blocks.0.mlp.w1.weight")?.try_into().ok()?;
+        let [embedding, _] = shape("visual.head.weight")?.try_into().ok()?;
+        let [_, text_width] = shape("text.token_embedding.weight")?.try_into().ok()?;
+        Some(Self {
+            image: tokens.checked_sub(1)?.isqrt() * patch,
+            patch,
+            width,
+            depth: depth("visual.blocks."),
+            mlp_hidden,
+            embedding,
+            text_width,
+            text_depth: depth("text.transformer.resblocks."),
+        })
+    }
+
+    fn of_variant(variant: &Variant) -> Self {
+        let (vision, text) = (&variant.vision, &variant.text);
+        Self {
+            image: vision.image,
+            patch: vision.patch,
+            width: vision.width,
+            depth: vision.depth,
+            mlp_hidden: vision.mlp_hidden,
+            embedding: variant.embedding,
+            text_width: text.width,
+            text_depth: text.depth,
+        }
+    }
+}
+
+/// The built-in variant that the checkpoint has the dimensions of.
+pub fn looks_like(checkpoint: &Checkpoint) -> Option<Variant> {
+    if let Some(found) = Dimensions::of(checkpoint) {
+        return Variant::built_in()
+            .into_iter()
+            .find(|v| Dimensions::of_variant(v) == found);
+    }
+    // A key that the dimensions are read from is missing: take the variant that most keys fit.
+    let fitting = |variant: &Variant| match verify(checkpoint, &schema::tensors(variant)) {
+        Ok(()) => usize::MAX,
+        Err(mismatch) if mismatch.misshaped.is_empty() => mismatch.fitting,
+        Err(_) => 0,
+    };
+    Variant::built_in()
+        .into_iter()
+        .map(|variant| (fitting(&variant), variant))
+        .filter(|(fitting, _)| *fitting > 0)
+        .max_by_key(|(fitting, _)| *fitting)
+        .map(|(_, variant)| variant)
+}

@@ -1,0 +1,223 @@
+//! Strict comparison of a checkpoint's keys with those a model needs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{Checkpoint, Dtype, dtype_name};
+use crate::model::schema::TensorSpec;
+
+/// Everything about a checkpoint's keys that does not fit a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Required keys that the checkpoint lacks, with the expected shape.
+    pub missing: Vec<(String, Vec<usize>)>,
+    /// Keys that the model does not have, with their shape.
+    pub unexpected: Vec<(String, Vec<usize>)>,
+    /// Keys of another shape: expected, found.
+    pub misshaped: Vec<(String, Vec<usize>, Vec<usize>)>,
+    /// Keys that hold no floating-point numbers, with their dtype.
+    pub not_floating: Vec<(String, String)>,
+    /// How many keys fit.
+    pub fitting: usize,
+}
+
+impl Mismatch {
+    pub fn is_empty(&self) -> bool {
+        self.missing.is_empty()
+            && self.unexpected.is_empty()
+            && self.misshaped.is_empty()
+            && self.not_floating.is_empty()
+    }
+
+    /// Whether not a single key fits.
+    pub fn is_total(&self) -> bool {
+        self.fitting == 0
+    }
+}
+
+/// Compares a checkpoint with the tensors that a model has.
+///
+/// # Errors
+/// All differences at once.
+pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Mismatch> {
+    let mut mismatch = Mismatch::default();
+    let mut expected: BTreeMap<&str, &TensorSpec> = specs
+        .iter()
+        .map(|spec| (spec.name.as_str(), spec))
+        .collect();
+    for entry in checkpoint.entries() {
+        let name = entry.name.to_string();
+        match expected.remove(entry.name) {
+            None => mismatch.unexpected.push((name, entry.shape.into())),
+            Some(spec) if spec.shape != entry.shape => {
+                mismatch
+                    .misshaped
+                    .push((name, spec.shape.clone(), entry.shape.into()));
+            }
+            Some(_) if !is_floating(entry.dtype) => {
+                mismatch.not_floating.push((name, dtype_name(entry.dtype)));
+            }
+            Some(_) => mismatch.fitting += 1,
+        }
+    }
+    for name in checkpoint.without_tensor() {
+        match expected.remove(name.as_str()) {
+            None => mismatch.unexpected.push((name.clone(), Vec::new())),
+            Some(_) => mismatch
+                .not_floating
+                .push((name.clone(), "no tensor".into())),
+        }
+    }
+    let missing = expected.into_values().filter(|spec| spec.required);
+    mismatch.missing = missing
+        .map(|spec| (spec.name.clone(), spec.shape.clone()))
+        .collect();
+    if mismatch.is_empty() {
+        Ok(())
+    } else {
+        Err(mismatch)
+    }
+}
+
+fn is_floating(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shaped = |keys: &[(String, Vec<usize>)], verb: &str| -> Vec<(String, String)> {
+            keys.iter()
+                .map(|(key, shape)| (key.clone(), format!("{verb} {shape:?}")))
+                .collect()
+        };
+        let misshaped: Vec<_> = self
+            .misshaped
+            .iter()
+            .map(|(key, expected, found)| {
+                (
+                    key.clone(),
+                    format!("expected {expected:?}, found {found:?}"),
+                )
+            })
+            .collect();
+        let not_floating: Vec<_> = self
+            .not_floating
+            .iter()
+            .map(|(key, dtype)| {
+                (
+                    key.clone(),
+                    format!("expected floating point, found {dtype}"),
+                )
+            })
+            .collect();
+        let mut sections = Vec::new();
+        for (title, keys) in [
+            ("missing", shaped(&self.missing, "expected")),
+            ("unexpected", shaped(&self.unexpected, "found")),
+            ("mis-shaped", misshaped),
+            ("not floating point", not_floating),
+        ] {
+            if !keys.is_empty() {
+                let lines: Vec<String> = abridge(&keys)
+                    .into_iter()
+                    .map(|line| format!("    {line}"))
+                    .collect();
+                sections.push(format!("  {} {title}:\n{}", keys.len(), lines.join("\n")));
+            }
+        }
+        f.write_str(&sections.join("\n"))
+    }
+}
+
+/// A key with `{}` for its block's number, and its remark.
+type Pattern<'a> = (String, &'a str);
+
+/// One line per key, except that keys which differ only in a block's number share one.
+///
+/// `blocks.0.norm.bias` … `blocks.11.norm.bias` with the same remark become
+/// `blocks.{0..11}.norm.bias (12 keys)`; no key goes unmentioned.
+pub(super) fn abridge(keys: &[(String, String)]) -> Vec<String> {
+    let mut groups: Vec<(Pattern, Vec<(usize, &str)>)> = Vec::new();
+    let mut places: BTreeMap<Pattern, usize> = BTreeMap::new();
+    for (key, remark) in keys {
+        let (pattern, number) = match block_number(key) {
+            Some((start, end, number)) => (format!("{}{{}}{}", &key[..start], &key[end..]), number),
+            None => (key.clone(), 0),
+        };
+        let group = (pattern, remark.as_str());
+        let place = *places.entry(group.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push((group, Vec::new()));
+        }
+        groups[place].1.push((number, key));
+    }
+    groups
+        .into_iter()
+        .map(
+            |((pattern, remark), mut members)| match members.as_slice() {
+                [(_, key)] => format!("{key}: {remark}"),
+                _ => {
+                    members.sort_unstable();
+                    let numbers: Vec<usize> = members.iter().map(|(number, _)| *number).collect();
+                    let key = pattern.replacen("{}", &format!("{{{}}}", ranges(&numbers)), 1);
+                    format!("{key} ({} keys): {remark}", members.len())
+                }
+            },
+        )
+        .collect()
+}
+
+/// First path component that is a number: its bounds and value.
+fn block_number(key: &str) -> Option<(usize, usize, usize)> {
+    let mut start = 0;
+    for part in key.split('.') {
+        let end = start + part.len();
+        if !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) {
+            return part.parse().ok().map(|number| (start, end, number));
+        }
+        start = end + 1;
+    }
+    None
+}
+
+/// `[0, 1, 2, 5]` as `0..2,5`.
+fn ranges(sorted: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for number in sorted {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == *number => *last = *number,
+            _ => runs.push((*number, *number)),
+        }
+    }
+    let runs = runs.into_iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        _ => format!("{first}..{last}"),
+    });
+    runs.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_differ_in_the_block_number_share_a_line_and_none_is_lost() {
+        let keys: Vec<_> = [0, 1, 2, 10, 11, 5]
+            .iter()
+            .map(|i| {
+                (
+                    format!("visual.blocks.{i}.norm1.bias"),
+                    "expected [4]".to_string(),
+                )
+            })
+            .chain([("logit_scale".to_string(), "expected []".to_string())])
+            .collect();
+        assert_eq!(
+            abridge(&keys),
+            [
+                "visual.blocks.{0..2,5,10..11}.norm1.bias (6 keys): expected [4]",
+                "logit_scale: expected []"
+            ]
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! Checkpoint tensors for candle's `VarBuilder`.
+
+use std::sync::{Arc, Mutex};
+
+use candle_core::{DType, Device, Result, Shape, Tensor};
+use candle_nn::VarBuilder;
+use candle_nn::var_builder::SimpleBackend;
+
+use super::{Checkpoint, CheckpointError};
+
+/// Builds something from a checkpoint's weights, converted to f32.
+///
+/// # Errors
+/// The checkpoint's own error when a tensor could not be read; otherwise candle's.
+pub fn load_with<T, E>(
+    checkpoint: &Arc<Checkpoint>,
+    device: &Device,
+    build: impl FnOnce(VarBuilder) -> Result<T>,
+) -> std::result::Result<T, E>
+where
+    E: From<CheckpointError> + From<candle_core::Error>,
+{
+    let failure = Arc::new(Mutex::new(None));
+    let backend = Weights {
+        checkpoint: Arc::clone(checkpoint),
+        failure: Arc::clone(&failure),
+    };
+    let vb = VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone());
+    build(vb).map_err(|error| {
+        // candle can only carry its own error type, so ours is handed over beside it.
+        let ours = failure.lock().ok().and_then(|mut failure| failure.take());
+        ours.map_or_else(|| E::from(error), E::from)
+    })
+}
+
+struct Weights {
+    checkpoint: Arc<Checkpoint>,
+    failure: Arc<Mutex<Option<CheckpointError>>>,
+}
+
+impl SimpleBackend for Weights {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: candle_nn::Init,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let tensor = self.get_unchecked(name, dtype, device)?;
+        if tensor.shape() != &shape {
+            candle_core::bail!("{name} has shape {:?}, expected {shape:?}", tensor.shape())
+        }
+        Ok(tensor)
+    }
+
+    fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        self.checkpoint
+            .tensor(name, dtype, device)
+            .map_err(|error| {
+                let message = error.to_string();
+                if let Ok(mut failure) = self.failure.lock() {
+                    *failure = Some(error);
+                }
+                candle_core::Error::Msg(message)
+            })
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.checkpoint.get(name).is_some()
+    }
+}

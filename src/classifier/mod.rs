@@ -1,0 +1,180 @@
+//! The zero-shot classifier: one column of text features for each class.
+//!
+//! A class's column is the mean of its prompts' features, each of unit length, scaled to unit
+//! length itself.
+
+mod trie;
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Result, Tensor};
+
+use crate::model::{Kept, TextTower};
+use crate::vector::{dot, normalised};
+pub use trie::{Run, Trie};
+
+/// Logits are this multiple of the cosine between picture and class. The reference uses the
+/// constant, not the checkpoint's `logit_scale`.
+pub const LOGIT_SCALE: f32 = 100.0;
+
+/// Nodes of the trie that go through the text tower at once. The matrix products are large
+/// enough to run at full speed, and the largest activation of UTA's text tower takes 32 MB.
+const NODES_PER_RUN: usize = 2048;
+
+/// One column for each class. Classes with identical columns share one, so that their logits are
+/// equal to the last bit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classifier {
+    embedding: usize,
+    /// Distinct columns, one after the other.
+    columns: Vec<f32>,
+    /// The column of each class.
+    column_of: Vec<usize>,
+}
+
+impl Classifier {
+    /// From one column of `embedding` values for each class.
+    pub fn new(embedding: usize, classes: &[Vec<f32>]) -> Self {
+        let mut columns = Vec::new();
+        let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
+        let column_of = classes
+            .iter()
+            .map(|column| {
+                assert_eq!(column.len(), embedding);
+                let next = places.len();
+                *places
+                    .entry(column.iter().map(|v| v.to_bits()).collect())
+                    .or_insert_with(|| {
+                        columns.extend(column);
+                        next
+                    })
+            })
+            .collect();
+        Self {
+            embedding,
+            columns,
+            column_of,
+        }
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.column_of.len()
+    }
+
+    /// A class's column: `embedding` values of unit length.
+    pub fn column(&self, class: usize) -> &[f32] {
+        let start = self.column_of[class] * self.embedding;
+        &self.columns[start..start + self.embedding]
+    }
+
+    /// Logits of one picture for all classes, from its features of any length.
+    pub fn logits(&self, features: &[f32]) -> Vec<f32> {
+        let features = normalised(features);
+        let distinct: Vec<f32> = self
+            .columns
+            .chunks_exact(self.embedding)
+            .map(|column| LOGIT_SCALE * dot(&features, column))
+            .collect();
+        self.column_of
+            .iter()
+            .map(|column| distinct[*column])
+            .collect()
+    }
+
+    /// Groups of classes whose logits always tie, because their columns are identical.
+    pub fn tied_classes(&self) -> Vec<Vec<usize>> {
+        let mut groups: Vec<Vec<usize>> =
+            vec![Vec::new(); self.columns.len() / self.embedding.max(1)];
+        for (class, column) in self.column_of.iter().enumerate() {
+            groups[*column].push(class);
+        }
+        groups.retain(|group| group.len() > 1);
+        groups
+    }
+}
+
+/// Encodes all prompts and averages them class by class.
+///
+/// `trie` holds each prompt's tokens, class by class; every class has the same number of prompts.
+/// `progress` is told how many nodes of the trie are done.
+///
+/// # Errors
+/// When the tower fails.
+pub fn build(
+    tower: &TextTower,
+    trie: &Trie,
+    classes: usize,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Classifier> {
+    let per_class = trie.ends().len() / classes.max(1);
+    let embedding = tower.embedding()?;
+    let mut sums = vec![vec![0f64; embedding]; classes];
+    // Ordered by node, and so in the same order for classes with the same prompts.
+    let mut ends: Vec<(usize, usize)> = trie
+        .ends()
+        .iter()
+        .enumerate()
+        .map(|(prompt, node)| (*node, prompt / per_class))
+        .collect();
+    ends.sort_unstable();
+    let mut ends = ends.into_iter().peekable();
+
+    let mut kept = Kept::default();
+    for run in trie.runs(NODES_PER_RUN) {
+        let states = tower.states(&run.forest, &mut kept, &run.keep)?;
+        let behind = run.start + run.forest.tokens.len();
+        let mut rows: Vec<u32> = Vec::new();
+        let mut of_row: Vec<Vec<usize>> = Vec::new();
+        while let Some((node, class)) = ends.next_if(|(node, _)| *node < behind) {
+            let row = (node - run.start) as u32;
+            if rows.last() != Some(&row) {
+                rows.push(row);
+                of_row.push(Vec::new());
+            }
+            if let Some(of_row) = of_row.last_mut() {
+                of_row.push(class);
+            }
+        }
+        if !rows.is_empty() {
+            let rows = Tensor::new(rows, states.device())?;
+            let features = tower.project(&states.index_select(&rows, 0)?)?;
+            let features = features.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+            for (features, classes) in features.iter().zip(&of_row) {
+                let features = normalised(features);
+                for class in classes {
+                    for (sum, value) in sums[*class].iter_mut().zip(&features) {
+                        *sum += f64::from(*value);
+                    }
+                }
+            }
+        }
+        progress(behind);
+    }
+    let columns: Vec<Vec<f32>> = sums
+        .into_iter()
+        .map(|sum| {
+            let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+            sum.into_iter()
+                .map(|v| (v / length.max(f64::MIN_POSITIVE)) as f32)
+                .collect()
+        })
+        .collect();
+    Ok(Classifier::new(embedding, &columns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_with_the_same_column_tie_to_the_last_bit_and_are_listed() {
+        let a: Vec<f32> = (0..100).map(|i| (i as f32 * 0.37).sin()).collect();
+        let b: Vec<f32> = (0..100).map(|i| (i as f32 * 0.11).cos()).collect();
+        let classifier = Classifier::new(100, &[a.clone(), b.clone(), a]);
+        let logits = classifier.logits(&b);
+        assert_eq!(logits[0].to_bits(), logits[2].to_bits());
+        assert_eq!(classifier.tied_classes(), [[0, 2]]);
+        assert_eq!(classifier.classes(), 3);
+    }
+}

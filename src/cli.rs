@@ -1,0 +1,257 @@
+//! The command line as its user sees it. Only `settings` reads these types.
+
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Largest batch: far beyond what helps, far below what overflows.
+const MOST_PICTURES_IN_A_BATCH: u64 = 65_536;
+const MOST_WORKERS: u64 = 1024;
+
+/// Zero-shot ImageNet accuracy of UTA vision-language checkpoints.
+///
+/// Without a subcommand, evaluates a checkpoint on a folder of ImageNet pictures and prints its
+/// top-1 and top-5 accuracy. Results go to standard output, everything else to standard error.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    after_long_help = EXIT_CODES
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub evaluate: EvaluateArgs,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  everything was done
+  1  the computation failed
+  2  the flags, the model, or a template or class-name file cannot be used
+  3  the pictures' folder cannot be evaluated; with --strict, a picture cannot be read
+  4  the checkpoint cannot be used
+  5  a result cannot be written
+  6  the evaluation ended, but some pictures could not be read and are not counted";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Evaluate the embedded demo: a small trained model on 220 pictures, offline
+    ///
+    /// Runs the whole job on a checkpoint and pictures inside the program, and checks that the
+    /// accuracy is the expected one. Nothing is downloaded.
+    Demo(DemoArgs),
+    /// Tell which of some labels fits a picture
+    ///
+    /// Prints the probability of each label: the softmax of 100 times the cosine between picture
+    /// and label.
+    Classify(ClassifyArgs),
+    /// Show what a checkpoint holds
+    ///
+    /// Prints format, tensors, dtypes, the model it fits, and what is missing or extra.
+    Inspect(InspectArgs),
+    /// Write a checkpoint as a flat safetensors file
+    ///
+    /// Reads .safetensors and PyTorch's .pt, .pth or .bin, removes nesting and prefixes. The new
+    /// file appears whole or not at all; an existing file is never overwritten.
+    Convert(ConvertArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Folder of pictures: PATH/val/<wnid>/ or PATH/<wnid>/
+    ///
+    /// Class folders are matched to the classes by WordNet id (n01440764), so that a part of
+    /// ImageNet is evaluated correctly too.
+    #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::DirPath)]
+    pub imagenet_path: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Side of the model's input in pixels; must agree with the model
+    ///
+    /// The size belongs to the model and need not be given. It is accepted for scripts that pass
+    /// it, and another size than the model's is an error.
+    #[arg(long, value_name = "PIXELS")]
+    pub image_size: Option<usize>,
+    #[command(flatten)]
+    pub prompts: PromptArgs,
+    /// Evaluate the first N pictures only, in file order
+    ///
+    /// File order is class folder by class folder, sorted by name.
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub limit: Option<usize>,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub outputs: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub outputs: OutputArgs,
+}
+
+/// Which model, with which weights.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// Model: a name, or a JSON file that describes one
+    ///
+    /// eva_base_p16 (UTA-B), eva_large_p14_336 (UTA-L-pix336), eva_giant_p14_336 (UTA-g-pix336)
+    /// or uta_demo, in any case; or the path of a JSON file with the dimensions of another size
+    /// of the same architecture.
+    #[arg(long, value_name = "NAME|FILE", default_value = "eva_base_p16")]
+    pub model: String,
+    /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin
+    #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub ckpt_path: Option<PathBuf>,
+}
+
+/// The texts that the classifier is made of.
+#[derive(Debug, Args)]
+pub struct PromptArgs {
+    /// Prompt templates, one per line with {} for the class name
+    ///
+    /// Default: the 80 templates that CLIP's authors chose for ImageNet.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub templates: Option<PathBuf>,
+    /// Class names, one per line: `name`, or `folder<TAB>name`
+    ///
+    /// Lines without a folder are names of the 1000 ImageNet classes, in their order. With
+    /// folders, any classes can be evaluated. Default: the names that CLIP's authors chose.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub classnames: Option<PathBuf>,
+}
+
+/// How the work is done. None of this changes the result.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Pictures in a batch; does not change the result
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 64,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_PICTURES_IN_A_BATCH)
+    )]
+    pub batch_size: usize,
+    /// Threads that read and decode pictures [default: one per core]
+    ///
+    /// They are beside the threads that compute, of which there is one per core (or as many as
+    /// RAYON_NUM_THREADS says).
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_WORKERS)
+    )]
+    pub workers: Option<usize>,
+    /// Stop at the first picture that cannot be read
+    ///
+    /// Otherwise it is reported and left out of the counts, the rest is evaluated, and the exit
+    /// code is 6.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Where results go beside the text on standard output.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// Write the result as JSON; `-` is standard output, then without the text
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write each picture's top 5: .csv or .jsonl
+    ///
+    /// One line for each picture in file order: path, label, and the five best classes with their
+    /// logits.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub predictions: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ClassifyArgs {
+    /// Pictures
+    #[arg(value_name = "PICTURE", required = true, value_hint = ValueHint::FilePath)]
+    pub pictures: Vec<PathBuf>,
+    /// Labels to choose among, separated by commas
+    ///
+    /// Each is taken as it is: write "a photo of a dog" rather than "dog", or use --templates.
+    #[arg(long, value_name = "LABELS", required = true, value_delimiter = ',')]
+    pub labels: Vec<String>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Prompt templates, one per line with {} for the label
+    ///
+    /// A label's embedding is the mean over the templates. Default: the label itself.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub templates: Option<PathBuf>,
+    /// Write the probabilities as JSON; `-` is standard output, then without the text
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Checkpoint to look into
+    #[arg(value_name = "CKPT", value_hint = ValueHint::FilePath)]
+    pub checkpoint: PathBuf,
+    /// Compare with this model instead of the one it looks like
+    ///
+    /// The exit code is then 4 if the checkpoint does not fit.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Checkpoint to read
+    #[arg(value_name = "IN", value_hint = ValueHint::FilePath)]
+    pub input: PathBuf,
+    /// Safetensors file to write; must not exist
+    #[arg(value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// Store all floating-point tensors as this type [default: as they are]
+    ///
+    /// A value out of the type's range is an error.
+    #[arg(long, value_name = "DTYPE")]
+    pub dtype: Option<FloatType>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FloatType {
+    F32,
+    F16,
+    Bf16,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_is_explained() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let name = argument.get_id();
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {name}",
+                    command.get_name()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,22 @@
+//! `uta-eval convert`: any checkpoint as a flat safetensors file.
+
+use crate::checkpoint::{Checkpoint, convert};
+use crate::error::{Error, ExitCode};
+use crate::report::output::print;
+use crate::settings::Convert;
+
+/// Converts and prints what was written.
+///
+/// # Errors
+/// When the input cannot be used or the output exists or cannot be written.
+pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
+    let checkpoint = Checkpoint::open(&settings.input)?;
+    let summary = convert(&checkpoint, &settings.output, settings.dtype)?;
+    print(&format!(
+        "{}: {} tensors, {} bytes\n",
+        settings.output.display(),
+        summary.tensors,
+        summary.bytes
+    ))?;
+    Ok(ExitCode::Success)
+}

@@ -1,0 +1,59 @@
+//! `uta-eval demo`: the whole job on an embedded model and pictures.
+
+use include_dir::{Dir, include_dir};
+
+use super::evaluate;
+use crate::error::{Error, ExitCode};
+use crate::metrics::Tally;
+use crate::model::Variant;
+use crate::settings::{Demo, Evaluate, Model, Prompts};
+
+static DEMO: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/demo");
+
+const VARIANT: &str = "uta_demo";
+const CHECKPOINT: &str = "uta_demo.safetensors";
+const PICTURES: &str = "imagenet";
+
+/// What the reference counts on the same model and pictures.
+const EXPECTED: Tally = Tally {
+    pictures: 220,
+    top1: 215,
+    top5: 220,
+};
+
+/// Evaluates the demo like any other checkpoint and checks the result.
+///
+/// # Errors
+/// When the temporary folder cannot be written, or the result is not the expected one.
+pub fn run(settings: Demo) -> Result<ExitCode, Error> {
+    let unpacking = |source| Error::System {
+        what: "the demo cannot be unpacked into the folder for temporary files",
+        source,
+    };
+    let folder = tempfile::Builder::new()
+        .prefix("uta-eval-demo-")
+        .tempdir()
+        .map_err(unpacking)?;
+    DEMO.extract(folder.path()).map_err(unpacking)?;
+    let evaluation = Evaluate {
+        pictures: folder.path().join(PICTURES),
+        model: Model {
+            variant: Variant::from_name_or_file(VARIANT)?,
+            checkpoint: folder.path().join(CHECKPOINT),
+        },
+        prompts: Prompts::imagenet(),
+        limit: None,
+        run: settings.run,
+        outputs: settings.outputs,
+    };
+    let (tally, exit_code) = evaluate::evaluate_and_report(&evaluation)?;
+    if tally != EXPECTED {
+        return Err(Error::DemoDiffers {
+            expected: EXPECTED,
+            found: tally,
+        });
+    }
+    eprintln!("The demo's result is the expected one. To evaluate a real checkpoint:");
+    eprintln!("  uta-eval --imagenet-path PATH --model eva_base_p16 --ckpt-path FILE");
+    Ok(exit_code)
+}

@@ -1,0 +1,279 @@
+//! The main job: a checkpoint's accuracy on a folder of pictures.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use candle_core::Device;
+
+use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
+use crate::classifier::{self, Classifier, Trie};
+use crate::data::{DataSet, Loader, Sample, Unreadable};
+use crate::error::{Error, ExitCode, Warning};
+use crate::evaluation::{self, Observer};
+use crate::loading;
+use crate::metrics::{Prediction, Tally};
+use crate::model::{TextTower, Variant};
+use crate::picture::Preprocessor;
+use crate::progress::Console;
+use crate::report::json::{self, JsonOutput};
+use crate::report::predictions::PredictionsFile;
+use crate::report::{self, Report};
+use crate::settings::{Evaluate, Outputs, Prompts, Run};
+use crate::text::{ClassNames, Templates, Tokenizer, prompts};
+use crate::zero_shot::{ImageEncoder, ZeroShot};
+
+/// Evaluates and reports.
+///
+/// # Errors
+/// Whatever stops the evaluation.
+pub fn run(settings: &Evaluate) -> Result<ExitCode, Error> {
+    evaluate_and_report(settings).map(|(_, exit_code)| exit_code)
+}
+
+/// As [`run`], and returns the counts.
+///
+/// # Errors
+/// As [`run`].
+pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Error> {
+    let start = Instant::now();
+    let mut console = Console::default();
+    let variant = &settings.model.variant;
+
+    // Everything that can be wrong with the inputs and outputs is found here, in seconds.
+    let data = find_pictures(settings, &mut console)?;
+    let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
+    let mut sinks = Sinks::open(&settings.outputs)?;
+
+    let hash = hash_in_background(&checkpoint)?;
+    let mut seconds = report::Seconds::default();
+    let device = Device::Cpu;
+    console.wait_for("loading the checkpoint");
+    // Both towers before the long part: a weight that is not a number is found in either.
+    let vision = loading::vision_tower(&checkpoint, variant, &device, &mut |w| console.warn(w))?;
+    let text = loading::text_tower(&checkpoint, variant, &device)?;
+    seconds.load = start.elapsed().as_secs_f64();
+
+    let clock = Instant::now();
+    let Prompts {
+        classes, templates, ..
+    } = &settings.prompts;
+    let classifier = build_classifier(&text, classes, templates, &mut console)?;
+    drop(text);
+    seconds.classifier = clock.elapsed().as_secs_f64();
+
+    let clock = Instant::now();
+    let preprocessor = preprocessor(variant);
+    let samples: Vec<Sample> = data
+        .samples
+        .iter()
+        .take(settings.limit.unwrap_or(usize::MAX))
+        .cloned()
+        .collect();
+    console.start_pictures(samples.len());
+    let loader = Loader::start(samples, preprocessor, settings.run.loader).map_err(|source| {
+        Error::System {
+            what: "the loader's threads cannot be started",
+            source,
+        }
+    })?;
+    let zero_shot = ZeroShot::new(
+        ImageEncoder::new(vision, &variant.preprocessing, &device)?,
+        classifier,
+    );
+    let mut watcher = Watcher {
+        console: &mut console,
+        predictions: sinks.predictions.as_mut(),
+        strict: settings.run.strict,
+    };
+    let outcome = evaluation::evaluate(loader, &zero_shot, &mut watcher)?;
+    seconds.evaluation = clock.elapsed().as_secs_f64();
+    console.clear();
+    if !outcome.unreadable.is_empty() {
+        console.warn(Warning::UnreadablePictures {
+            count: outcome.unreadable.len(),
+        });
+    }
+
+    let sha256 = hash.join().unwrap_or_else(|_| checkpoint.sha256())?;
+    seconds.total = start.elapsed().as_secs_f64();
+    let tally = outcome.tally;
+    let exit_code = match outcome.unreadable.is_empty() {
+        true => ExitCode::Success,
+        false => ExitCode::SkippedPictures,
+    };
+    let report = Report {
+        schema_version: report::SCHEMA_VERSION,
+        program: report::Program::default(),
+        model: report::Model::of(variant),
+        checkpoint: checkpoint_facts(&checkpoint, sha256),
+        data: report::Data {
+            path: data.root,
+            pictures: data.samples.len(),
+            classes_present: data.classes_present,
+            classes: data.classes,
+            ignored: data.ignored,
+        },
+        prompts: report::Prompts {
+            templates: templates.len(),
+            templates_file: settings.prompts.templates_file.clone(),
+            classnames_file: settings.prompts.classnames_file.clone(),
+        },
+        settings: run_facts(&settings.run, settings.limit),
+        top1: tally.top1_accuracy(),
+        top5: tally.top5_accuracy(),
+        unreadable: outcome.unreadable,
+        tied_classes: zero_shot.classifier().tied_classes(),
+        pictures_per_second: tally.pictures as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
+        seconds,
+        warnings: console.warnings().iter().map(ToString::to_string).collect(),
+    };
+    sinks.finish(&report)?;
+    Ok((tally, exit_code))
+}
+
+/// Finds the pictures, and says what is odd about them.
+fn find_pictures(settings: &Evaluate, console: &mut Console) -> Result<DataSet, Error> {
+    let data = DataSet::scan(&settings.pictures, &settings.prompts.folders)?;
+    if data.classes_present < data.classes {
+        let (present, classes) = (data.classes_present, data.classes);
+        console.warn(Warning::PartialDataSet { present, classes });
+    }
+    if data.ignored != Default::default() {
+        let (hidden, not_pictures) = (data.ignored.hidden, data.ignored.not_pictures);
+        console.warn(Warning::IgnoredFiles {
+            hidden,
+            not_pictures,
+        });
+    }
+    Ok(data)
+}
+
+/// The preparation of pictures that a variant asks for.
+pub fn preprocessor(variant: &Variant) -> Preprocessor {
+    Preprocessor::new(
+        variant.preprocessing.size,
+        variant.preprocessing.interpolation,
+    )
+}
+
+/// Encodes all prompts, with a progress bar.
+///
+/// # Errors
+/// When the computation fails.
+pub fn build_classifier(
+    tower: &TextTower,
+    classes: &ClassNames,
+    templates: &Templates,
+    console: &mut Console,
+) -> Result<Classifier, Error> {
+    let tokenizer = Tokenizer::clip()?;
+    let texts: Vec<String> = prompts(classes, templates).collect();
+    let trie = Trie::new(&tokenizer.encode_batch_to_end(&texts));
+    console.start_classifier(trie.len());
+    let classifier = classifier::build(tower, &trie, classes.len(), &mut |positions| {
+        console.classifier_done(positions);
+    })?;
+    console.clear();
+    Ok(classifier)
+}
+
+type Hash = std::thread::JoinHandle<Result<String, CheckpointError>>;
+
+fn hash_in_background(checkpoint: &Arc<Checkpoint>) -> Result<Hash, Error> {
+    let checkpoint = Arc::clone(checkpoint);
+    std::thread::Builder::new()
+        .name("sha256".into())
+        .spawn(move || checkpoint.sha256())
+        .map_err(|source| Error::System {
+            what: "a thread cannot be started",
+            source,
+        })
+}
+
+fn checkpoint_facts(checkpoint: &Checkpoint, sha256: String) -> report::CheckpointFacts {
+    let mut dtypes: Vec<String> = checkpoint.entries().map(|e| dtype_name(e.dtype)).collect();
+    dtypes.sort_unstable();
+    dtypes.dedup();
+    let path = checkpoint.path();
+    report::CheckpointFacts {
+        path: path.into(),
+        name: path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned(),
+        format: checkpoint.format().to_string(),
+        bytes: checkpoint.bytes(),
+        sha256,
+        dtypes,
+    }
+}
+
+fn run_facts(run: &Run, limit: Option<usize>) -> report::Run {
+    report::Run {
+        precision: "f32",
+        device: "cpu",
+        batch_size: run.loader.batch_size,
+        workers: run.loader.workers,
+        threads: rayon::current_num_threads(),
+        limit,
+    }
+}
+
+/// Where the results go, opened before the expensive part.
+struct Sinks {
+    json: Option<JsonOutput>,
+    predictions: Option<PredictionsFile>,
+}
+
+impl Sinks {
+    fn open(outputs: &Outputs) -> Result<Self, Error> {
+        let json = outputs.json.as_ref().map(JsonOutput::open).transpose()?;
+        let predictions = outputs
+            .predictions
+            .as_deref()
+            .map(PredictionsFile::create)
+            .transpose()?;
+        Ok(Self { json, predictions })
+    }
+
+    /// Completes the files and prints the report.
+    fn finish(self, report: &Report) -> Result<(), Error> {
+        if let Some(predictions) = self.predictions {
+            predictions.finish()?;
+        }
+        json::write(self.json, report)
+    }
+}
+
+/// Shows progress, records predictions, and decides what an unreadable picture means.
+struct Watcher<'a> {
+    console: &'a mut Console,
+    predictions: Option<&'a mut PredictionsFile>,
+    strict: bool,
+}
+
+impl Observer for Watcher<'_> {
+    fn predicted(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
+        match &mut self.predictions {
+            Some(file) => file.add(sample, prediction),
+            None => Ok(()),
+        }
+    }
+
+    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error> {
+        if self.strict {
+            return Err(Error::Picture(picture.clone()));
+        }
+        self.console.say(&format!(
+            "unreadable: {}: {}",
+            picture.path.display(),
+            picture.reason
+        ));
+        Ok(())
+    }
+
+    fn batch_done(&mut self, tally: &Tally, unreadable: usize) {
+        self.console.pictures_done(tally, unreadable);
+    }
+}

@@ -1,0 +1,24 @@
+//! What each subcommand does. The only modules that print.
+
+pub mod classify;
+pub mod convert;
+pub mod demo;
+pub mod evaluate;
+pub mod inspect;
+
+use crate::error::{Error, ExitCode};
+use crate::settings::Settings;
+
+/// Does what the settings say.
+///
+/// # Errors
+/// Whatever stops the command.
+pub fn run(settings: Settings) -> Result<ExitCode, Error> {
+    match settings {
+        Settings::Evaluate(settings) => evaluate::run(&settings),
+        Settings::Demo(settings) => demo::run(settings),
+        Settings::Classify(settings) => classify::run(&settings),
+        Settings::Inspect(settings) => inspect::run(&settings),
+        Settings::Convert(settings) => convert::run(&settings),
+    }
+}

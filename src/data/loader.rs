@@ -1,0 +1,191 @@
+//! The pipeline: pictures are read, decoded and resized ahead, and arrive as batches in order.
+//!
+//! The workers are a thread pool of their own, so that they never wait behind the model's work or
+//! it behind theirs. A bounded queue of batches keeps memory independent of the data set's size.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+
+use super::Sample;
+use crate::picture::{PictureError, Preprocessor, Scratch};
+
+/// Batches that are decoded ahead of the one being evaluated.
+const BATCHES_AHEAD: usize = 2;
+
+/// Larger files are refused. No picture within the pixel limit is near it.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// How pictures are loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct LoaderSettings {
+    /// Pictures in a batch; at least one.
+    pub batch_size: usize,
+    /// Threads that decode; at least one.
+    pub workers: usize,
+}
+
+/// Some consecutive pictures of a data set.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Crops, one after the other, each `size * size * 3` bytes.
+    pub pixels: Vec<u8>,
+    /// The samples that the crops are of.
+    pub samples: Vec<Sample>,
+    /// Pictures of this batch that could not be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A picture that could not be read, and why.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Unreadable {
+    pub path: PathBuf,
+    pub reason: String,
+}
+
+/// An iterator over the batches of a data set, in file order. Dropping it stops the workers.
+pub struct Loader {
+    batches: Receiver<Pending>,
+}
+
+/// A batch whose pictures are on their way.
+struct Pending {
+    samples: Vec<Sample>,
+    crops: Receiver<(usize, Result<Vec<u8>, String>)>,
+    crop_bytes: usize,
+}
+
+impl Loader {
+    /// Starts loading.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn start(
+        samples: Vec<Sample>,
+        preprocessor: Preprocessor,
+        settings: LoaderSettings,
+    ) -> std::io::Result<Self> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(settings.workers)
+            .thread_name(|i| format!("loader-{i}"))
+            .build()
+            .map_err(std::io::Error::other)?;
+        let (sender, batches) = sync_channel(BATCHES_AHEAD);
+        std::thread::Builder::new()
+            .name("loader".into())
+            .spawn(move || feed(samples, preprocessor, settings.batch_size, &pool, &sender))?;
+        Ok(Self { batches })
+    }
+}
+
+/// Hands batch after batch to the workers, waiting when the queue is full. No worker ever waits.
+fn feed(
+    samples: Vec<Sample>,
+    preprocessor: Preprocessor,
+    batch_size: usize,
+    pool: &rayon::ThreadPool,
+    batches: &SyncSender<Pending>,
+) {
+    let mut samples = samples.into_iter();
+    loop {
+        let batch: Vec<Sample> = samples.by_ref().take(batch_size).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let (sender, crops) = channel();
+        let pending = Pending {
+            samples: batch.clone(),
+            crops,
+            crop_bytes: preprocessor.crop_bytes(),
+        };
+        // Queued before its pictures are spawned: a full queue holds the work back.
+        if batches.send(pending).is_err() {
+            return; // nobody is listening any more
+        }
+        let sender: Arc<Sender<_>> = Arc::new(sender);
+        for (index, sample) in batch.into_iter().enumerate() {
+            let sender = Arc::clone(&sender);
+            pool.spawn_fifo(move || {
+                // The receiver is gone when the evaluation has stopped early.
+                let _ = sender.send((index, load(&sample.path, preprocessor)));
+            });
+        }
+    }
+}
+
+/// One picture's crop, or why there is none.
+fn load(path: &Path, preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
+    thread_local! {
+        static SCRATCH: std::cell::RefCell<(Vec<u8>, Scratch)> = Default::default();
+    }
+    SCRATCH.with_borrow_mut(|(bytes, scratch)| {
+        read(path, bytes).map_err(|e| e.to_string())?;
+        let mut crop = vec![0; preprocessor.crop_bytes()];
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            preprocessor.crop(bytes, &mut crop, scratch)
+        }));
+        result
+            .unwrap_or_else(|_| {
+                *scratch = Scratch::default();
+                Err(PictureError::Corrupt {
+                    reason: "the decoder failed on it".into(),
+                })
+            })
+            .map_err(|e| e.to_string())?;
+        Ok(crop)
+    })
+}
+
+fn read(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    bytes.clear();
+    // Asked before opening: opening a pipe would wait for somebody to write to it.
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(std::io::Error::other(format!(
+            "it has {} bytes, more than the limit of {MAX_FILE_BYTES}",
+            metadata.len()
+        )));
+    }
+    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(bytes)?;
+    Ok(())
+}
+
+/// Reads one picture outside the pipeline.
+///
+/// # Errors
+/// Why it cannot be read, without its path.
+pub fn load_one(path: &Path, preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
+    load(path, preprocessor)
+}
+
+impl Iterator for Loader {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        let pending = self.batches.recv().ok()?;
+        let mut crops: Vec<Option<Result<Vec<u8>, String>>> = vec![None; pending.samples.len()];
+        for (index, crop) in pending.crops {
+            crops[index] = Some(crop);
+        }
+        let mut batch = Batch::default();
+        batch.pixels.reserve(pending.crop_bytes * crops.len());
+        for (sample, crop) in pending.samples.into_iter().zip(crops) {
+            match crop.unwrap_or_else(|| Err("its worker stopped".into())) {
+                Ok(crop) => {
+                    batch.pixels.extend_from_slice(&crop);
+                    batch.samples.push(sample);
+                }
+                Err(reason) => batch.unreadable.push(Unreadable {
+                    path: sample.path,
+                    reason,
+                }),
+            }
+        }
+        Some(batch)
+    }
+}

@@ -1,0 +1,154 @@
+//! Errors as the command line meets them, and the exit codes that stand for them.
+
+use std::path::PathBuf;
+
+use crate::checkpoint::CheckpointError;
+use crate::data::{DataError, Unreadable};
+use crate::metrics::Tally;
+use crate::model::variant::VariantError;
+use crate::text::TextError;
+
+/// How the program ends. The numbers are part of its interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitCode {
+    /// Everything asked for was done.
+    Success = 0,
+    /// The computation failed: out of memory, a defect.
+    Failure = 1,
+    /// Flags that make no sense, or a model, template or class-name file that cannot be used.
+    Usage = 2,
+    /// The pictures' folder cannot be evaluated, or (with `--strict`) a picture cannot be read.
+    Data = 3,
+    /// The checkpoint cannot be used.
+    Checkpoint = 4,
+    /// A result cannot be written.
+    Output = 5,
+    /// The evaluation ended, but pictures could not be read and are not counted.
+    SkippedPictures = 6,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// Everything that can stop a command.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{message}")]
+    Usage {
+        message: String,
+        hint: Option<String>,
+    },
+    #[error(transparent)]
+    Variant(#[from] VariantError),
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error("{}: {}", .0.path.display(), .0.reason)]
+    Picture(Unreadable),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error("{} cannot be written", path.display())]
+    Output {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the model's output for {} is not a number", path.display())]
+    NotANumber { path: PathBuf },
+    #[error("the demo's result differs on this machine: expected {expected}, found {found}")]
+    DemoDiffers { expected: Tally, found: Tally },
+    #[error("the computation failed")]
+    Compute(#[from] candle_core::Error),
+    #[error("{what}")]
+    System {
+        what: &'static str,
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Flags that contradict each other or the facts.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::Variant(e) => e.hint(),
+            Self::Text(e) => e.hint(),
+            Self::Data(e) => e.hint(),
+            Self::Checkpoint(e) => e.hint(),
+            Self::Picture(_) => {
+                Some("without --strict the picture is reported and left out of the counts".into())
+            }
+            Self::Output { .. } => {
+                Some("check that the folder exists and may be written to".into())
+            }
+            Self::NotANumber { .. } => {
+                Some("the weights are finite but overflow; is the checkpoint damaged?".into())
+            }
+            Self::DemoDiffers { .. } => Some(
+                "this is a defect; please report it with the machine's processor and system".into(),
+            ),
+            Self::Compute(_) | Self::System { .. } => None,
+        }
+    }
+
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage { .. } | Self::Variant(_) | Self::Text(_) => ExitCode::Usage,
+            Self::Data(_) | Self::Picture(_) => ExitCode::Data,
+            Self::Checkpoint(
+                CheckpointError::OutputExists { .. } | CheckpointError::Unwritable { .. },
+            )
+            | Self::Output { .. } => ExitCode::Output,
+            Self::Checkpoint(_) | Self::NotANumber { .. } => ExitCode::Checkpoint,
+            Self::DemoDiffers { .. } | Self::Compute(_) | Self::System { .. } => ExitCode::Failure,
+        }
+    }
+}
+
+/// Something a user should know that does not stop the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    PartialDataSet { present: usize, classes: usize },
+    IgnoredFiles { hidden: usize, not_pictures: usize },
+    RopeTablesDiffer { part: &'static str },
+    UnreadablePictures { count: usize },
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::PartialDataSet { present, classes } => write!(
+                f,
+                "the folder has pictures of {present} of the {classes} classes; they are ranked among all {classes}, but the accuracy is not that of the whole set"
+            ),
+            Self::IgnoredFiles {
+                hidden,
+                not_pictures,
+            } => write!(
+                f,
+                "ignored {hidden} hidden files and {not_pictures} files without a picture's ending"
+            ),
+            Self::RopeTablesDiffer { part } => write!(
+                f,
+                "the checkpoint's rotary {part} tables differ from block to block; the last one is used for all, as the reference does"
+            ),
+            Self::UnreadablePictures { count } => {
+                write!(
+                    f,
+                    "{count} pictures could not be read; they are left out of the counts"
+                )
+            }
+        }
+    }
+}

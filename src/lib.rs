@@ -1,0 +1,70 @@
+//! Zero-shot ImageNet accuracy of UTA vision-language checkpoints.
+//!
+//! UTA (Unmasked Token Alignment, arXiv 2405.19009) aligns an EVA-02 vision transformer to a CLIP
+//! text tower. This crate loads such a checkpoint, encodes the class names in 80 templates with
+//! the text tower, encodes pictures with the vision tower, and counts how often the nearest class
+//! is the right one.
+//!
+//! # The way of a picture
+//!
+//! `data` finds it and its label, and its workers read it; `picture` decodes, resizes and crops
+//! it as Pillow does; batches of bytes go to `zero_shot`, which normalises them, runs the `model`
+//! and asks the `classifier`; `evaluation` counts, `metrics` ranks, `report` tells.
+//!
+//! # Map
+//!
+//! From the bottom up; a module uses only those above it in this list.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`vector`] | dot product, normalisation, softmax with a fixed order of operations |
+//! | [`preprocessing`] | what a model expects of its pictures, as plain data |
+//! | [`text`] | class names, templates, CLIP's tokenizer |
+//! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
+//! | [`model`] | variants and their dimensions, tensor names, both towers in candle |
+//! | [`checkpoint`] | safetensors and PyTorch files: opening, verifying, converting |
+//! | [`classifier`] | one column for each class, from the trie of all prompts |
+//! | [`metrics`] | ranking, counting, accuracy |
+//! | [`data`] | folders of class folders, and the pipeline that loads them |
+//! | [`error`] | what can stop a command, what is worth a warning, exit codes |
+//! | [`evaluation`] | the loop over batches; knows neither models nor files |
+//! | [`loading`] | from a checkpoint to the towers |
+//! | [`zero_shot`] | towers and classifier as a predictor |
+//! | [`report`] | results as data; text, JSON and prediction files |
+//! | [`cli`] | the flags |
+//! | [`settings`] | validated settings made from flags |
+//! | [`progress`] | bars and warnings on standard error |
+//! | [`commands`] | what each subcommand does |
+//!
+//! # Invariants
+//!
+//! - Only `commands`, `progress` and the binary print; `report::output` writes what they print.
+//! - Disk access is in `checkpoint`, `data`, `report::output`, and two functions of `text` and one
+//!   of `model::variant` that read small files named by flags. Nothing uses the network.
+//! - The only `unsafe` code is `checkpoint::mapping`, which maps a file.
+//! - A picture's result is the same bits for any batch size and number of threads: each picture
+//!   goes through the vision tower alone.
+//! - Nothing that can fail early fails late: inputs are checked and outputs opened before weights
+//!   are read.
+//! - Counts are integers; a fraction is formed once, at the end, and never of an empty set.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod checkpoint;
+pub mod classifier;
+pub mod cli;
+pub mod commands;
+pub mod data;
+pub mod error;
+pub mod evaluation;
+pub mod loading;
+pub mod metrics;
+pub mod model;
+pub mod picture;
+pub mod preprocessing;
+pub mod progress;
+pub mod report;
+pub mod settings;
+pub mod text;
+pub mod vector;
+pub mod zero_shot;

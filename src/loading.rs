@@ -1,0 +1,89 @@
+//! From a checkpoint file to the towers of a variant.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+
+use crate::checkpoint::{Checkpoint, CheckpointError, identity, load_with, verify};
+use crate::error::{Error, Warning};
+use crate::model::rope::RopeTables;
+use crate::model::{TextTower, Variant, VisionTower, schema};
+
+/// Opens a checkpoint and compares its keys with the variant's, before any weight is read.
+///
+/// # Errors
+/// When it cannot be opened or does not fit, with every difference.
+pub fn open_for(path: &Path, variant: &Variant) -> Result<Arc<Checkpoint>, CheckpointError> {
+    let checkpoint = Checkpoint::open(path)?;
+    match verify(&checkpoint, &schema::tensors(variant)) {
+        Ok(()) => Ok(Arc::new(checkpoint)),
+        Err(mismatch) => {
+            let looks_like = identity::looks_like(&checkpoint).map(|found| found.name);
+            Err(CheckpointError::Mismatch {
+                path: path.into(),
+                model: variant.name.clone(),
+                mismatch: Box::new(mismatch),
+                looks_like: looks_like.filter(|name| *name != variant.name),
+            })
+        }
+    }
+}
+
+/// Builds the vision tower, with the checkpoint's rotary tables where it has them.
+///
+/// # Errors
+/// When a weight cannot be read or is not finite.
+pub fn vision_tower(
+    checkpoint: &Arc<Checkpoint>,
+    variant: &Variant,
+    device: &Device,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<VisionTower, Error> {
+    let tables = rope_tables(checkpoint, variant, device, warn)?;
+    load_with(checkpoint, device, |vb| {
+        VisionTower::new(&variant.vision, variant.embedding, &tables, vb.pp("visual"))
+    })
+}
+
+/// Builds the text tower.
+///
+/// # Errors
+/// When a weight cannot be read or is not finite.
+pub fn text_tower(
+    checkpoint: &Arc<Checkpoint>,
+    variant: &Variant,
+    device: &Device,
+) -> Result<TextTower, Error> {
+    load_with(checkpoint, device, |vb| {
+        TextTower::new(&variant.text, variant.embedding, vb.pp("text"))
+    })
+}
+
+/// The rotary tables as the reference's loading leaves them: one pair shared by all blocks, in
+/// which each stored copy overwrites the one before, over computed ones.
+fn rope_tables(
+    checkpoint: &Checkpoint,
+    variant: &Variant,
+    device: &Device,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<RopeTables, Error> {
+    let vision = &variant.vision;
+    let mut tables = RopeTables::compute(vision.grid(), vision.head_dim(), device)?;
+    for (part, table) in [("cos", &mut tables.cos), ("sin", &mut tables.sin)] {
+        let stored = schema::rope_names(vision.depth, part)
+            .filter(|name| checkpoint.get(name).is_some())
+            .map(|name| checkpoint.tensor(&name, DType::F32, device))
+            .collect::<Result<Vec<_>, _>>()?;
+        let Some(last) = stored.last() else { continue };
+        let values = last.flatten_all()?.to_vec1::<f32>()?;
+        for other in &stored {
+            if other.flatten_all()?.to_vec1::<f32>()? != values {
+                warn(Warning::RopeTablesDiffer { part });
+                break;
+            }
+        }
+        *table = last.clone();
+    }
+    Ok(tables)
+}

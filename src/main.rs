@@ -1,0 +1,33 @@
+//! Parses the command line, runs it, and turns an error into a message and an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use uta_eval::cli::Cli;
+use uta_eval::commands;
+use uta_eval::error::Error;
+use uta_eval::settings::Settings;
+
+fn main() -> ExitCode {
+    match Settings::new(Cli::parse()).and_then(commands::run) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            explain(&error);
+            error.exit_code().into()
+        }
+    }
+}
+
+/// Prints what went wrong with all its causes, and what to do next.
+fn explain(error: &Error) {
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        message += &format!(": {source}");
+        cause = source.source();
+    }
+    eprintln!("error: {message}");
+    if let Some(hint) = error.hint() {
+        eprintln!("hint: {hint}");
+    }
+}

@@ -1,0 +1,237 @@
+//! The text tower: OpenCLIP's causal transformer, over a forest of token prefixes.
+//!
+//! Source: the reference's `eva_vit_model/transformer.py` (`TextTransformer`). Names are the
+//! checkpoint's keys below `text.`.
+//!
+//! Attention is causal: a token's state depends on the tokens before it and on nothing else. So
+//! the tower does not work on padded rows of 77 tokens but on the nodes of a [`Forest`]: each
+//! node is one token in the context of its ancestors, and prompts that begin alike share nodes.
+//! A single prompt is a forest of one chain. Both cuts are exact.
+//! Shapes: N nodes, P nodes kept from before, W width, H heads, D head dim.
+
+use candle_core::{Module, Result, Tensor};
+use candle_nn::{LayerNorm, VarBuilder};
+use candle_transformers::models::with_tracing::Linear;
+
+use super::forest_attention::{ForestAttention, Paths};
+use super::layers::{layer_norm, linear, part};
+use super::variant::{TEXT_EPS, TextConfig};
+
+/// Encodes token prefixes into the space shared with pictures.
+#[derive(Debug)]
+pub struct TextTower {
+    token_embedding: Tensor,
+    positional_embedding: Tensor,
+    blocks: Vec<Block>,
+    ln_final: LayerNorm,
+    text_projection: Tensor,
+}
+
+/// A run of nodes, parents before children, each with the row of its parent.
+///
+/// Rows count the kept nodes first: row 0..P are what [`Kept`] holds, row P + i is node i.
+#[derive(Debug, Clone, Default)]
+pub struct Forest {
+    /// Vocabulary ids.
+    pub tokens: Vec<u32>,
+    /// Position of each node in its sequence, below the context length.
+    pub positions: Vec<u32>,
+    /// Row of each node's parent; `None` at the start of a text.
+    pub parents: Vec<Option<usize>>,
+}
+
+impl Forest {
+    /// The forest of one text: a chain.
+    pub fn chain(tokens: &[u32]) -> Self {
+        Self {
+            tokens: tokens.to_vec(),
+            positions: (0..tokens.len() as u32).collect(),
+            parents: (0..tokens.len()).map(|i| i.checked_sub(1)).collect(),
+        }
+    }
+}
+
+/// Keys and values, block by block, of ancestors that an earlier run computed.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// For each kept row, the row of its parent.
+    parents: Vec<Option<usize>>,
+    /// For each block: keys and values [P, W]. Empty before the first run.
+    blocks: Vec<(Tensor, Tensor)>,
+}
+
+impl TextTower {
+    /// Builds the tower from the weights below `text.`.
+    ///
+    /// # Errors
+    /// When a weight is missing or has another shape.
+    pub fn new(config: &TextConfig, embedding: usize, vb: VarBuilder) -> Result<Self> {
+        let width = config.width;
+        let blocks = vb.pp("transformer.resblocks");
+        Ok(Self {
+            token_embedding: vb
+                .pp("token_embedding")
+                .get((config.vocabulary, width), "weight")?,
+            positional_embedding: vb.get((config.context, width), "positional_embedding")?,
+            blocks: (0..config.depth)
+                .map(|i| Block::new(config, blocks.pp(i)))
+                .collect::<Result<_>>()?,
+            ln_final: layer_norm(width, TEXT_EPS, vb.pp("ln_final"))?,
+            text_projection: vb.get((width, embedding), "text_projection")?,
+        })
+    }
+
+    /// Dimensions of the shared space.
+    ///
+    /// # Errors
+    /// Never, for a tower that was built.
+    pub fn embedding(&self) -> Result<usize> {
+        self.text_projection.dim(1)
+    }
+
+    /// States [N, W] of the forest's nodes after the last block.
+    ///
+    /// `kept` holds the ancestors that the forest refers to; afterwards it holds the rows in
+    /// `keep` (kept rows and new ones, ascending, parents included), for the next run.
+    ///
+    /// # Errors
+    /// When a token or position is out of range.
+    pub fn states(&self, forest: &Forest, kept: &mut Kept, keep: &[usize]) -> Result<Tensor> {
+        self.states_observed(forest, kept, keep, &mut |_| Ok(()))
+    }
+
+    /// As [`states`](Self::states), showing the residual stream [N, W] after each block.
+    ///
+    /// # Errors
+    /// As [`states`](Self::states), and whatever `observe` returns.
+    pub fn states_observed(
+        &self,
+        forest: &Forest,
+        kept: &mut Kept,
+        keep: &[usize],
+        observe: &mut dyn FnMut(&Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        let device = self.token_embedding.device();
+        let nodes = forest.tokens.len();
+        let tokens = Tensor::from_slice(&forest.tokens, nodes, device)?;
+        let positions = Tensor::from_slice(&forest.positions, nodes, device)?;
+        let rows = Tensor::from_vec(
+            keep.iter().map(|r| *r as u32).collect::<Vec<_>>(),
+            keep.len(),
+            device,
+        )?;
+        let mut parents = std::mem::take(&mut kept.parents);
+        parents.extend(&forest.parents);
+        let paths = Paths::new(&parents, nodes)?;
+        let mut before = std::mem::take(&mut kept.blocks).into_iter();
+
+        let mut x = (self.token_embedding.index_select(&tokens, 0)?
+            + self.positional_embedding.index_select(&positions, 0)?)?; // [N, W]
+        for block in &self.blocks {
+            let keys_values;
+            (x, keys_values) = block.forward(&x, before.next(), &paths)?;
+            observe(&x)?;
+            if !keep.is_empty() {
+                let (keys, values) = keys_values;
+                kept.blocks
+                    .push((keys.index_select(&rows, 0)?, values.index_select(&rows, 0)?));
+            }
+        }
+        kept.parents = keep
+            .iter()
+            .map(|row| parents[*row].and_then(|parent| keep.binary_search(&parent).ok()))
+            .collect();
+        Ok(x)
+    }
+
+    /// Features [M, embedding] of end-of-text states [M, W]; not of unit length.
+    ///
+    /// # Errors
+    /// When the states have another width.
+    pub fn project(&self, states: &Tensor) -> Result<Tensor> {
+        self.ln_final.forward(states)?.matmul(&self.text_projection)
+    }
+}
+
+#[derive(Debug)]
+struct Block {
+    ln_1: LayerNorm,
+    attn: Attention,
+    ln_2: LayerNorm,
+    c_fc: Linear,
+    c_proj: Linear,
+}
+
+impl Block {
+    fn new(config: &TextConfig, vb: VarBuilder) -> Result<Self> {
+        let (width, hidden) = (config.width, config.mlp_hidden);
+        let mlp = vb.pp("mlp");
+        Ok(Self {
+            ln_1: layer_norm(width, TEXT_EPS, vb.pp("ln_1"))?,
+            attn: Attention::new(config, vb.pp("attn"))?,
+            ln_2: layer_norm(width, TEXT_EPS, vb.pp("ln_2"))?,
+            c_fc: linear(width, hidden, mlp.pp("c_fc"))?,
+            c_proj: linear(hidden, width, mlp.pp("c_proj"))?,
+        })
+    }
+
+    /// New states [N, W], and the keys and values [P + N, W] they attended to.
+    fn forward(
+        &self,
+        x: &Tensor,
+        before: Option<(Tensor, Tensor)>,
+        paths: &Paths,
+    ) -> Result<(Tensor, (Tensor, Tensor))> {
+        let (mixed, keys_values) = self.attn.forward(&self.ln_1.forward(x)?, before, paths)?;
+        let x = (x + mixed)?;
+        // The erf form of GELU; the tanh form moves the features by 1.4e-4.
+        let hidden = self.c_fc.forward(&self.ln_2.forward(&x)?)?.gelu_erf()?; // [N, hidden]
+        let x = (&x + self.c_proj.forward(&hidden)?)?;
+        Ok((x, keys_values))
+    }
+}
+
+#[derive(Debug)]
+struct Attention {
+    heads: usize,
+    in_proj: Linear,
+    out_proj: Linear,
+}
+
+impl Attention {
+    fn new(config: &TextConfig, vb: VarBuilder) -> Result<Self> {
+        let width = config.width;
+        Ok(Self {
+            heads: config.heads,
+            in_proj: Linear::from_weights(
+                vb.get((3 * width, width), "in_proj_weight")?,
+                Some(vb.get(3 * width, "in_proj_bias")?),
+            ),
+            out_proj: linear(width, width, vb.pp("out_proj"))?,
+        })
+    }
+
+    fn forward(
+        &self,
+        x: &Tensor,
+        before: Option<(Tensor, Tensor)>,
+        paths: &Paths,
+    ) -> Result<(Tensor, (Tensor, Tensor))> {
+        let qkv = self.in_proj.forward(x)?; // [N, 3W]
+        let q = part(&qkv, 0, 3)?.contiguous()?;
+        let (mut k, mut v) = (
+            part(&qkv, 1, 3)?.contiguous()?,
+            part(&qkv, 2, 3)?.contiguous()?,
+        );
+        if let Some((keys, values)) = before {
+            k = Tensor::cat(&[&keys, &k], 0)?; // [P + N, W]
+            v = Tensor::cat(&[&values, &v], 0)?;
+        }
+        let attention = ForestAttention {
+            heads: self.heads,
+            paths: paths.clone(),
+        };
+        let mixed = q.apply_op3_no_bwd(&k, &v, &attention)?; // [N, W]
+        Ok((self.out_proj.forward(&mixed)?, (k, v)))
+    }
+}

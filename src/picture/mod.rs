@@ -1,0 +1,131 @@
+//! Pictures: from the bytes of a file to the square of pixels that a model takes.
+//!
+//! Equal to Pillow 11 and torchvision, byte for byte: decode, drop alpha, resize the short side
+//! (antialiased, horizontal pass first), crop the centre. The format is told by content, never by
+//! a file's name. Nothing here reads files.
+
+mod error;
+mod jpeg;
+mod raster;
+mod resize;
+
+pub use error::PictureError;
+
+use crate::preprocessing::Interpolation;
+use resize::Axis;
+
+/// Pixels that a picture may declare. Pillow refuses more as a decompression bomb.
+pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// Decoded 8-bit RGB pixels, row by row.
+#[derive(Debug, Default)]
+struct Rgb {
+    width: usize,
+    height: usize,
+    /// `height * width * 3` bytes.
+    pixels: Vec<u8>,
+}
+
+/// Memory that is reused from picture to picture.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    decoded: Rgb,
+    resize: resize::Scratch,
+}
+
+/// Turns encoded pictures into crops of one size.
+#[derive(Debug, Clone, Copy)]
+pub struct Preprocessor {
+    size: usize,
+    interpolation: Interpolation,
+}
+
+impl Preprocessor {
+    /// `size` is the side of the crop, in pixels.
+    pub fn new(size: usize, interpolation: Interpolation) -> Self {
+        Self {
+            size,
+            interpolation,
+        }
+    }
+
+    /// Bytes of one crop: `size * size * 3`.
+    pub fn crop_bytes(&self) -> usize {
+        self.size * self.size * 3
+    }
+
+    /// Decodes, resizes and crops one picture into `out`: rows, columns, then R, G, B.
+    ///
+    /// # Errors
+    /// When the bytes are no picture, or one that Pillow would refuse.
+    ///
+    /// # Panics
+    /// When `out` does not have [`crop_bytes`](Self::crop_bytes) bytes.
+    pub fn crop(
+        &self,
+        bytes: &[u8],
+        out: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), PictureError> {
+        assert_eq!(out.len(), self.crop_bytes());
+        decode(bytes, &mut scratch.decoded)?;
+        let Rgb {
+            width,
+            height,
+            ref pixels,
+        } = scratch.decoded;
+        let (new_width, new_height) = self.resized(width, height);
+        let columns = Axis::new(width, new_width, self.centre(new_width), self.interpolation);
+        let rows = Axis::new(
+            height,
+            new_height,
+            self.centre(new_height),
+            self.interpolation,
+        );
+        resize::resize(pixels, width, &columns, &rows, out, &mut scratch.resize);
+        Ok(())
+    }
+
+    /// Size after resizing: the short side becomes `size`, the long side keeps the proportion,
+    /// rounded down (torchvision's `Resize`).
+    fn resized(&self, width: usize, height: usize) -> (usize, usize) {
+        let long =
+            |long: usize, short: usize| ((self.size as f64 * long as f64) / short as f64) as usize;
+        if width <= height {
+            (self.size, long(height, width))
+        } else {
+            (long(width, height), self.size)
+        }
+    }
+
+    /// The part of a resized side that the crop keeps (torchvision's `CenterCrop`, which rounds
+    /// halves to even).
+    fn centre(&self, side: usize) -> std::ops::Range<usize> {
+        let start = ((side - self.size) as f64 / 2.0).round_ties_even() as usize;
+        start..start + self.size
+    }
+}
+
+fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
+    if bytes.is_empty() {
+        return Err(PictureError::Empty);
+    }
+    if bytes.starts_with(&[0xff, 0xd8]) {
+        jpeg::decode(bytes, out)
+    } else {
+        raster::decode(bytes, out)
+    }
+}
+
+/// Refuses a declared size before anything of that size is allocated.
+fn check_size(width: usize, height: usize) -> Result<(), PictureError> {
+    if width == 0 || height == 0 {
+        return Err(PictureError::Corrupt {
+            reason: format!("it declares {width} x {height} pixels"),
+        });
+    }
+    if (width as u64).saturating_mul(height as u64) > MAX_PIXELS {
+        return Err(PictureError::TooLarge { width, height });
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Results as one JSON document.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::output::{OutputFile, print};
+use crate::error::Error;
+
+/// Where a JSON document goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JsonTarget {
+    /// Standard output, instead of the text.
+    Stdout,
+    File(PathBuf),
+}
+
+impl JsonTarget {
+    /// `-` is standard output.
+    pub fn new(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" {
+            Self::Stdout
+        } else {
+            Self::File(path)
+        }
+    }
+
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
+
+/// An open target.
+#[derive(Debug)]
+pub enum JsonOutput {
+    Stdout,
+    File(OutputFile),
+}
+
+impl JsonOutput {
+    /// Opens the target, so that a result that cannot be written is found before it is computed.
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn open(target: &JsonTarget) -> Result<Self, Error> {
+        Ok(match target {
+            JsonTarget::Stdout => Self::Stdout,
+            JsonTarget::File(path) => Self::File(OutputFile::create(path)?),
+        })
+    }
+}
+
+/// Writes a result: as JSON if there is an output for it, and as text on standard output unless
+/// the JSON goes there.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(
+    output: Option<JsonOutput>,
+    result: &(impl Serialize + std::fmt::Display),
+) -> Result<(), Error> {
+    let document = || -> Result<String, Error> {
+        let json = serde_json::to_string_pretty(result).map_err(|e| Error::System {
+            what: "the result cannot be formed",
+            source: e.into(),
+        })?;
+        Ok(json + "\n")
+    };
+    match output {
+        Some(JsonOutput::Stdout) => return print(&document()?),
+        Some(JsonOutput::File(mut file)) => {
+            file.write(document()?.as_bytes())?;
+            file.finish()?;
+        }
+        None => {}
+    }
+    print(&result.to_string())
+}

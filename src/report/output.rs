@@ -1,0 +1,139 @@
+//! Output files, opened before the expensive part and complete or absent afterwards.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::error::Error;
+
+/// A file that replaces the one at its path when it is finished.
+#[derive(Debug)]
+pub struct OutputFile {
+    path: PathBuf,
+    target: BufWriter<Target>,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// Beside the path, renamed at the end.
+    Temporary(NamedTempFile),
+    /// The path is no regular file (a pipe, a terminal), so there is nothing to rename.
+    Direct(File),
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Temporary(file) => file.write(bytes),
+            Self::Direct(file) => file.write(bytes),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Temporary(file) => file.flush(),
+            Self::Direct(file) => file.flush(),
+        }
+    }
+}
+
+impl OutputFile {
+    /// Opens a file for the result at `path`.
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Output {
+            path: path.into(),
+            source,
+        };
+        let target = match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
+            }
+            Ok(metadata) if !metadata.is_file() => {
+                Target::Direct(File::options().write(true).open(path).map_err(failed)?)
+            }
+            // A file that may not be written to must not be replaced either.
+            Ok(_) => {
+                File::options().append(true).open(path).map_err(failed)?;
+                Target::Temporary(beside(path).map_err(failed)?)
+            }
+            Err(_) => Target::Temporary(beside(path).map_err(failed)?),
+        };
+        Ok(Self {
+            path: path.into(),
+            target: BufWriter::new(target),
+        })
+    }
+
+    /// Writes part of the result.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.target
+            .write_all(bytes)
+            .map_err(|source| Error::Output {
+                path: self.path.clone(),
+                source,
+            })
+    }
+
+    /// Completes the file and puts it in place.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub fn finish(self) -> Result<(), Error> {
+        let failed = |source| Error::Output {
+            path: self.path.clone(),
+            source,
+        };
+        let target = self
+            .target
+            .into_inner()
+            .map_err(|e| failed(e.into_error()))?;
+        match target {
+            Target::Temporary(file) => file
+                .persist(&self.path)
+                .map(drop)
+                .map_err(|e| failed(e.error)),
+            Target::Direct(mut file) => file.flush().map_err(failed),
+        }
+    }
+}
+
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".uta-eval-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As readable as any other new file; the user's mask still applies.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+/// Writes to standard output. That its reader has gone (as `head` does) is no error.
+///
+/// # Errors
+/// When it cannot be written to, for instance because a disk is full.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output {
+            path: "standard output".into(),
+            source: e,
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,125 @@
+//! One line for each picture: CSV or JSON Lines, by the file's ending.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::output::OutputFile;
+use crate::data::Sample;
+use crate::error::Error;
+use crate::metrics::{Prediction, TOP};
+
+/// Writes predictions as they are made.
+#[derive(Debug)]
+pub struct PredictionsFile {
+    file: OutputFile,
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Csv,
+    JsonLines,
+}
+
+/// A line of the JSON Lines form.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    label: usize,
+    top5: &'a [usize],
+    logits: &'a [f32],
+}
+
+impl PredictionsFile {
+    /// Opens the file; its ending must be `.csv` or `.jsonl`.
+    ///
+    /// # Errors
+    /// When the ending is another, or nothing can be written there.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let extension = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .map(str::to_ascii_lowercase);
+        let format = match extension.as_deref() {
+            Some("csv") => Format::Csv,
+            Some("jsonl") => Format::JsonLines,
+            _ => {
+                return Err(Error::usage(
+                    format!("--predictions {} has neither form's ending", path.display()),
+                    "end the name in .csv or .jsonl",
+                ));
+            }
+        };
+        let mut predictions = Self {
+            file: OutputFile::create(path)?,
+            format,
+        };
+        if let Format::Csv = format {
+            let numbered = |name: &'static str| (1..=TOP).map(move |i| format!("{name}{i}"));
+            let header: Vec<String> = ["path".into(), "label".into()]
+                .into_iter()
+                .chain(numbered("class"))
+                .chain(numbered("logit"))
+                .collect();
+            predictions.write_csv(&header)?;
+        }
+        Ok(predictions)
+    }
+
+    /// Adds a picture.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub fn add(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
+        let path = sample.path.to_string_lossy();
+        match self.format {
+            Format::Csv => {
+                // Sets of fewer than five classes leave fields empty.
+                let field = |values: Vec<String>| {
+                    (0..TOP).map(move |i| values.get(i).cloned().unwrap_or_default())
+                };
+                let classes = prediction.classes.iter().map(ToString::to_string).collect();
+                let logits = prediction.logits.iter().map(ToString::to_string).collect();
+                let record: Vec<String> = [path.into_owned(), sample.label.to_string()]
+                    .into_iter()
+                    .chain(field(classes))
+                    .chain(field(logits))
+                    .collect();
+                self.write_csv(&record)
+            }
+            Format::JsonLines => {
+                let line = Line {
+                    path: &path,
+                    label: sample.label,
+                    top5: &prediction.classes,
+                    logits: &prediction.logits,
+                };
+                let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
+                bytes.push(b'\n');
+                self.file.write(&bytes)
+            }
+        }
+    }
+
+    /// Completes the file and puts it in place.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub fn finish(self) -> Result<(), Error> {
+        self.file.finish()
+    }
+
+    fn write_csv(&mut self, record: &[String]) -> Result<(), Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let bytes = writer
+            .write_record(record)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writer.into_inner().map_err(csv::IntoInnerError::into_error))
+            .map_err(|source| Error::System {
+                what: "a CSV record cannot be formed",
+                source,
+            })?;
+        self.file.write(&bytes)
+    }
+}

@@ -1,0 +1,109 @@
+//! The report as a person reads it.
+
+use std::fmt::{self, Display};
+
+use super::Report;
+use crate::metrics::Accuracy;
+
+/// Unreadable pictures that are listed; the JSON form lists all.
+const LISTED: usize = 10;
+
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let model = match (
+            &self.model.published_name,
+            self.model.published_top1_percent,
+        ) {
+            (Some(name), Some(top1)) => {
+                format!("{} ({name}, published top-1 {top1:.1} %)", self.model.name)
+            }
+            _ => self.model.name.clone(),
+        };
+        writeln!(f, "top-1        {}", Fraction(self.top1))?;
+        writeln!(f, "top-5        {}", Fraction(self.top5))?;
+        writeln!(
+            f,
+            "model        {model}, {0} x {0} pixels",
+            self.model.image_size
+        )?;
+        writeln!(
+            f,
+            "checkpoint   {} ({}, {})",
+            self.checkpoint.name,
+            self.checkpoint.format,
+            self.checkpoint.dtypes.join(", ")
+        )?;
+        writeln!(f, "sha256       {}", self.checkpoint.sha256)?;
+        writeln!(
+            f,
+            "data         {}: {} pictures of {} classes, ranked among {}",
+            self.data.path.display(),
+            self.data.pictures,
+            self.data.classes_present,
+            self.data.classes
+        )?;
+        if let Some(limit) = self.settings.limit {
+            writeln!(f, "limit        the first {limit} pictures")?;
+        }
+        if !self.unreadable.is_empty() {
+            writeln!(
+                f,
+                "skipped      {} unreadable pictures, not counted",
+                self.unreadable.len()
+            )?;
+            for picture in self.unreadable.iter().take(LISTED) {
+                writeln!(
+                    f,
+                    "             {}: {}",
+                    picture.path.display(),
+                    picture.reason
+                )?;
+            }
+            if self.unreadable.len() > LISTED {
+                writeln!(
+                    f,
+                    "             and {} more",
+                    self.unreadable.len() - LISTED
+                )?;
+            }
+        }
+        if !self.tied_classes.is_empty() {
+            let groups: Vec<String> = self.tied_classes.iter().map(|g| format!("{g:?}")).collect();
+            writeln!(
+                f,
+                "ties         classes {} have identical prompts; the lower index ranks first",
+                groups.join(", ")
+            )?;
+        }
+        writeln!(
+            f,
+            "ran          {} on {}, batch size {}, {} loader and {} compute threads",
+            self.settings.precision,
+            self.settings.device,
+            self.settings.batch_size,
+            self.settings.workers,
+            self.settings.threads
+        )?;
+        writeln!(
+            f,
+            "seconds      {:.1} loading, {:.1} classifier, {:.1} pictures ({:.1} pictures/s), {:.1} in all",
+            self.seconds.load,
+            self.seconds.classifier,
+            self.seconds.evaluation,
+            self.pictures_per_second,
+            self.seconds.total
+        )
+    }
+}
+
+/// `97.73 %  (215/220)`
+struct Fraction(Accuracy);
+
+impl Display for Fraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.percent {
+            Some(percent) => write!(f, "{percent:.2} %  ({}/{})", self.0.correct, self.0.total),
+            None => write!(f, "undefined: no picture could be read"),
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! Flags become validated settings here, once; nothing behind this module knows the flags.
+
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+
+use crate::cli::{
+    ClassifyArgs, Cli, Command, ConvertArgs, DemoArgs, EvaluateArgs, FloatType, InspectArgs,
+    ModelArgs, OutputArgs, PromptArgs, RunArgs,
+};
+use crate::data::{ClassFolders, LoaderSettings};
+use crate::error::Error;
+use crate::model::Variant;
+use crate::report::json::JsonTarget;
+use crate::text::{ClassNames, Templates, imagenet};
+
+/// What to do, completely determined.
+#[derive(Debug)]
+pub enum Settings {
+    Evaluate(Box<Evaluate>),
+    Demo(Demo),
+    Classify(Box<Classify>),
+    Inspect(Inspect),
+    Convert(Convert),
+}
+
+#[derive(Debug)]
+pub struct Evaluate {
+    pub pictures: PathBuf,
+    pub model: Model,
+    pub prompts: Prompts,
+    pub limit: Option<usize>,
+    pub run: Run,
+    pub outputs: Outputs,
+}
+
+#[derive(Debug)]
+pub struct Demo {
+    pub run: Run,
+    pub outputs: Outputs,
+}
+
+#[derive(Debug)]
+pub struct Classify {
+    pub pictures: Vec<PathBuf>,
+    pub labels: ClassNames,
+    pub templates: Templates,
+    pub model: Model,
+    pub json: Option<JsonTarget>,
+}
+
+#[derive(Debug)]
+pub struct Inspect {
+    pub checkpoint: PathBuf,
+    pub variant: Option<Variant>,
+}
+
+#[derive(Debug)]
+pub struct Convert {
+    pub input: PathBuf,
+    pub output: PathBuf,
+    pub dtype: Option<Dtype>,
+}
+
+/// A variant and where its weights are.
+#[derive(Debug)]
+pub struct Model {
+    pub variant: Variant,
+    pub checkpoint: PathBuf,
+}
+
+/// Class names and templates, and the folders that the classes have.
+#[derive(Debug)]
+pub struct Prompts {
+    pub classes: ClassNames,
+    pub folders: ClassFolders,
+    pub templates: Templates,
+    pub classnames_file: Option<PathBuf>,
+    pub templates_file: Option<PathBuf>,
+}
+
+/// How the work is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    pub loader: LoaderSettings,
+    pub strict: bool,
+}
+
+/// Where results go beside the text on standard output.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    pub json: Option<JsonTarget>,
+    pub predictions: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Validates the flags and reads the small files that they name.
+    ///
+    /// # Errors
+    /// When a flag's value makes no sense or contradicts another.
+    pub fn new(cli: Cli) -> Result<Self, Error> {
+        Ok(match cli.command {
+            None => Self::Evaluate(Box::new(Evaluate::new(cli.evaluate)?)),
+            Some(Command::Demo(args)) => Self::Demo(Demo::new(args)?),
+            Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
+            Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
+            Some(Command::Convert(args)) => Self::Convert(Convert::new(args)),
+        })
+    }
+}
+
+impl Evaluate {
+    fn new(args: EvaluateArgs) -> Result<Self, Error> {
+        let model = Model::new(args.model)?;
+        check_image_size(args.image_size, &model.variant)?;
+        Ok(Self {
+            pictures: given(args.imagenet_path, "--imagenet-path")?,
+            prompts: Prompts::new(args.prompts)?,
+            limit: args.limit,
+            run: Run::new(&args.run),
+            outputs: Outputs::new(args.outputs, &[&model.checkpoint])?,
+            model,
+        })
+    }
+}
+
+impl Demo {
+    fn new(args: DemoArgs) -> Result<Self, Error> {
+        Ok(Self {
+            run: Run::new(&args.run),
+            outputs: Outputs::new(args.outputs, &[])?,
+        })
+    }
+}
+
+impl Classify {
+    fn new(args: ClassifyArgs) -> Result<Self, Error> {
+        let labels: Vec<String> = args
+            .labels
+            .iter()
+            .map(|label| label.trim().into())
+            .collect();
+        if labels.iter().any(String::is_empty) {
+            return Err(Error::usage(
+                "--labels has an empty label",
+                "separate labels by single commas: --labels \"a diagram,a dog,a cat\"",
+            ));
+        }
+        let model = Model::new(args.model)?;
+        let inputs: Vec<&PathBuf> = args.pictures.iter().chain([&model.checkpoint]).collect();
+        let json = args.json.map(JsonTarget::new);
+        if let Some(path) = json.as_ref().and_then(JsonTarget::file) {
+            check_no_input(path, "--json", &inputs)?;
+        }
+        Ok(Self {
+            labels: ClassNames::from_names(labels),
+            templates: match &args.templates {
+                Some(path) => Templates::from_file(path)?,
+                None => Templates::verbatim(),
+            },
+            json,
+            pictures: args.pictures,
+            model,
+        })
+    }
+}
+
+impl Inspect {
+    fn new(args: InspectArgs) -> Result<Self, Error> {
+        let variant = args
+            .model
+            .as_deref()
+            .map(Variant::from_name_or_file)
+            .transpose()?;
+        Ok(Self {
+            checkpoint: args.checkpoint,
+            variant,
+        })
+    }
+}
+
+impl Convert {
+    fn new(args: ConvertArgs) -> Self {
+        let dtype = args.dtype.map(|dtype| match dtype {
+            FloatType::F32 => Dtype::F32,
+            FloatType::F16 => Dtype::F16,
+            FloatType::Bf16 => Dtype::BF16,
+        });
+        Self {
+            input: args.input,
+            output: args.output,
+            dtype,
+        }
+    }
+}
+
+impl Model {
+    fn new(args: ModelArgs) -> Result<Self, Error> {
+        Ok(Self {
+            variant: Variant::from_name_or_file(&args.model)?,
+            checkpoint: given(args.ckpt_path, "--ckpt-path")?,
+        })
+    }
+}
+
+impl Prompts {
+    /// The built-in class names and templates.
+    pub fn imagenet() -> Self {
+        Self {
+            classes: ClassNames::imagenet(),
+            folders: ClassFolders::imagenet(),
+            templates: Templates::imagenet(),
+            classnames_file: None,
+            templates_file: None,
+        }
+    }
+
+    fn new(args: PromptArgs) -> Result<Self, Error> {
+        let mut prompts = Self::imagenet();
+        if let Some(path) = &args.templates {
+            prompts.templates = Templates::from_file(path)?;
+        }
+        if let Some(path) = &args.classnames {
+            prompts.classes = ClassNames::from_file(path)?;
+            prompts.folders = match prompts.classes.folders() {
+                Some(folders) => ClassFolders::named(folders),
+                None if prompts.classes.len() == imagenet::CLASSES => ClassFolders::imagenet(),
+                None => {
+                    return Err(Error::usage(
+                        format!(
+                            "{} has {} names, but ImageNet has {} classes",
+                            path.display(),
+                            prompts.classes.len(),
+                            imagenet::CLASSES
+                        ),
+                        "for other classes than ImageNet's write `folder<TAB>name` on every line",
+                    ));
+                }
+            };
+        }
+        Ok(Self {
+            classnames_file: args.classnames,
+            templates_file: args.templates,
+            ..prompts
+        })
+    }
+}
+
+impl Run {
+    fn new(args: &RunArgs) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = args.workers.unwrap_or_else(cores);
+        Self {
+            loader: LoaderSettings {
+                batch_size: args.batch_size,
+                workers,
+            },
+            strict: args.strict,
+        }
+    }
+}
+
+impl Outputs {
+    fn new(args: OutputArgs, inputs: &[&PathBuf]) -> Result<Self, Error> {
+        let json = args.json.map(JsonTarget::new);
+        if let Some(path) = json.as_ref().and_then(JsonTarget::file) {
+            check_no_input(path, "--json", inputs)?;
+        }
+        if let Some(path) = &args.predictions {
+            check_no_input(path, "--predictions", inputs)?;
+            if json.as_ref().and_then(JsonTarget::file) == Some(path) {
+                return Err(Error::usage(
+                    format!("--json and --predictions both name {}", path.display()),
+                    "give each a file of its own",
+                ));
+            }
+        }
+        Ok(Self {
+            json,
+            predictions: args.predictions,
+        })
+    }
+}
+
+/// A flag that the command line requires.
+fn given(path: Option<PathBuf>, flag: &str) -> Result<PathBuf, Error> {
+    path.ok_or_else(|| Error::usage(format!("{flag} is missing"), "see uta-eval --help"))
+}
+
+fn check_image_size(given: Option<usize>, variant: &Variant) -> Result<(), Error> {
+    let size = variant.preprocessing.size;
+    match given {
+        Some(given) if given != size => Err(Error::usage(
+            format!(
+                "--image-size {given} does not agree with {}, whose input is {size} x {size} pixels",
+                variant.display_name()
+            ),
+            "leave --image-size out: the size belongs to the model",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to replace an input by a result.
+fn check_no_input(output: &Path, flag: &str, inputs: &[&PathBuf]) -> Result<(), Error> {
+    let Ok(real) = output.canonicalize() else {
+        return Ok(());
+    };
+    match inputs
+        .iter()
+        .find(|input| input.canonicalize().is_ok_and(|input| input == real))
+    {
+        Some(_) => Err(Error::usage(
+            format!("{flag} {} would replace an input", output.display()),
+            "choose another name for the result",
+        )),
+        None => Ok(()),
+    }
+}
