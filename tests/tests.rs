@@ -1,1 +1,29 @@
+//! All integration tests, in one binary: linked once, run in parallel.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
+/// Fixtures, temporary folders, and running the program.
+mod support;
+
+/// Both towers, the classifier and logits against the reference's numbers.
+mod golden;
+
+/// Class names, templates and the tokenizer against the reference's ids and hostile files.
+mod texts;
+
+/// The trie classifier against encoding each prompt alone.
+mod classifier;
+
+/// The demo, picture by picture.
+mod demo;
+
+/// The main job from outside: results, outputs, reproducibility.
+mod evaluation;
+
+/// Folder layouts, right and wrong.
+mod folders;
+
+/// `classify`, `inspect` and `convert`.
+mod commands;
+
+/// Bad input: every message and exit code.
+mod errors;

@@ -1,0 +1,81 @@
+use uta_eval::classifier::{Trie, build};
+use uta_eval::model::{Forest, Kept, TextTower};
+use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
+use uta_eval::vector::normalised;
+
+use crate::support::{demo, fixture, largest_difference, tiny, towers, values};
+use uta_eval::model::Variant;
+
+/// Token positions of the 80,000 built-in prompts up to the end of text.
+const POSITIONS: usize = 769_212;
+/// Distinct ones among them: prompts that begin alike share their beginning.
+const NODES: usize = 328_378;
+
+fn tokens(names: &[String]) -> Vec<Vec<u32>> {
+    let names = ClassNames::from_names(names.to_vec());
+    let texts: Vec<String> = prompts(&names, &Templates::imagenet()).collect();
+    Tokenizer::clip().unwrap().encode_batch_to_end(&texts)
+}
+
+/// A class's column, each prompt encoded alone.
+fn straightforward(tower: &TextTower, prompts: &[Vec<u32>]) -> Vec<f32> {
+    let mut sum = vec![0f32; tower.embedding().unwrap()];
+    for ids in prompts {
+        let states = tower
+            .states(&Forest::chain(ids), &mut Kept::default(), &[])
+            .unwrap();
+        let features = tower
+            .project(&states.narrow(0, ids.len() - 1, 1).unwrap())
+            .unwrap();
+        for (sum, value) in sum.iter_mut().zip(normalised(&values(&features))) {
+            *sum += value / prompts.len() as f32;
+        }
+    }
+    normalised(&sum)
+}
+
+#[test]
+fn the_built_in_prompts_have_as_many_distinct_positions_as_are_computed() {
+    let tokens = tokens(ClassNames::imagenet().names());
+    assert_eq!(tokens.iter().map(Vec::len).sum::<usize>(), POSITIONS);
+    assert_eq!(Trie::new(&tokens).len(), NODES);
+}
+
+#[test]
+fn columns_are_those_of_encoding_each_prompt_alone() {
+    let names = ClassNames::imagenet();
+    let demo_variant = Variant::by_name("uta_demo").unwrap();
+    for (checkpoint, variant) in [
+        (fixture("golden/tiny.safetensors"), tiny()),
+        (demo("uta_demo.safetensors"), demo_variant),
+    ] {
+        let (_, tower) = towers(&checkpoint, &variant);
+        let all = tokens(names.names());
+        let classifier = build(&tower, &Trie::new(&all), names.len(), &mut |_| ()).unwrap();
+        for class in (0..names.len()).step_by(37) {
+            let expected = straightforward(&tower, &all[class * 80..(class + 1) * 80]);
+            let difference = largest_difference(classifier.column(class), &expected);
+            assert!(
+                difference <= 1e-6,
+                "{} class {class}: {difference}",
+                variant.name
+            );
+        }
+    }
+}
+
+#[test]
+fn classes_of_the_same_name_have_the_same_bits_and_others_may_stand_between() {
+    let (_, tower) = towers(&fixture("golden/tiny.safetensors"), &tiny());
+    let names: Vec<String> = [
+        "crane",
+        "dog",
+        "a very long name of a dog",
+        "crane",
+        "dog house",
+    ]
+    .map(Into::into)
+    .into();
+    let classifier = build(&tower, &Trie::new(&tokens(&names)), 5, &mut |_| ()).unwrap();
+    assert_eq!(classifier.tied_classes(), [[0, 3]]);
+}

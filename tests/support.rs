@@ -1,0 +1,232 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use uta_eval::checkpoint::Checkpoint;
+use uta_eval::loading;
+use uta_eval::model::{TextTower, Variant, VisionTower};
+
+/// A file below `tests/fixtures`. One that is missing fails the test.
+pub fn fixture(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name);
+    assert!(path.exists(), "the fixture {} is missing", path.display());
+    path
+}
+
+/// A file of the embedded demo.
+pub fn demo(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("assets/demo")
+        .join(name);
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
+/// Reads a JSON fixture.
+pub fn json<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let path = fixture(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Tensors that the reference made, by name.
+pub struct Golden(HashMap<String, Tensor>);
+
+impl Golden {
+    pub fn load(name: &str) -> Self {
+        Self(candle_core::safetensors::load(fixture(name), &Device::Cpu).unwrap())
+    }
+
+    pub fn get(&self, name: &str) -> &Tensor {
+        self.0
+            .get(name)
+            .unwrap_or_else(|| panic!("no golden tensor {name}"))
+    }
+}
+
+/// The small golden model, read from its description.
+pub fn tiny() -> Variant {
+    Variant::from_name_or_file(fixture("tiny.json").to_str().unwrap()).unwrap()
+}
+
+pub fn open(checkpoint: &Path, variant: &Variant) -> Arc<Checkpoint> {
+    loading::open_for(checkpoint, variant).unwrap()
+}
+
+pub fn towers(checkpoint: &Path, variant: &Variant) -> (VisionTower, TextTower) {
+    let checkpoint = open(checkpoint, variant);
+    let warn = &mut |warning| panic!("{warning}");
+    let vision = loading::vision_tower(&checkpoint, variant, &Device::Cpu, warn).unwrap();
+    let text = loading::text_tower(&checkpoint, variant, &Device::Cpu).unwrap();
+    (vision, text)
+}
+
+pub fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Relative error: the length of the difference over the length of what is expected.
+pub fn relative_error(found: &Tensor, expected: &Tensor) -> f64 {
+    assert_eq!(found.dims(), expected.dims());
+    let square = |v: f64| v * v;
+    let (found, expected) = (values(found), values(expected));
+    let pairs = || {
+        found
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| (f64::from(*a), f64::from(*b)))
+    };
+    let difference: f64 = pairs().map(|(a, b)| square(a - b)).sum();
+    let length: f64 = pairs().map(|(_, b)| square(b)).sum();
+    (difference / length).sqrt()
+}
+
+/// Largest absolute difference.
+pub fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max)
+}
+
+/// What a run of the program ended in.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    shown: String,
+}
+
+/// Runs the program.
+pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
+    run_with(arguments, &[])
+}
+
+/// Runs the program with environment variables.
+pub fn run_with<S: AsRef<std::ffi::OsStr>>(arguments: &[S], variables: &[(&str, &str)]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_uta-eval"));
+    command.args(arguments).envs(variables.iter().copied());
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let (stdout, stderr) = (
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    );
+    let shown = format!("{command:?}\n{status}\nstdout:\n{stdout}\nstderr:\n{stderr}");
+    Ran {
+        code: status.code().unwrap_or(-1),
+        stdout,
+        stderr,
+        shown,
+    }
+}
+
+impl Ran {
+    /// Checks the exit code, and that nothing ever panics.
+    #[track_caller]
+    pub fn ended_with(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}", self.shown);
+        assert!(!self.stderr.contains("panicked"), "{}", self.shown);
+        self
+    }
+
+    /// Checks that standard error has all of these texts, and standard output nothing.
+    #[track_caller]
+    pub fn said(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(
+                self.stderr.contains(text),
+                "no \"{text}\" in\n{}",
+                self.shown
+            );
+        }
+        assert_eq!(self.stdout, "", "{}", self.shown);
+        self
+    }
+
+    /// Checks that standard output has all of these texts.
+    #[track_caller]
+    pub fn printed(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(
+                self.stdout.contains(text),
+                "no \"{text}\" in\n{}",
+                self.shown
+            );
+        }
+        self
+    }
+}
+
+/// A folder that lives as long as the test.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file, with the folders it lies in.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// Copies a file, with the folders it lies in.
+    pub fn copy(&self, from: &Path, name: &str) -> PathBuf {
+        self.write(name, std::fs::read(from).unwrap())
+    }
+
+    /// Names in the folder, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path()).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// Arguments that evaluate the demo's checkpoint on a folder.
+pub fn demo_on(pictures: &Path) -> Vec<String> {
+    let checkpoint = demo("uta_demo.safetensors");
+    [
+        "--model",
+        "uta_demo",
+        "--ckpt-path",
+        checkpoint.to_str().unwrap(),
+        "--imagenet-path",
+    ]
+    .map(Into::into)
+    .into_iter()
+    .chain([pictures.to_str().unwrap().to_string()])
+    .collect()
+}
+
+/// `demo_on` with one template only, which is faster.
+pub fn quick_demo_on(pictures: &Path, folder: &Folder) -> Vec<String> {
+    let templates = folder.write("templates.txt", "a photo of a {}.\n");
+    let mut arguments = demo_on(pictures);
+    arguments.extend(["--templates".into(), templates.to_str().unwrap().into()]);
+    arguments
+}
