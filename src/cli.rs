@@ -32,11 +32,12 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  everything was done
   1  the computation failed
-  2  the flags, the model, or a template or class-name file cannot be used
+  2  the flags, the model, or a template, class-name or classifier file cannot be used
   3  the pictures' folder cannot be evaluated; with --strict, a picture cannot be read
   4  the checkpoint cannot be used
   5  a result cannot be written
-  6  the evaluation ended, but some pictures could not be read and are not counted";
+  6  the evaluation ended, but some pictures could not be read and are not counted
+  130  interrupted";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -45,6 +46,11 @@ pub enum Command {
     /// Runs the whole job on a checkpoint and pictures inside the program, and checks that the
     /// accuracy is the expected one. Nothing is downloaded.
     Demo(DemoArgs),
+    /// Build a text classifier ahead of time and save it
+    ///
+    /// For --classifier FILE. The file is a safetensors file with a tensor `classifier` [classes,
+    /// embedding]. It appears whole or not at all; an existing file is never overwritten.
+    Classifier(ClassifierCommandArgs),
     /// Tell which of some labels fits a picture
     ///
     /// Prints the probability of each label: the softmax of 100 times the cosine between picture
@@ -79,6 +85,8 @@ pub struct EvaluateArgs {
     pub image_size: Option<usize>,
     #[command(flatten)]
     pub prompts: PromptArgs,
+    #[command(flatten)]
+    pub classifier: ClassifierArgs,
     /// Evaluate the first N pictures only, in file order
     ///
     /// File order is class folder by class folder, sorted by name.
@@ -129,6 +137,37 @@ pub struct PromptArgs {
     pub classnames: Option<PathBuf>,
 }
 
+/// Where the text classifier comes from.
+#[derive(Debug, Args)]
+pub struct ClassifierArgs {
+    /// Use the classifier in this file, made by `uta-eval classifier`
+    ///
+    /// It must have been made by the checkpoint's text tower from the same class names. Its
+    /// templates are those that it was made with.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["templates", "cache_dir", "no_cache"],
+        value_hint = ValueHint::FilePath
+    )]
+    pub classifier: Option<PathBuf>,
+    #[command(flatten)]
+    pub cache: CacheArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CacheArgs {
+    /// Folder in which finished classifiers are kept [default: the user's cache folder]
+    ///
+    /// A classifier is found again by the content of the text tower, the prompts and the
+    /// precision, so that models with equal text towers share one.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cache_dir: Option<PathBuf>,
+    /// Build the classifier anew and do not keep it
+    #[arg(long, conflicts_with = "cache_dir")]
+    pub no_cache: bool,
+}
+
 /// How the work is done. None of this changes the result.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -170,6 +209,19 @@ pub struct OutputArgs {
     /// logits.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub predictions: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ClassifierCommandArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub prompts: PromptArgs,
+    /// Safetensors file to write; must not exist
+    #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub cache: CacheArgs,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::checkpoint::CheckpointError;
+use crate::classifier::file::ClassifierFileError;
 use crate::data::{DataError, Unreadable};
 use crate::metrics::Tally;
 use crate::model::variant::VariantError;
@@ -15,7 +16,7 @@ pub enum ExitCode {
     Success = 0,
     /// The computation failed: out of memory, a defect.
     Failure = 1,
-    /// Flags that make no sense, or a model, template or class-name file that cannot be used.
+    /// Flags that make no sense, or a model, template, class-name or classifier file that cannot be used.
     Usage = 2,
     /// The pictures' folder cannot be evaluated, or (with `--strict`) a picture cannot be read.
     Data = 3,
@@ -45,6 +46,8 @@ pub enum Error {
     Variant(#[from] VariantError),
     #[error(transparent)]
     Text(#[from] TextError),
+    #[error(transparent)]
+    Classifier(#[from] ClassifierFileError),
     #[error(transparent)]
     Data(#[from] DataError),
     #[error("{}: {}", .0.path.display(), .0.reason)]
@@ -84,6 +87,7 @@ impl Error {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Variant(e) => e.hint(),
             Self::Text(e) => e.hint(),
+            Self::Classifier(e) => Some(e.hint()),
             Self::Data(e) => e.hint(),
             Self::Checkpoint(e) => e.hint(),
             Self::Picture(_) => {
@@ -104,7 +108,9 @@ impl Error {
 
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage { .. } | Self::Variant(_) | Self::Text(_) => ExitCode::Usage,
+            Self::Usage { .. } | Self::Variant(_) | Self::Text(_) | Self::Classifier(_) => {
+                ExitCode::Usage
+            }
             Self::Data(_) | Self::Picture(_) => ExitCode::Data,
             Self::Checkpoint(
                 CheckpointError::OutputExists { .. } | CheckpointError::Unwritable { .. },
@@ -123,6 +129,8 @@ pub enum Warning {
     IgnoredFiles { hidden: usize, not_pictures: usize },
     RopeTablesDiffer { part: &'static str },
     UnreadablePictures { count: usize },
+    UnusableCache { reason: String },
+    CacheNotWritten { path: PathBuf, reason: String },
 }
 
 impl std::fmt::Display for Warning {
@@ -143,6 +151,16 @@ impl std::fmt::Display for Warning {
                 f,
                 "the checkpoint's rotary {part} tables differ from block to block; the last one is used for all, as the reference does"
             ),
+            Self::UnusableCache { reason } => {
+                write!(f, "{reason}; it is ignored and replaced")
+            }
+            Self::CacheNotWritten { path, reason } => {
+                write!(
+                    f,
+                    "the classifier cannot be kept in {}: {reason}",
+                    path.display()
+                )
+            }
             Self::UnreadablePictures { count } => {
                 write!(
                     f,

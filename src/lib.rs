@@ -18,17 +18,19 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`vector`] | dot product, normalisation, softmax with a fixed order of operations |
+//! | [`temporary`] | files that appear whole or not at all |
 //! | [`preprocessing`] | what a model expects of its pictures, as plain data |
 //! | [`text`] | class names, templates, CLIP's tokenizer |
 //! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
 //! | [`model`] | variants and their dimensions, tensor names, both towers in candle |
 //! | [`checkpoint`] | safetensors and PyTorch files: opening, verifying, converting |
-//! | [`classifier`] | one column for each class, from the trie of all prompts |
+//! | [`classifier`] | one column for each class, from the trie of all prompts; its file and cache |
 //! | [`metrics`] | ranking, counting, accuracy |
 //! | [`data`] | folders of class folders, and the pipeline that loads them |
 //! | [`error`] | what can stop a command, what is worth a warning, exit codes |
 //! | [`evaluation`] | the loop over batches; knows neither models nor files |
 //! | [`loading`] | from a checkpoint to the towers |
+//! | [`classifiers`] | getting a classifier: from a file, the cache, or by building it |
 //! | [`zero_shot`] | towers and classifier as a predictor |
 //! | [`report`] | results as data; text, JSON and prediction files |
 //! | [`cli`] | the flags |
@@ -39,7 +41,8 @@
 //! # Invariants
 //!
 //! - Only `commands`, `progress` and the binary print; `report::output` writes what they print.
-//! - Disk access is in `checkpoint`, `data`, `report::output`, and two functions of `text` and one
+//! - Disk access is in `checkpoint`, `data`, `temporary`, `report::output`, `classifier`'s `file`
+//!   and `cache`, and two functions of `text` and one
 //!   of `model::variant` that read small files named by flags. Nothing uses the network.
 //! - The only `unsafe` code is `checkpoint::mapping`, which maps a file.
 //! - A picture's result is the same bits for any batch size and number of threads: each picture
@@ -52,6 +55,7 @@
 
 pub mod checkpoint;
 pub mod classifier;
+pub mod classifiers;
 pub mod cli;
 pub mod commands;
 pub mod data;
@@ -65,6 +69,7 @@ pub mod preprocessing;
 pub mod progress;
 pub mod report;
 pub mod settings;
+pub mod temporary;
 pub mod text;
 pub mod vector;
 pub mod zero_shot;

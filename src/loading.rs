@@ -10,6 +10,9 @@ use crate::error::{Error, Warning};
 use crate::model::rope::RopeTables;
 use crate::model::{TextTower, Variant, VisionTower, schema};
 
+/// What the names of the text tower's tensors begin with.
+pub const TEXT_TOWER: &str = "text.";
+
 /// Opens a checkpoint and compares its keys with the variant's, before any weight is read.
 ///
 /// # Errors

@@ -7,8 +7,11 @@ use uta_eval::cli::Cli;
 use uta_eval::commands;
 use uta_eval::error::Error;
 use uta_eval::settings::Settings;
+use uta_eval::temporary::clean_up_when_interrupted;
 
 fn main() -> ExitCode {
+    // Without the handler an interrupt would only leave temporary files behind.
+    let _ = clean_up_when_interrupted();
     match Settings::new(Cli::parse()).and_then(commands::run) {
         Ok(code) => code.into(),
         Err(error) => {

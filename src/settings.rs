@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use safetensors::Dtype;
 
+use crate::classifier::cache::Cache;
+use crate::classifiers::Stock;
 use crate::cli::{
-    ClassifyArgs, Cli, Command, ConvertArgs, DemoArgs, EvaluateArgs, FloatType, InspectArgs,
-    ModelArgs, OutputArgs, PromptArgs, RunArgs,
+    CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, ConvertArgs, DemoArgs,
+    EvaluateArgs, FloatType, InspectArgs, ModelArgs, OutputArgs, PromptArgs, RunArgs,
 };
 use crate::data::{ClassFolders, LoaderSettings};
 use crate::error::Error;
@@ -19,6 +21,7 @@ use crate::text::{ClassNames, Templates, imagenet};
 pub enum Settings {
     Evaluate(Box<Evaluate>),
     Demo(Demo),
+    Classifier(Box<Classifier>),
     Classify(Box<Classify>),
     Inspect(Inspect),
     Convert(Convert),
@@ -29,6 +32,7 @@ pub struct Evaluate {
     pub pictures: PathBuf,
     pub model: Model,
     pub prompts: Prompts,
+    pub classifier: Stock,
     pub limit: Option<usize>,
     pub run: Run,
     pub outputs: Outputs,
@@ -38,6 +42,14 @@ pub struct Evaluate {
 pub struct Demo {
     pub run: Run,
     pub outputs: Outputs,
+}
+
+#[derive(Debug)]
+pub struct Classifier {
+    pub model: Model,
+    pub prompts: Prompts,
+    pub out: PathBuf,
+    pub stock: Stock,
 }
 
 #[derive(Debug)]
@@ -102,6 +114,7 @@ impl Settings {
         Ok(match cli.command {
             None => Self::Evaluate(Box::new(Evaluate::new(cli.evaluate)?)),
             Some(Command::Demo(args)) => Self::Demo(Demo::new(args)?),
+            Some(Command::Classifier(args)) => Self::Classifier(Box::new(Classifier::new(args)?)),
             Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
             Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
             Some(Command::Convert(args)) => Self::Convert(Convert::new(args)),
@@ -116,6 +129,10 @@ impl Evaluate {
         Ok(Self {
             pictures: given(args.imagenet_path, "--imagenet-path")?,
             prompts: Prompts::new(args.prompts)?,
+            classifier: match args.classifier.classifier {
+                Some(path) => Stock::File(path),
+                None => stock(args.classifier.cache),
+            },
             limit: args.limit,
             run: Run::new(&args.run),
             outputs: Outputs::new(args.outputs, &[&model.checkpoint])?,
@@ -129,6 +146,17 @@ impl Demo {
         Ok(Self {
             run: Run::new(&args.run),
             outputs: Outputs::new(args.outputs, &[])?,
+        })
+    }
+}
+
+impl Classifier {
+    fn new(args: ClassifierCommandArgs) -> Result<Self, Error> {
+        Ok(Self {
+            model: Model::new(args.model)?,
+            prompts: Prompts::new(args.prompts)?,
+            out: given(args.out, "--out")?,
+            stock: stock(args.cache),
         })
     }
 }
@@ -279,6 +307,14 @@ impl Outputs {
             json,
             predictions: args.predictions,
         })
+    }
+}
+
+/// Where classifiers are kept. Without a home folder there is no default one.
+fn stock(args: CacheArgs) -> Stock {
+    match args.cache_dir.or_else(Cache::default_folder) {
+        Some(folder) if !args.no_cache => Stock::Cache(Cache::new(folder)),
+        _ => Stock::None,
     }
 }
 

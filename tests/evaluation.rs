@@ -16,6 +16,7 @@ struct Report {
     checkpoint: Checkpoint,
     data: Data,
     prompts: Prompts,
+    classifier: ClassifierFacts,
     settings: Settings,
     top1: Accuracy,
     top5: Accuracy,
@@ -76,6 +77,14 @@ struct Prompts {
     templates: usize,
     templates_file: Option<String>,
     classnames_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClassifierFacts {
+    origin: String,
+    path: Option<String>,
+    key: String,
 }
 
 #[derive(Deserialize)]
@@ -189,6 +198,11 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
             .unwrap()
             .ends_with("templates.txt")
     );
+    assert_eq!(
+        (report.classifier.origin.as_str(), report.classifier.path),
+        ("built", None)
+    );
+    assert_eq!(report.classifier.key.len(), 64);
     let settings = report.settings;
     assert_eq!(
         (settings.precision.as_str(), settings.device.as_str()),
@@ -331,6 +345,7 @@ fn a_described_model_and_every_checkpoint_form_give_the_references_predictions()
             fixture("tiny.json").to_str().unwrap(),
             "--image-size",
             "32",
+            "--no-cache",
             "--ckpt-path",
             checkpoint.to_str().unwrap(),
             "--predictions",

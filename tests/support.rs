@@ -153,6 +153,19 @@ impl Ran {
         self
     }
 
+    /// Checks that standard error has all of these texts.
+    #[track_caller]
+    pub fn warned(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(
+                self.stderr.contains(text),
+                "no \"{text}\" in\n{}",
+                self.shown
+            );
+        }
+        self
+    }
+
     /// Checks that standard output has all of these texts.
     #[track_caller]
     pub fn printed(self, texts: &[&str]) -> Self {
@@ -211,6 +224,7 @@ impl Folder {
 pub fn demo_on(pictures: &Path) -> Vec<String> {
     let checkpoint = demo("uta_demo.safetensors");
     [
+        "--no-cache",
         "--model",
         "uta_demo",
         "--ckpt-path",

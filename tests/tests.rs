@@ -13,6 +13,9 @@ mod texts;
 /// The trie classifier against encoding each prompt alone.
 mod classifier;
 
+/// Classifiers that are kept, saved, damaged and interrupted.
+mod cache;
+
 /// The demo, picture by picture.
 mod demo;
 

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use memmap2::Mmap;
+use rayon::prelude::*;
 pub use safetensors::Dtype;
 use sha2::{Digest, Sha256};
 
@@ -255,6 +256,36 @@ impl Checkpoint {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect())
+    }
+
+    /// A hash of the names, shapes, dtypes and bytes of all tensors whose name begins with
+    /// `prefix`, whatever else the file holds and in whichever format.
+    ///
+    /// Each tensor is hashed by itself (SHA-256), on all cores, and then the hashes in the order
+    /// of the names: about a second for UTA's text tower in f32 on two cores.
+    pub fn fingerprint(&self, prefix: &str) -> String {
+        let tensors: Vec<(&String, &Stored)> = self
+            .tensors
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .collect();
+        let hashes: Vec<_> = tensors
+            .par_iter()
+            .map(|(name, stored)| {
+                let mut hasher = Sha256::new();
+                let Stored { dtype, shape, .. } = stored;
+                hasher.update(format!("{name} {shape:?} {}\n", dtype_name(*dtype)));
+                hasher.update(self.bytes_of(stored));
+                hasher.finalize()
+            })
+            .collect();
+        let mut hasher = Sha256::new();
+        hashes.iter().for_each(|hash| hasher.update(hash));
+        hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     fn stored(&self, name: &str) -> Result<&Stored, CheckpointError> {

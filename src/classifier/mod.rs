@@ -3,6 +3,9 @@
 //! A class's column is the mean of its prompts' features, each of unit length, scaled to unit
 //! length itself.
 
+pub mod cache;
+pub mod file;
+pub mod recipe;
 mod trie;
 
 use std::collections::HashMap;
@@ -55,6 +58,11 @@ impl Classifier {
             columns,
             column_of,
         }
+    }
+
+    /// Dimensions of a column.
+    pub fn embedding(&self) -> usize {
+        self.embedding
     }
 
     /// Number of classes.

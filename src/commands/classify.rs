@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use candle_core::Device;
 use serde::Serialize;
 
-use super::evaluate::{build_classifier, preprocessor};
+use super::evaluate::preprocessor;
+use crate::classifiers;
 use crate::data::loader::load_one;
 use crate::error::{Error, ExitCode, Warning};
 use crate::loading;
@@ -69,7 +70,8 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     console.wait_for("loading the checkpoint");
     let vision = loading::vision_tower(&checkpoint, variant, &device, &mut |w| console.warn(w))?;
     let text = loading::text_tower(&checkpoint, variant, &device)?;
-    let classifier = build_classifier(&text, &settings.labels, &settings.templates, &mut console)?;
+    let tokens = classifiers::tokens(&settings.labels, &settings.templates)?;
+    let classifier = classifiers::build(&text, &tokens, settings.labels.len(), &mut console)?;
     let encoder = ImageEncoder::new(vision, &variant.preprocessing, &device)?;
     let zero_shot = ZeroShot::new(encoder, classifier);
 

@@ -3,10 +3,12 @@
 use include_dir::{Dir, include_dir};
 
 use super::evaluate;
+use crate::classifiers::Stock;
 use crate::error::{Error, ExitCode};
 use crate::metrics::Tally;
 use crate::model::Variant;
 use crate::settings::{Demo, Evaluate, Model, Prompts};
+use crate::temporary::Unfinished;
 
 static DEMO: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/demo");
 
@@ -34,6 +36,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         .prefix("uta-eval-demo-")
         .tempdir()
         .map_err(unpacking)?;
+    let _unfinished = Unfinished::new(folder.path());
     DEMO.extract(folder.path()).map_err(unpacking)?;
     let evaluation = Evaluate {
         pictures: folder.path().join(PICTURES),
@@ -43,6 +46,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         },
         prompts: Prompts::imagenet(),
         limit: None,
+        classifier: Stock::None,
         run: settings.run,
         outputs: settings.outputs,
     };

@@ -6,20 +6,19 @@ use std::time::Instant;
 use candle_core::Device;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
-use crate::classifier::{self, Classifier, Trie};
+use crate::classifiers::{self, Wanted};
 use crate::data::{DataSet, Loader, Sample, Unreadable};
 use crate::error::{Error, ExitCode, Warning};
 use crate::evaluation::{self, Observer};
 use crate::loading;
 use crate::metrics::{Prediction, Tally};
-use crate::model::{TextTower, Variant};
+use crate::model::Variant;
 use crate::picture::Preprocessor;
 use crate::progress::Console;
 use crate::report::json::{self, JsonOutput};
 use crate::report::predictions::PredictionsFile;
 use crate::report::{self, Report};
-use crate::settings::{Evaluate, Outputs, Prompts, Run};
-use crate::text::{ClassNames, Templates, Tokenizer, prompts};
+use crate::settings::{Evaluate, Outputs, Run};
 use crate::zero_shot::{ImageEncoder, ZeroShot};
 
 /// Evaluates and reports.
@@ -48,17 +47,29 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     let mut seconds = report::Seconds::default();
     let device = Device::Cpu;
     console.wait_for("loading the checkpoint");
-    // Both towers before the long part: a weight that is not a number is found in either.
-    let vision = loading::vision_tower(&checkpoint, variant, &device, &mut |w| console.warn(w))?;
-    let text = loading::text_tower(&checkpoint, variant, &device)?;
+    // Reading the text tower for its fingerprint takes the time that loading the vision tower
+    // takes anyway; and a vision weight that is not a number is found before the long part.
+    let (fingerprint, vision) = std::thread::scope(|scope| {
+        let fingerprint = scope.spawn(|| checkpoint.fingerprint(loading::TEXT_TOWER));
+        let vision = loading::vision_tower(&checkpoint, variant, &device, &mut |w| console.warn(w));
+        let fingerprint = fingerprint
+            .join()
+            .unwrap_or_else(|_| checkpoint.fingerprint(loading::TEXT_TOWER));
+        (fingerprint, vision)
+    });
+    let vision = vision?;
     seconds.load = start.elapsed().as_secs_f64();
 
     let clock = Instant::now();
-    let Prompts {
-        classes, templates, ..
-    } = &settings.prompts;
-    let classifier = build_classifier(&text, classes, templates, &mut console)?;
-    drop(text);
+    let wanted = Wanted {
+        checkpoint: &checkpoint,
+        fingerprint: &fingerprint,
+        variant,
+        classes: &settings.prompts.classes,
+        templates: &settings.prompts.templates,
+    };
+    let obtained = classifiers::obtain(&wanted, &settings.classifier, &mut console)?;
+    let classifier_facts = report::ClassifierFacts::of(&obtained);
     seconds.classifier = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
@@ -78,7 +89,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     })?;
     let zero_shot = ZeroShot::new(
         ImageEncoder::new(vision, &variant.preprocessing, &device)?,
-        classifier,
+        obtained.classifier,
     );
     let mut watcher = Watcher {
         console: &mut console,
@@ -114,10 +125,11 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
             ignored: data.ignored,
         },
         prompts: report::Prompts {
-            templates: templates.len(),
+            templates: obtained.recipe.templates,
             templates_file: settings.prompts.templates_file.clone(),
             classnames_file: settings.prompts.classnames_file.clone(),
         },
+        classifier: classifier_facts,
         settings: run_facts(&settings.run, settings.limit),
         top1: tally.top1_accuracy(),
         top5: tally.top5_accuracy(),
@@ -154,27 +166,6 @@ pub fn preprocessor(variant: &Variant) -> Preprocessor {
         variant.preprocessing.size,
         variant.preprocessing.interpolation,
     )
-}
-
-/// Encodes all prompts, with a progress bar.
-///
-/// # Errors
-/// When the computation fails.
-pub fn build_classifier(
-    tower: &TextTower,
-    classes: &ClassNames,
-    templates: &Templates,
-    console: &mut Console,
-) -> Result<Classifier, Error> {
-    let tokenizer = Tokenizer::clip()?;
-    let texts: Vec<String> = prompts(classes, templates).collect();
-    let trie = Trie::new(&tokenizer.encode_batch_to_end(&texts));
-    console.start_classifier(trie.len());
-    let classifier = classifier::build(tower, &trie, classes.len(), &mut |positions| {
-        console.classifier_done(positions);
-    })?;
-    console.clear();
-    Ok(classifier)
 }
 
 type Hash = std::thread::JoinHandle<Result<String, CheckpointError>>;

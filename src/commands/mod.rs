@@ -1,5 +1,6 @@
 //! What each subcommand does. The only modules that print.
 
+pub mod classifier;
 pub mod classify;
 pub mod convert;
 pub mod demo;
@@ -17,6 +18,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Error> {
     match settings {
         Settings::Evaluate(settings) => evaluate::run(&settings),
         Settings::Demo(settings) => demo::run(settings),
+        Settings::Classifier(settings) => classifier::run(&settings),
         Settings::Classify(settings) => classify::run(&settings),
         Settings::Inspect(settings) => inspect::run(&settings),
         Settings::Convert(settings) => convert::run(&settings),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::classifiers::{Obtained, Origin};
 use crate::data::Unreadable;
 use crate::data::folder::Ignored;
 use crate::metrics::Accuracy;
@@ -26,6 +27,7 @@ pub struct Report {
     pub checkpoint: CheckpointFacts,
     pub data: Data,
     pub prompts: Prompts,
+    pub classifier: ClassifierFacts,
     pub settings: Run,
     pub top1: Accuracy,
     pub top5: Accuracy,
@@ -102,11 +104,38 @@ pub struct Data {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Prompts {
+    /// Templates for each class.
     pub templates: usize,
     /// The file given with `--templates`; the built-in list when absent.
     pub templates_file: Option<PathBuf>,
     /// The file given with `--classnames`; the built-in list when absent.
     pub classnames_file: Option<PathBuf>,
+}
+
+/// Where the text classifier came from.
+#[derive(Debug, Clone, Serialize)]
+pub struct ClassifierFacts {
+    /// `built`, `cache` or `file`.
+    pub origin: &'static str,
+    /// The file, unless it was built.
+    pub path: Option<PathBuf>,
+    /// SHA-256 over all that decides its values.
+    pub key: String,
+}
+
+impl ClassifierFacts {
+    pub fn of(obtained: &Obtained) -> Self {
+        let (origin, path) = match &obtained.origin {
+            Origin::Built => ("built", None),
+            Origin::Cache(path) => ("cache", Some(path.clone())),
+            Origin::File(path) => ("file", Some(path.clone())),
+        };
+        Self {
+            origin,
+            path,
+            key: obtained.recipe.key(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -124,9 +153,9 @@ pub struct Run {
 /// Wall time of the stages, in seconds.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Seconds {
-    /// Opening and loading the checkpoint.
+    /// Opening the checkpoint and loading the vision tower.
     pub load: f64,
-    /// Building the text classifier.
+    /// Getting the text classifier; its text tower is loaded only to build it.
     pub classifier: f64,
     /// Evaluating the pictures.
     pub evaluation: f64,

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use crate::error::Error;
+use crate::temporary::Temporary;
 
 /// A file that replaces the one at its path when it is finished.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ pub struct OutputFile {
 #[derive(Debug)]
 enum Target {
     /// Beside the path, renamed at the end.
-    Temporary(NamedTempFile),
+    Temporary(Temporary),
     /// The path is no regular file (a pipe, a terminal), so there is nothing to rename.
     Direct(File),
 }
@@ -58,9 +57,9 @@ impl OutputFile {
             // A file that may not be written to must not be replaced either.
             Ok(_) => {
                 File::options().append(true).open(path).map_err(failed)?;
-                Target::Temporary(beside(path).map_err(failed)?)
+                Target::Temporary(Temporary::beside(path).map_err(failed)?)
             }
-            Err(_) => Target::Temporary(beside(path).map_err(failed)?),
+            Err(_) => Target::Temporary(Temporary::beside(path).map_err(failed)?),
         };
         Ok(Self {
             path: path.into(),
@@ -95,29 +94,10 @@ impl OutputFile {
             .into_inner()
             .map_err(|e| failed(e.into_error()))?;
         match target {
-            Target::Temporary(file) => file
-                .persist(&self.path)
-                .map(drop)
-                .map_err(|e| failed(e.error)),
+            Target::Temporary(file) => file.replace(&self.path).map_err(failed),
             Target::Direct(mut file) => file.flush().map_err(failed),
         }
     }
-}
-
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".uta-eval-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As readable as any other new file; the user's mask still applies.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 /// Writes to standard output. That its reader has gone (as `head` does) is no error.

@@ -42,6 +42,20 @@ impl Display for Report {
             self.data.classes_present,
             self.data.classes
         )?;
+        match &self.classifier.path {
+            None => writeln!(
+                f,
+                "classifier   built from {} templates",
+                self.prompts.templates
+            )?,
+            Some(path) => writeln!(
+                f,
+                "classifier   of {} templates, from the {}: {}",
+                self.prompts.templates,
+                self.classifier.origin,
+                path.display()
+            )?,
+        }
         if let Some(limit) = self.settings.limit {
             writeln!(f, "limit        the first {limit} pictures")?;
         }

@@ -1,0 +1,164 @@
+//! Getting the classifier of a model and classes: from a file, from the cache, or by building it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use candle_core::Device;
+
+use crate::checkpoint::Checkpoint;
+use crate::classifier::cache::Cache;
+use crate::classifier::file::{self, ClassifierFileError};
+use crate::classifier::recipe::Recipe;
+use crate::classifier::{self, Classifier, Trie};
+use crate::error::{Error, Warning};
+use crate::loading;
+use crate::model::{TextTower, Variant};
+use crate::progress::Console;
+use crate::text::{ClassNames, Templates, Tokenizer, prompts};
+
+/// The text tower's arithmetic.
+const PRECISION: &str = "f32";
+
+/// Where to look for a classifier before building it.
+#[derive(Debug, Clone)]
+pub enum Stock {
+    /// This file, and nothing else.
+    File(PathBuf),
+    /// The cache, in which a new one is kept.
+    Cache(Cache),
+    /// Nowhere.
+    None,
+}
+
+/// A classifier and where it came from.
+#[derive(Debug)]
+pub struct Obtained {
+    pub classifier: Classifier,
+    pub recipe: Recipe,
+    pub origin: Origin,
+}
+
+/// Where a classifier came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Built,
+    Cache(PathBuf),
+    File(PathBuf),
+}
+
+/// All prompts of the classes as tokens, class by class.
+///
+/// # Errors
+/// Only if the embedded tokenizer is damaged.
+pub fn tokens(classes: &ClassNames, templates: &Templates) -> Result<Vec<Vec<u32>>, Error> {
+    let texts: Vec<String> = prompts(classes, templates).collect();
+    Ok(Tokenizer::clip()?.encode_batch_to_end(&texts))
+}
+
+/// Which classifier is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    pub checkpoint: &'a Arc<Checkpoint>,
+    /// [`Checkpoint::fingerprint`] of the text tower.
+    pub fingerprint: &'a str,
+    pub variant: &'a Variant,
+    pub classes: &'a ClassNames,
+    pub templates: &'a Templates,
+}
+
+/// Gets the classifier.
+///
+/// # Errors
+/// When a file was named and cannot be used, or the text tower cannot be loaded.
+pub fn obtain(
+    wanted: &Wanted<'_>,
+    stock: &Stock,
+    console: &mut Console,
+) -> Result<Obtained, Error> {
+    let Wanted {
+        checkpoint,
+        fingerprint,
+        variant,
+        classes,
+        templates,
+    } = *wanted;
+    let tokens = tokens(classes, templates)?;
+    // The number of heads is nowhere in the weights, but decides what they mean.
+    let tower = format!("{fingerprint}, {} heads", variant.text.heads);
+    let recipe = Recipe::new(tower, classes.names(), &tokens, PRECISION);
+    let found = match stock {
+        Stock::File(path) => {
+            let (classifier, found) = file::read(path)?;
+            found
+                .check(&recipe)
+                .map_err(|difference| ClassifierFileError::Different {
+                    path: path.clone(),
+                    difference,
+                })?;
+            let origin = Origin::File(path.clone());
+            return Ok(Obtained {
+                classifier,
+                recipe: found,
+                origin,
+            });
+        }
+        Stock::Cache(cache) => cache.get(&recipe).unwrap_or_else(|e| {
+            console.warn(Warning::UnusableCache {
+                reason: describe(&e),
+            });
+            None
+        }),
+        Stock::None => None,
+    };
+    if let (Some(classifier), Stock::Cache(cache)) = (found, stock) {
+        let origin = Origin::Cache(cache.path(&recipe));
+        return Ok(Obtained {
+            classifier,
+            recipe,
+            origin,
+        });
+    }
+    console.wait_for("loading the text tower");
+    let tower = loading::text_tower(checkpoint, variant, &Device::Cpu)?;
+    let classifier = build(&tower, &tokens, classes.len(), console)?;
+    if let Stock::Cache(cache) = stock
+        && let Err(e) = cache.put(&recipe, &classifier)
+    {
+        console.warn(Warning::CacheNotWritten {
+            path: cache.path(&recipe),
+            reason: e.to_string(),
+        });
+    }
+    Ok(Obtained {
+        classifier,
+        recipe,
+        origin: Origin::Built,
+    })
+}
+
+/// Encodes prompts, tokens of `classes` classes, with a progress bar.
+///
+/// # Errors
+/// When the computation fails.
+pub fn build(
+    tower: &TextTower,
+    tokens: &[Vec<u32>],
+    classes: usize,
+    console: &mut Console,
+) -> Result<Classifier, Error> {
+    let trie = Trie::new(tokens);
+    console.start_classifier(trie.len());
+    let classifier = classifier::build(tower, &trie, classes, &mut |positions| {
+        console.classifier_done(positions);
+    })?;
+    console.clear();
+    Ok(classifier)
+}
+
+/// An error with its cause, as one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
