@@ -26,7 +26,7 @@ pub fn open_for(path: &Path, variant: &Variant) -> Result<Arc<Checkpoint>, Check
             Err(CheckpointError::Mismatch {
                 path: path.into(),
                 model: variant.name.clone(),
-                mismatch: Box::new(mismatch),
+                mismatch,
                 looks_like: looks_like.filter(|name| *name != variant.name),
             })
         }

@@ -150,7 +150,7 @@ fn the_golden_checkpoint_without_a_key_is_refused_by_that_key() {
 #[test]
 fn weights_that_are_not_numbers() {
     let folder = Folder::new();
-    for (name, index) in [("visual.norm.weight", 3), ("text.ln_final.bias", 0)] {
+    for (name, index, total) in [("visual.norm.weight", 3, 48), ("text.ln_final.bias", 0, 32)] {
         let file = changed(&folder, |tensors| {
             let mut values: Vec<f32> = tensors[name]
                 .to_dtype(candle_core::DType::F32)
@@ -161,8 +161,9 @@ fn weights_that_are_not_numbers() {
             let tensor = candle_core::Tensor::new(values, &candle_core::Device::Cpu).unwrap();
             tensors.insert(name.into(), tensor);
         });
-        let message =
-            format!("tensor {name} has 1 values that are not finite, the first at index {index}");
+        let message = format!(
+            "tensor {name} has 1 of {total} values that are NaN or infinite, the first at [{index}]"
+        );
         evaluate(&tiny_json(), &file)
             .ended_with(4)
             .said(&[&message, "training diverged"]);

@@ -25,6 +25,9 @@ mod evaluation;
 /// Folder layouts, right and wrong.
 mod folders;
 
+/// Opening, checking and converting checkpoints.
+mod checkpoints;
+
 /// `classify`, `inspect` and `convert`.
 mod commands;
 

@@ -1,19 +1,23 @@
 //! Writing a checkpoint as a flat safetensors file.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 
 use safetensors::Dtype;
 use safetensors::tensor::View;
 
-use super::{Checkpoint, CheckpointError, Stored, dtype_name};
+use super::values::{Stored, encode, is_floating, out_of_range};
+use super::{Checkpoint, CheckpointError, dtype_name};
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvertSummary {
+    /// How many tensors the new file has.
     pub tensors: usize,
-    /// Size of the new file.
+    /// Size of the new file in bytes.
     pub bytes: u64,
 }
 
@@ -23,12 +27,18 @@ pub struct ConvertSummary {
 /// One tensor at a time is in memory.
 ///
 /// # Errors
-/// When `out` exists or cannot be written, a value does not fit `dtype`, or a weight is not finite.
+/// When `out` exists or cannot be written, `dtype` is no floating-point type, or a weight is not
+/// finite or out of the range of `dtype`.
 pub fn convert(
     checkpoint: &Checkpoint,
     out: &Path,
     dtype: Option<Dtype>,
 ) -> Result<ConvertSummary, CheckpointError> {
+    if let Some(dtype) = dtype.filter(|dtype| !is_floating(*dtype)) {
+        return Err(CheckpointError::NoTarget {
+            dtype: dtype_name(dtype),
+        });
+    }
     let unwritable = |source| CheckpointError::Unwritable {
         path: out.into(),
         source,
@@ -40,41 +50,46 @@ pub fn convert(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let temporary = tempfile::Builder::new()
-        .prefix(".uta-eval-")
-        .tempfile_in(folder)
-        .map_err(unwritable)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".uta-eval-");
+    // Temporary files are private to their owner; a checkpoint is as readable as any other file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let temporary = builder.tempfile_in(folder).map_err(unwritable)?;
+    let permissions = temporary.as_file().metadata().map_err(unwritable)?;
+    let permissions = permissions.permissions();
 
+    let failure = RefCell::new(None);
     let mut views = Vec::new();
     for (name, stored) in &checkpoint.tensors {
-        let target = match dtype {
-            Some(dtype) if is_floating(stored.dtype) => dtype,
-            _ => stored.dtype,
-        };
+        let target = dtype.filter(|_| is_floating(stored.dtype));
         let view = Converted {
             checkpoint,
             name,
             stored,
-            target,
+            target: target.unwrap_or(stored.dtype),
+            failure: &failure,
         };
-        // The writer below cannot report a value out of range, so it is looked for before.
-        if is_floating(stored.dtype) {
-            view.check()?;
-        }
         views.push((name, view));
     }
     let tensors = views.len();
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize_to_file(views, Some(metadata), temporary.path()).map_err(
-        |e| match e {
-            safetensors::SafeTensorError::IoError(e) => unwritable(e),
-            e => unwritable(std::io::Error::other(e.to_string())),
-        },
-    )?;
-    let file = std::fs::File::open(temporary.path()).map_err(unwritable)?;
+    let written = safetensors::serialize_to_file(views, Some(metadata), temporary.path());
+    if let Some(error) = failure.into_inner() {
+        return Err(error);
+    }
+    written.map_err(|e| match e {
+        safetensors::SafeTensorError::IoError(e) => unwritable(e),
+        e => unwritable(std::io::Error::other(e.to_string())),
+    })?;
+    // Opened anew, since the writer puts a file of its own in the temporary one's place.
+    let file = File::options()
+        .append(true)
+        .open(temporary.path())
+        .map_err(unwritable)?;
+    file.set_permissions(permissions).map_err(unwritable)?;
     file.sync_all().map_err(unwritable)?;
     let bytes = file.metadata().map_err(unwritable)?.len();
-    make_readable(&file).map_err(unwritable)?;
     temporary
         .persist_noclobber(out)
         .map_err(|e| match e.error.kind() {
@@ -84,47 +99,32 @@ pub fn convert(
     Ok(ConvertSummary { tensors, bytes })
 }
 
-/// Temporary files are private to their owner; a checkpoint is as readable as any other file.
-fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    #[cfg(not(unix))]
-    let _ = file;
-    Ok(())
-}
-
-fn is_floating(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
-}
-
 struct Converted<'a> {
     checkpoint: &'a Checkpoint,
     name: &'a str,
     stored: &'a Stored,
     target: Dtype,
+    /// The writer cannot carry an error of ours, so the first is left here. What is written after
+    /// it does not matter, since the file is discarded.
+    failure: &'a RefCell<Option<CheckpointError>>,
 }
 
-impl Converted<'_> {
-    /// Finds a value that the target dtype cannot hold.
-    fn check(&self) -> Result<(), CheckpointError> {
+impl<'a> Converted<'a> {
+    fn bytes(&self) -> Result<Cow<'a, [u8]>, CheckpointError> {
+        let raw = || self.stored.bytes(&self.checkpoint.map);
+        if !is_floating(self.stored.dtype) {
+            return Ok(raw());
+        }
         let values = self.checkpoint.values(self.name)?;
-        let overflows = |value: &f32| match self.target {
-            Dtype::F16 => half::f16::from_f32(*value).is_infinite(),
-            Dtype::BF16 => half::bf16::from_f32(*value).is_infinite(),
-            _ => false,
-        };
-        match values.iter().position(overflows) {
-            None => Ok(()),
-            Some(index) => Err(CheckpointError::OutOfRange {
-                path: self.checkpoint.path.clone(),
-                tensor: self.name.into(),
-                dtype: dtype_name(self.target),
-                index,
-                value: f64::from(values[index]),
-            }),
+        if self.target == self.stored.dtype {
+            return Ok(raw());
+        }
+        match out_of_range(&values, self.target) {
+            None => Ok(encode(&values, self.target).into()),
+            Some(unusable) => {
+                let target = dtype_name(self.target);
+                Err(self.checkpoint.unusable(self.name, unusable, &target))
+            }
         }
     }
 }
@@ -139,27 +139,16 @@ impl View for Converted<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let raw = self.checkpoint.bytes_of(self.stored);
-        if self.target == self.stored.dtype {
-            return raw;
+        if self.failure.borrow().is_some() {
+            return Cow::default();
         }
-        // `check` has read these values before.
-        let values = self.checkpoint.values(self.name).unwrap_or_default();
-        let bytes: Vec<u8> = match self.target {
-            Dtype::F16 => values
-                .iter()
-                .flat_map(|v| half::f16::from_f32(*v).to_le_bytes())
-                .collect(),
-            Dtype::BF16 => values
-                .iter()
-                .flat_map(|v| half::bf16::from_f32(*v).to_le_bytes())
-                .collect(),
-            _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        };
-        bytes.into()
+        self.bytes().unwrap_or_else(|error| {
+            self.failure.replace(Some(error));
+            Cow::default()
+        })
     }
 
     fn data_len(&self) -> usize {
-        self.stored.shape.iter().product::<usize>() * self.target.bitsize() / 8
+        self.stored.elements() * self.target.bitsize() / 8
     }
 }

@@ -1,8 +1,14 @@
 //! Why a checkpoint cannot be used, and what to do about it.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use super::Found;
 use super::verify::Mismatch;
+
+/// What to do with a file that PyTorch can read and this program cannot.
+pub(super) const RESAVE: &str =
+    "load it with PyTorch and save it again: torch.save(model.state_dict(), \"new.pt\")";
 
 /// An error about one checkpoint file. The message says what and where, [`hint`](Self::hint) what
 /// to do next.
@@ -12,6 +18,8 @@ pub enum CheckpointError {
     NotFound { path: PathBuf },
     #[error("{} is a folder, not a checkpoint file", path.display())]
     IsFolder { path: PathBuf },
+    #[error("{} is no regular file", path.display())]
+    NotAFile { path: PathBuf },
     #[error("{} cannot be read", path.display())]
     Unreadable {
         path: PathBuf,
@@ -27,14 +35,28 @@ pub enum CheckpointError {
     Unsupported { path: PathBuf, detail: String },
     #[error("{} holds no tensors", path.display())]
     NoTensors { path: PathBuf },
+    #[error("{} holds no state dict: {found}", path.display())]
+    NoStateDict { path: PathBuf, found: String },
+    #[error("{} holds several different state dicts, under {}", path.display(), keys.join(" and "))]
+    Ambiguous { path: PathBuf, keys: Vec<String> },
+    #[error("{}: the key {tensor} occurs twice", path.display())]
+    DuplicateKey { path: PathBuf, tensor: String },
+    #[error("{}: tensor {tensor} has the type {kind}, which is not supported", path.display())]
+    UnsupportedTensor {
+        path: PathBuf,
+        tensor: String,
+        kind: String,
+    },
     #[error("{}: tensor {tensor} does not exist", path.display())]
     NoSuchTensor { path: PathBuf, tensor: String },
-    #[error("{}: tensor {tensor} has {count} values that are not finite, the first at index {index}", path.display())]
+    /// `index` has one coordinate for each axis.
+    #[error("{}: tensor {tensor} has {count} of {total} values that are NaN or infinite, the first at {index:?}", path.display())]
     NotFinite {
         path: PathBuf,
         tensor: String,
-        index: usize,
+        index: Vec<usize>,
         count: usize,
+        total: usize,
     },
     #[error("{}: tensor {tensor} has dtype {dtype}, which is no floating-point weight", path.display())]
     NotFloating {
@@ -42,13 +64,21 @@ pub enum CheckpointError {
         tensor: String,
         dtype: String,
     },
-    #[error("{}: tensor {tensor} cannot be stored as {dtype}: the value {value} at index {index} is out of range", path.display())]
+    #[error("{}: tensor {tensor} cannot be stored as {dtype}: the value {value} at {index:?} is out of range", path.display())]
     OutOfRange {
         path: PathBuf,
         tensor: String,
         dtype: String,
-        index: usize,
+        index: Vec<usize>,
         value: f64,
+    },
+    #[error("weights cannot be stored as {dtype}")]
+    NoTarget { dtype: String },
+    #[error("{}: tensor {tensor} cannot be placed on the device", path.display())]
+    Device {
+        path: PathBuf,
+        tensor: String,
+        source: Box<candle_core::Error>,
     },
     #[error("{} does not fit the model {model}\n{mismatch}", path.display())]
     Mismatch {
@@ -66,75 +96,90 @@ pub enum CheckpointError {
     },
 }
 
-/// What a file that is no checkpoint seems to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    Empty,
-    Html,
-    LfsPointer,
-    Text,
-    LegacyPickle,
-    TorchScript,
-    OtherZip,
-    Unknown,
-}
-
-impl std::fmt::Display for Found {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "the file is empty",
-            Self::Html => "it is an HTML page",
-            Self::LfsPointer => {
-                "it is a Git LFS pointer, a stand-in of a few lines for the real file"
-            }
-            Self::Text => "it is a text file",
-            Self::LegacyPickle => "it is a pickle of PyTorch before version 1.6, or another pickle",
-            Self::TorchScript => "it is a TorchScript program",
-            Self::OtherZip => "it is a zip archive without PyTorch's data.pkl",
-            Self::Unknown => "it is neither safetensors nor a PyTorch zip file",
-        })
-    }
-}
-
 impl CheckpointError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
-        let resave =
-            "load it with PyTorch and save it again: torch.save(model.state_dict(), \"new.pt\")";
         Some(match self {
             Self::NotFound { .. } => "check --ckpt-path; no checkpoint is downloaded".into(),
             Self::IsFolder { .. } => "name the .safetensors or .pt file inside it".into(),
-            Self::NotACheckpoint { found, .. } => match found {
-                Found::Empty => "download it again".into(),
-                Found::Html => "the download saved an error or login page; use the file's direct link".into(),
-                Found::LfsPointer => "fetch the real file: git lfs pull".into(),
-                Found::LegacyPickle | Found::TorchScript => resave.into(),
-                Found::Text | Found::OtherZip | Found::Unknown => {
-                    "expected a .safetensors file, or a .pt, .pth or .bin file written by torch.save".into()
-                }
-            },
+            Self::NotAFile { .. } => "copy the checkpoint into a regular file first".into(),
+            Self::Unreadable { path, source } if source.kind() == ErrorKind::PermissionDenied => {
+                format!("allow reading it: chmod u+r {path:?}")
+            }
+            Self::NotACheckpoint { found, .. } => found.hint().into(),
             Self::Truncated { .. } => "the download or copy was cut off; fetch it again".into(),
-            Self::Corrupt { .. } => "fetch it again and compare its checksum with the publisher's".into(),
-            Self::Unsupported { .. } => resave.into(),
-            Self::NoTensors { .. } => {
-                "the state dict may lie under another key than state_dict, model, module or model_state_dict".into()
+            Self::Corrupt { .. } => {
+                "fetch it again and compare its checksum with the publisher's".into()
+            }
+            Self::Unsupported { .. } => RESAVE.into(),
+            Self::NoTensors { .. } | Self::NoStateDict { .. } => {
+                "save the weights alone: torch.save(model.state_dict(), \"new.pt\")".into()
+            }
+            Self::Ambiguous { .. } => {
+                "save the one that is meant alone: torch.save(checkpoint[KEY], \"new.pt\")".into()
+            }
+            Self::DuplicateKey { .. } => {
+                "save it again with every key once; which copy is meant cannot be known".into()
+            }
+            Self::UnsupportedTensor { .. } => {
+                "save the weights again as dense float32, float16 or bfloat16 tensors".into()
             }
             Self::NotFinite { .. } => {
-                "the training diverged or the conversion overflowed; no accuracy can come of it".into()
+                "the training diverged or the conversion overflowed; no accuracy can come of it"
+                    .into()
             }
-            Self::Mismatch { looks_like, mismatch, .. } => match looks_like {
-                Some(name) => format!("the checkpoint looks like {name}: try --model {name}"),
+            Self::Mismatch {
+                looks_like: Some(name),
+                ..
+            } => format!("the checkpoint looks like {name}: try --model {name}"),
+            Self::Mismatch { mismatch, .. } => match mismatch.extra_prefix() {
+                Some(prefix) => format!("the keys would fit without the prefix {prefix}"),
                 None if mismatch.is_total() => {
                     "no key fits: is it a UTA checkpoint with keys visual.* and text.*?".into()
                 }
                 None => "uta-eval inspect shows what the checkpoint holds".into(),
             },
-            Self::OutputExists { .. } => "remove it or choose another name; nothing is overwritten".into(),
+            Self::OutputExists { .. } => {
+                "remove it or choose another name; nothing is overwritten".into()
+            }
             Self::OutOfRange { .. } => "choose --dtype bf16 or f32, which have the range".into(),
+            Self::NoTarget { .. } => "choose f16, bf16 or f32".into(),
+            Self::Unwritable { .. } => {
+                "check that the folder exists, may be written to and has enough free space".into()
+            }
             Self::Unreadable { .. }
             | Self::NoSuchTensor { .. }
             | Self::NotFloating { .. }
-            | Self::Unwritable { .. } => return None,
+            | Self::Device { .. } => return None,
         })
     }
+}
+
+/// Whether a character could change a terminal's state or hide text there.
+fn is_unprintable(c: char) -> bool {
+    // Rust escapes quotes and backslashes too, which are harmless.
+    !matches!(c, '"' | '\'' | '\\') && c.escape_debug().len() > 1
+}
+
+/// Text out of a file, fit for a message: not too long and without control characters.
+pub(super) fn printable(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut shown = String::new();
+    for c in text.chars().take(LONGEST) {
+        if is_unprintable(c) {
+            shown.extend(c.escape_debug());
+        } else {
+            shown.push(c);
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Whether a key can be a tensor's: printed as it is from here on, and not too long.
+pub(super) fn is_sound_key(key: &str) -> bool {
+    const LONGEST: usize = 512;
+    !key.is_empty() && key.len() <= LONGEST && !key.contains(is_unprintable)
 }

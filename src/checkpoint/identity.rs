@@ -7,7 +7,9 @@ use crate::model::schema;
 /// The dimensions that a checkpoint's shapes give away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dimensions {
+    /// Side of the picture, in pixels.
     pub image: usize,
+    /// Side of a patch, in pixels.
     pub patch: usize,
     pub width: usize,
     pub depth: usize,
@@ -33,7 +35,7 @@ impl Dimensions {
                         .ok()
                 })
                 .max()
-                .map_or(0, |last| last + 1)
+                .map_or(0, |last| last.saturating_add(1))
         };
         let [width, _, patch, _] = shape("visual.patch_embed.proj.weight")?.try_into().ok()?;
         let [_, tokens, _] = shape("visual.pos_embed")?.try_into().ok()?;
@@ -41,7 +43,7 @@ impl Dimensions {
         let [embedding, _] = shape("visual.head.weight")?.try_into().ok()?;
         let [_, text_width] = shape("text.token_embedding.weight")?.try_into().ok()?;
         Some(Self {
-            image: tokens.checked_sub(1)?.isqrt() * patch,
+            image: tokens.checked_sub(1)?.isqrt().checked_mul(patch)?,
             patch,
             width,
             depth: depth("visual.blocks."),

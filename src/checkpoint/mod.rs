@@ -2,15 +2,32 @@
 //!
 //! Two formats are read, told apart by content: safetensors, and the zip format of `torch.save`.
 //! Opening reads headers only; the data stays in the mapped file until a tensor is asked for.
-//! Nothing in a checkpoint is ever executed.
+//! Nothing in a checkpoint is ever executed. Every byte is taken as hostile: sizes are checked before
+//! they are used, keys are fit to be printed, and memory is bounded. `mapping` has the only `unsafe`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `sniff` | which format a file has, or what was saved in its place |
+//! | `safetensors_file` | safetensors headers |
+//! | `torch_file`, `pickle`, `pickle_machine`, `rebuild`, `state_dict` | PyTorch: zip members, pickle, tensors, state dict |
+//! | `values` | a tensor's place in the file, and its numbers |
+//! | `verify`, `identity` | comparison with a model's tensors; which model it looks like |
+//! | `convert` | writing safetensors |
+//! | `weights` | tensors for candle's layers |
+//! | `error` | everything that can be wrong, and what to do |
 
 pub mod convert;
 mod error;
 pub mod identity;
 mod mapping;
 mod pickle;
+mod pickle_machine;
+mod rebuild;
 mod safetensors_file;
+mod sniff;
+mod state_dict;
 mod torch_file;
+mod values;
 pub mod verify;
 mod weights;
 
@@ -26,9 +43,13 @@ pub use safetensors::Dtype;
 use sha2::{Digest, Sha256};
 
 pub use convert::{ConvertSummary, convert};
-pub use error::{CheckpointError, Found};
+pub use error::CheckpointError;
+pub use sniff::Found;
 pub use verify::{Mismatch, verify};
 pub use weights::load_with;
+
+use error::{is_sound_key, printable};
+use values::{Stored, Unusable};
 
 /// An open checkpoint file.
 #[derive(Debug)]
@@ -60,17 +81,6 @@ impl std::fmt::Display for Format {
     }
 }
 
-/// Where a tensor lies in the file. Constructed only with bounds that were checked.
-#[derive(Debug, Clone)]
-pub(crate) struct Stored {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    /// First byte of the tensor's first element.
-    offset: usize,
-    /// Distance between neighbours along each axis, in elements; `None` when row-major and dense.
-    strides: Option<Vec<usize>>,
-}
-
 /// Name, shape and dtype of a stored tensor.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
@@ -95,30 +105,8 @@ impl Checkpoint {
     /// # Errors
     /// When the file cannot be read, is no checkpoint, or is damaged.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
-        let unreadable = |source| CheckpointError::Unreadable {
-            path: path.into(),
-            source,
-        };
-        let metadata = match std::fs::metadata(path) {
-            Ok(metadata) => metadata,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(CheckpointError::NotFound { path: path.into() });
-            }
-            Err(e) => return Err(unreadable(e)),
-        };
-        if metadata.is_dir() {
-            return Err(CheckpointError::IsFolder { path: path.into() });
-        }
-        if metadata.len() == 0 {
-            let path = path.into();
-            return Err(CheckpointError::NotACheckpoint {
-                path,
-                found: Found::Empty,
-            });
-        }
-        let file = File::open(path).map_err(unreadable)?;
-        let map = mapping::map(&file).map_err(unreadable)?;
-        let (format, contents) = match sniff(&map) {
+        let map = mapping::open(path)?;
+        let (format, contents) = match sniff::sniff(&map) {
             Ok(Format::Safetensors) => (Format::Safetensors, safetensors_file::read(path, &map)?),
             Ok(Format::PyTorch) => (Format::PyTorch, torch_file::read(path, &map)?),
             Err(found) => {
@@ -131,13 +119,22 @@ impl Checkpoint {
         if contents.tensors.is_empty() {
             return Err(CheckpointError::NoTensors { path: path.into() });
         }
+        let names = contents.tensors.iter().map(|(name, _)| name);
+        if let Some(key) = names
+            .chain(&contents.without_tensor)
+            .find(|key| !is_sound_key(key))
+        {
+            return Err(CheckpointError::Corrupt {
+                path: path.into(),
+                detail: format!("it has the impossible key \"{}\"", printable(key)),
+            });
+        }
         let mut tensors = BTreeMap::new();
         for (name, stored) in contents.tensors {
             if tensors.insert(name.clone(), stored).is_some() {
-                let detail = format!("the key {name} occurs twice");
-                return Err(CheckpointError::Corrupt {
+                return Err(CheckpointError::DuplicateKey {
                     path: path.into(),
-                    detail,
+                    tensor: name,
                 });
             }
         }
@@ -153,10 +150,12 @@ impl Checkpoint {
         })
     }
 
+    /// The path that it was opened with.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// The format of the file.
     pub fn format(&self) -> Format {
         self.format
     }
@@ -190,6 +189,7 @@ impl Checkpoint {
         })
     }
 
+    /// The tensor of that name, if there is one.
     pub fn get(&self, name: &str) -> Option<Entry<'_>> {
         let (name, stored) = self.tensors.get_key_value(name)?;
         Some(Entry {
@@ -211,23 +211,39 @@ impl Checkpoint {
         verify::abridge(&self.entries().map(line).collect::<Vec<_>>())
     }
 
-    /// Reads one floating-point tensor as `dtype` onto `device`.
+    /// Reads one floating-point tensor as `dtype`, a floating-point type too, onto `device`. Each
+    /// value is rounded to nearest even.
     ///
     /// # Errors
-    /// When there is no such tensor, it is no floating-point tensor, or a value is not finite.
+    /// When there is no such tensor, it is no floating-point tensor, a value is not finite or too
+    /// large for `dtype`, or the device has no room.
     pub fn tensor(
         &self,
         name: &str,
         dtype: DType,
         device: &Device,
     ) -> Result<Tensor, CheckpointError> {
+        if !dtype.is_float() {
+            return Err(CheckpointError::NoTarget {
+                dtype: dtype.as_str().into(),
+            });
+        }
         let values = self.values(name)?;
+        let range = match dtype {
+            DType::F16 => values::out_of_range(&values, Dtype::F16),
+            DType::BF16 => values::out_of_range(&values, Dtype::BF16),
+            _ => None,
+        };
+        if let Some(unusable) = range {
+            return Err(self.unusable(name, unusable, dtype.as_str()));
+        }
         let shape = self.stored(name)?.shape.as_slice();
         Tensor::from_vec(values, shape, device)
             .and_then(|tensor| tensor.to_dtype(dtype))
-            .map_err(|e| CheckpointError::Corrupt {
+            .map_err(|source| CheckpointError::Device {
                 path: self.path.clone(),
-                detail: format!("tensor {name}: {e}"),
+                tensor: name.into(),
+                source: source.into(),
             })
     }
 
@@ -275,7 +291,7 @@ impl Checkpoint {
                 let mut hasher = Sha256::new();
                 let Stored { dtype, shape, .. } = stored;
                 hasher.update(format!("{name} {shape:?} {}\n", dtype_name(*dtype)));
-                hasher.update(self.bytes_of(stored));
+                hasher.update(stored.bytes(&self.map));
                 hasher.finalize()
             })
             .collect();
@@ -297,138 +313,45 @@ impl Checkpoint {
             })
     }
 
-    /// The bytes of a tensor, row-major and dense.
-    fn bytes_of(&self, stored: &Stored) -> std::borrow::Cow<'_, [u8]> {
-        let size = stored.dtype.bitsize() / 8;
-        let count: usize = stored.shape.iter().product();
-        match &stored.strides {
-            None => self.map[stored.offset..stored.offset + count * size].into(),
-            Some(strides) => {
-                let mut bytes = Vec::with_capacity(count * size);
-                let mut index = vec![0; stored.shape.len()];
-                for _ in 0..count {
-                    let element: usize = index.iter().zip(strides).map(|(i, s)| i * s).sum();
-                    let start = stored.offset + element * size;
-                    bytes.extend_from_slice(&self.map[start..start + size]);
-                    for axis in (0..index.len()).rev() {
-                        index[axis] += 1;
-                        if index[axis] < stored.shape[axis] {
-                            break;
-                        }
-                        index[axis] = 0;
-                    }
-                }
-                bytes.into()
-            }
-        }
-    }
-
     /// The values of a floating-point tensor, all finite.
     fn values(&self, name: &str) -> Result<Vec<f32>, CheckpointError> {
-        use half::slice::HalfFloatSliceExt;
-        let stored = self.stored(name)?;
-        let bytes = self.bytes_of(stored);
-        let pairs = || {
-            bytes
-                .chunks_exact(2)
-                .map(|b| u16::from_le_bytes([b[0], b[1]]))
+        let values = self.stored(name)?.values(&self.map);
+        values.map_err(|unusable| self.unusable(name, unusable, "f32"))
+    }
+
+    /// The error for a tensor without usable values; `wanted` names the dtype they should have.
+    fn unusable(&self, name: &str, unusable: Unusable, wanted: &str) -> CheckpointError {
+        let (path, tensor) = (self.path.clone(), name.to_string());
+        let Some(stored) = self.tensors.get(name) else {
+            return CheckpointError::NoSuchTensor { path, tensor };
         };
-        let values: Vec<f32> = match stored.dtype {
-            Dtype::F32 => bytes
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-            Dtype::F16 => {
-                let halves: Vec<half::f16> = pairs().map(half::f16::from_bits).collect();
-                let mut values = vec![0f32; halves.len()];
-                halves.convert_to_f32_slice(&mut values);
-                values
-            }
-            Dtype::BF16 => pairs()
-                .map(|bits| half::bf16::from_bits(bits).to_f32())
-                .collect(),
-            Dtype::F64 => bytes
-                .chunks_exact(8)
-                .map(|b| {
-                    f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32
-                })
-                .collect(),
-            other => {
-                return Err(CheckpointError::NotFloating {
-                    path: self.path.clone(),
-                    tensor: name.into(),
-                    dtype: dtype_name(other),
-                });
-            }
-        };
-        if values.iter().all(|value| value.is_finite()) {
-            return Ok(values);
+        match unusable {
+            Unusable::NotFloating => CheckpointError::NotFloating {
+                path,
+                tensor,
+                dtype: dtype_name(stored.dtype),
+            },
+            Unusable::NotFinite { first, count } => CheckpointError::NotFinite {
+                path,
+                tensor,
+                index: stored.coordinates(first),
+                count,
+                total: stored.elements(),
+            },
+            Unusable::OutOfRange { index, value } => CheckpointError::OutOfRange {
+                path,
+                tensor,
+                dtype: wanted.into(),
+                index: stored.coordinates(index),
+                value,
+            },
         }
-        let index = values
-            .iter()
-            .position(|value| !value.is_finite())
-            .unwrap_or(0);
-        let count = values.iter().filter(|value| !value.is_finite()).count();
-        Err(CheckpointError::NotFinite {
-            path: self.path.clone(),
-            tensor: name.into(),
-            index,
-            count,
-        })
     }
 }
 
 /// A dtype as users write it: `f16`, `bf16`, `f32`.
 pub fn dtype_name(dtype: Dtype) -> String {
     format!("{dtype:?}").to_ascii_lowercase()
-}
-
-/// Number of bytes from the first to behind the last element, in elements; `None` on overflow.
-fn span(shape: &[usize], strides: Option<&[usize]>) -> Option<usize> {
-    let count = shape
-        .iter()
-        .try_fold(1usize, |product, n| product.checked_mul(*n))?;
-    match strides {
-        None => Some(count),
-        Some(_) if count == 0 => Some(0),
-        Some(strides) => shape
-            .iter()
-            .zip(strides)
-            .try_fold(0usize, |sum, (n, stride)| {
-                sum.checked_add((n - 1).checked_mul(*stride)?)
-            })?
-            .checked_add(1),
-    }
-}
-
-/// Tells the format from the first bytes, or what the file seems to be instead.
-fn sniff(bytes: &[u8]) -> Result<Format, Found> {
-    let start = &bytes[..bytes.len().min(512)];
-    let text = String::from_utf8_lossy(start);
-    let visible = text.trim_start_matches('\u{feff}').trim_start();
-    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
-        Ok(Format::PyTorch)
-    } else if visible.starts_with("version https://git-lfs") {
-        Err(Found::LfsPointer)
-    } else if visible.starts_with('<') {
-        Err(Found::Html)
-    } else if start.get(8) == Some(&b'{') || looks_like_cut_safetensors(start) {
-        Ok(Format::Safetensors)
-    } else if start.first() == Some(&0x80) && start.get(1).is_some_and(|v| (2..=5).contains(v)) {
-        Err(Found::LegacyPickle)
-    } else if start
-        .iter()
-        .all(|b| matches!(b, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..))
-    {
-        Err(Found::Text)
-    } else {
-        Err(Found::Unknown)
-    }
-}
-
-/// A safetensors file that ends inside or right behind the length of its header.
-fn looks_like_cut_safetensors(start: &[u8]) -> bool {
-    start.len() <= 8 && start.len() >= 4 && start.iter().skip(4).all(|b| *b == 0) && start[3] == 0
 }
 
 /// Removes wrappers' prefixes (`module.`, `model.` …) that every key has.
@@ -438,7 +361,10 @@ fn strip_prefixes(tensors: &mut BTreeMap<String, Stored>) -> Option<String> {
         let common = WRAPPERS
             .iter()
             .map(|wrapper| format!("{wrapper}."))
-            .find(|prefix| tensors.keys().all(|name| name.starts_with(prefix)));
+            .find(|prefix| {
+                let mut names = tensors.keys();
+                names.all(|name| name.len() > prefix.len() && name.starts_with(prefix))
+            });
         let Some(prefix) = common else { break };
         *tensors = std::mem::take(tensors)
             .into_iter()

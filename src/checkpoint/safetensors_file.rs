@@ -1,16 +1,25 @@
 //! Reading the header of a safetensors file.
+//!
+//! The safetensors crate decides what is valid. It says little about what is not, so a header that
+//! it refuses is looked at again, for the tensor and the numbers to name.
 
+use std::fmt;
 use std::path::Path;
 
-use safetensors::tensor::SafeTensorError;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::SafeTensors;
+use safetensors::tensor::{SafeTensorError, TensorInfo};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::{CheckpointError, Contents, Stored};
+use super::error::printable;
+use super::values::{Stored, span};
+use super::{CheckpointError, Contents};
 
 /// Bytes of the little-endian header length that starts the file.
 const LENGTH_BYTES: usize = 8;
+/// Longest header that the crate reads, in bytes.
+const MAX_HEADER: u64 = 100_000_000;
 
-/// Lists the tensors of a mapped safetensors file; the crate checks every offset.
+/// Lists the tensors of a mapped safetensors file.
 pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Contents, CheckpointError> {
     let truncated = |detail| CheckpointError::Truncated {
         path: path.into(),
@@ -20,31 +29,62 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Contents, CheckpointErro
         path: path.into(),
         detail,
     };
-    let Some(length) = bytes.first_chunk::<LENGTH_BYTES>() else {
+    let found = bytes.len();
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
         return Err(truncated(format!(
-            "it has {} bytes, less than its header's length",
-            bytes.len()
+            "it has {found} bytes, fewer than any checkpoint"
         )));
     };
-    let header = u64::from_le_bytes(*length);
-    let present = (bytes.len() - LENGTH_BYTES) as u64;
-    if header > present {
-        return Err(truncated(format!(
-            "its header should have {header} bytes, but only {present} follow"
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER {
+        return Err(corrupt(format!(
+            "it declares a header of {length} bytes, more than {MAX_HEADER}"
         )));
     }
-    let (header, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| match e {
-        SafeTensorError::MetadataIncompleteBuffer => data_length_error(path, bytes, header),
-        e => corrupt(format!("its header is not valid safetensors ({e})")),
+    let data = LENGTH_BYTES + length as usize;
+    let Some(header) = rest.get(..length as usize) else {
+        return Err(truncated(format!(
+            "its header ends at byte {data}, but it has {found} bytes"
+        )));
+    };
+    let names = serde_json::from_slice::<Names>(header).map_err(|e| {
+        corrupt(format!(
+            "its header is no valid JSON object ({})",
+            printable(&e.to_string())
+        ))
     })?;
-    let data = LENGTH_BYTES + header;
+    if let Some(name) = names.duplicate() {
+        return Err(CheckpointError::DuplicateKey {
+            path: path.into(),
+            tensor: printable(name),
+        });
+    }
+    let metadata = match SafeTensors::read_metadata(bytes) {
+        Ok((_, metadata)) => metadata,
+        Err(SafeTensorError::MetadataIncompleteBuffer) => {
+            let expected = data as u64 + declared(header);
+            return Err(if (found as u64) < expected {
+                truncated(format!("it should have {expected} bytes, but has {found}"))
+            } else {
+                corrupt(format!(
+                    "{} bytes follow its last tensor",
+                    found as u64 - expected
+                ))
+            });
+        }
+        Err(e) => {
+            let reason = fault(header).unwrap_or_else(|| printable(&e.to_string()));
+            return Err(corrupt(reason));
+        }
+    };
     let mut tensors = Vec::new();
     for (name, info) in metadata.tensors() {
         if !matches!(info.dtype.bitsize(), 8 | 16 | 32 | 64) {
-            return Err(corrupt(format!(
-                "tensor {name} has the dtype {:?}",
-                info.dtype
-            )));
+            return Err(CheckpointError::UnsupportedTensor {
+                path: path.into(),
+                tensor: printable(&name),
+                kind: info.dtype.to_string(),
+            });
         }
         let stored = Stored {
             dtype: info.dtype,
@@ -52,12 +92,6 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Contents, CheckpointErro
             offset: data + info.data_offsets.0,
             strides: None,
         };
-        let size = super::span(&stored.shape, None)
-            .and_then(|count| count.checked_mul(info.dtype.bitsize() / 8))
-            .and_then(|size| stored.offset.checked_add(size));
-        if size.is_none_or(|end| end > bytes.len()) {
-            return Err(corrupt(format!("tensor {name} lies outside the file")));
-        }
         tensors.push((name, stored));
     }
     Ok(Contents {
@@ -67,47 +101,112 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Contents, CheckpointErro
     })
 }
 
-/// The header is whole, but the data behind it is too short or too long.
-fn data_length_error(path: &Path, bytes: &[u8], header: u64) -> CheckpointError {
-    #[derive(serde::Deserialize)]
-    struct Offsets {
-        data_offsets: (u64, u64),
-    }
-    let start = LENGTH_BYTES
-        .saturating_add(header as usize)
-        .min(bytes.len());
-    let parsed: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&bytes[LENGTH_BYTES..start]).unwrap_or_default();
-    let declared = parsed
+/// The members of a header with their values, as far as they are tensors.
+type Members = serde_json::Map<String, serde_json::Value>;
+
+/// Bytes of data that the header's tensors need.
+fn declared(header: &[u8]) -> u64 {
+    let members: Members = serde_json::from_slice(header).unwrap_or_default();
+    let infos = members
         .into_iter()
-        .filter_map(|(_, value)| serde_json::from_value::<Offsets>(value).ok())
-        .map(|offsets| offsets.data_offsets.1)
+        .filter_map(|(_, value)| serde_json::from_value::<TensorInfo>(value).ok());
+    infos
+        .map(|info| info.data_offsets.1 as u64)
         .max()
-        .unwrap_or(0);
-    let found = (bytes.len() - start) as u64;
-    let path = path.into();
-    if found < declared {
-        let detail = format!("its tensors need {declared} bytes, but only {found} are there");
-        CheckpointError::Truncated { path, detail }
-    } else {
-        let detail = format!("its tensors need {declared} bytes, but {found} are there");
-        CheckpointError::Corrupt { path, detail }
+        .unwrap_or(0)
+}
+
+/// What is wrong with the first faulty tensor of a header that the crate has refused.
+fn fault(header: &[u8]) -> Option<String> {
+    let members: Members = serde_json::from_slice(header).ok()?;
+    let mut tensors = Vec::new();
+    for (name, value) in members {
+        if name == "__metadata__" {
+            if let Err(e) =
+                serde_json::from_value::<std::collections::HashMap<String, String>>(value)
+            {
+                return Some(format!(
+                    "its metadata is invalid ({})",
+                    printable(&e.to_string())
+                ));
+            }
+            continue;
+        }
+        match serde_json::from_value::<TensorInfo>(value) {
+            Ok(info) => tensors.push((name, info)),
+            Err(e) => {
+                let (name, e) = (printable(&name), printable(&e.to_string()));
+                return Some(format!("tensor {name} is described wrongly ({e})"));
+            }
+        }
+    }
+    tensors.sort_by_key(|(_, info)| info.data_offsets);
+    let mut end = 0;
+    for (name, info) in tensors {
+        let reason = fault_of(&info, end);
+        end = info.data_offsets.1;
+        if let Some(reason) = reason {
+            return Some(format!("tensor {} {reason}", printable(&name)));
+        }
+    }
+    None
+}
+
+/// What is wrong with a tensor whose data should start at `expected`.
+fn fault_of(info: &TensorInfo, expected: usize) -> Option<String> {
+    let (begin, end) = info.data_offsets;
+    let Some(length) = end.checked_sub(begin) else {
+        return Some("ends before it begins".into());
+    };
+    if begin < expected {
+        let bytes = expected - begin;
+        return Some(format!("overlaps the tensor before it by {bytes} bytes"));
+    }
+    if begin > expected {
+        return Some(format!("leaves a hole of {} bytes", begin - expected));
+    }
+    let bits = span(&info.shape, None).and_then(|count| count.checked_mul(info.dtype.bitsize()));
+    match bits {
+        None => Some("is impossibly large".into()),
+        Some(bits) if bits.div_ceil(8) != length => Some(format!(
+            "has {length} bytes, but its shape {:?} of {} needs {}",
+            info.shape,
+            super::dtype_name(info.dtype),
+            bits.div_ceil(8)
+        )),
+        Some(_) => None,
     }
 }
 
-/// The safetensors dtype of a PyTorch storage class; `None` for what no weight is stored as.
-pub(super) fn dtype_of_storage(class: &str) -> Option<Dtype> {
-    Some(match class {
-        "FloatStorage" => Dtype::F32,
-        "HalfStorage" => Dtype::F16,
-        "BFloat16Storage" => Dtype::BF16,
-        "DoubleStorage" => Dtype::F64,
-        "LongStorage" => Dtype::I64,
-        "IntStorage" => Dtype::I32,
-        "ShortStorage" => Dtype::I16,
-        "CharStorage" => Dtype::I8,
-        "ByteStorage" => Dtype::U8,
-        "BoolStorage" => Dtype::BOOL,
-        _ => return None,
-    })
+/// The keys of a JSON object, with repetitions, which the crate does not see.
+struct Names(Vec<String>);
+
+impl Names {
+    fn duplicate(&self) -> Option<&str> {
+        let mut seen = std::collections::HashSet::new();
+        let mut names = self.0.iter().map(String::as_str);
+        names.find(|name| !seen.insert(*name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of tensors")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
 }

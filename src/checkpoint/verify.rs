@@ -1,9 +1,10 @@
 //! Strict comparison of a checkpoint's keys with those a model needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Checkpoint, Dtype, dtype_name};
+use super::values::is_floating;
+use super::{Checkpoint, dtype_name};
 use crate::model::schema::TensorSpec;
 
 /// Everything about a checkpoint's keys that does not fit a model.
@@ -17,16 +18,34 @@ pub struct Mismatch {
     pub misshaped: Vec<(String, Vec<usize>, Vec<usize>)>,
     /// Keys that hold no floating-point numbers, with their dtype.
     pub not_floating: Vec<(String, String)>,
+    /// Keys that hold something else than a tensor.
+    pub without_tensor: Vec<String>,
     /// How many keys fit.
     pub fitting: usize,
 }
 
 impl Mismatch {
+    /// Whether everything fits.
     pub fn is_empty(&self) -> bool {
         self.missing.is_empty()
             && self.unexpected.is_empty()
             && self.misshaped.is_empty()
             && self.not_floating.is_empty()
+            && self.without_tensor.is_empty()
+    }
+
+    /// The prefix, with its dot, under which the unexpected keys have all the missing ones.
+    pub fn extra_prefix(&self) -> Option<&str> {
+        let (first, _) = self.missing.first()?;
+        let unexpected: BTreeSet<&str> = self.unexpected.iter().map(|(key, _)| &**key).collect();
+        let mut prefixes = unexpected
+            .iter()
+            .filter_map(|key| key.strip_suffix(first.as_str()))
+            .filter(|prefix| prefix.ends_with('.'));
+        prefixes.find(|prefix| {
+            let mut keys = self.missing.iter().map(|(key, _)| format!("{prefix}{key}"));
+            keys.all(|key| unexpected.contains(key.as_str()))
+        })
     }
 
     /// Whether not a single key fits.
@@ -39,7 +58,7 @@ impl Mismatch {
 ///
 /// # Errors
 /// All differences at once.
-pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Mismatch> {
+pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Box<Mismatch>> {
     let mut mismatch = Mismatch::default();
     let mut expected: BTreeMap<&str, &TensorSpec> = specs
         .iter()
@@ -61,12 +80,8 @@ pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Misma
         }
     }
     for name in checkpoint.without_tensor() {
-        match expected.remove(name.as_str()) {
-            None => mismatch.unexpected.push((name.clone(), Vec::new())),
-            Some(_) => mismatch
-                .not_floating
-                .push((name.clone(), "no tensor".into())),
-        }
+        expected.remove(name.as_str());
+        mismatch.without_tensor.push(name.clone());
     }
     let missing = expected.into_values().filter(|spec| spec.required);
     mismatch.missing = missing
@@ -75,12 +90,8 @@ pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Misma
     if mismatch.is_empty() {
         Ok(())
     } else {
-        Err(mismatch)
+        Err(mismatch.into())
     }
-}
-
-fn is_floating(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
 }
 
 impl fmt::Display for Mismatch {
@@ -106,9 +117,14 @@ impl fmt::Display for Mismatch {
             .map(|(key, dtype)| {
                 (
                     key.clone(),
-                    format!("expected floating point, found {dtype}"),
+                    format!("expected f32, f16 or bf16, found {dtype}"),
                 )
             })
+            .collect();
+        let without_tensor: Vec<_> = self
+            .without_tensor
+            .iter()
+            .map(|key| (key.clone(), "found something else".to_string()))
             .collect();
         let mut sections = Vec::new();
         for (title, keys) in [
@@ -116,6 +132,7 @@ impl fmt::Display for Mismatch {
             ("unexpected", shaped(&self.unexpected, "found")),
             ("mis-shaped", misshaped),
             ("not floating point", not_floating),
+            ("not a tensor", without_tensor),
         ] {
             if !keys.is_empty() {
                 let lines: Vec<String> = abridge(&keys)
@@ -129,51 +146,64 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// A key with `{}` for its block's number, and its remark.
-type Pattern<'a> = (String, &'a str);
+/// Keys with the same remark that differ only in a block's number.
+struct Group<'a> {
+    /// The key up to the number, and from behind it.
+    around: (&'a str, &'a str),
+    remark: &'a str,
+    members: Vec<(usize, &'a str)>,
+}
 
 /// One line per key, except that keys which differ only in a block's number share one.
 ///
 /// `blocks.0.norm.bias` … `blocks.11.norm.bias` with the same remark become
 /// `blocks.{0..11}.norm.bias (12 keys)`; no key goes unmentioned.
 pub(super) fn abridge(keys: &[(String, String)]) -> Vec<String> {
-    let mut groups: Vec<(Pattern, Vec<(usize, &str)>)> = Vec::new();
-    let mut places: BTreeMap<Pattern, usize> = BTreeMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places = BTreeMap::new();
     for (key, remark) in keys {
-        let (pattern, number) = match block_number(key) {
-            Some((start, end, number)) => (format!("{}{{}}{}", &key[..start], &key[end..]), number),
-            None => (key.clone(), 0),
+        let (around, number) = match block_number(key) {
+            Some((start, end, number)) => ((&key[..start], &key[end..]), Some(number)),
+            None => ((key.as_str(), ""), None),
         };
-        let group = (pattern, remark.as_str());
-        let place = *places.entry(group.clone()).or_insert(groups.len());
-        if place == groups.len() {
-            groups.push((group, Vec::new()));
+        let place = places
+            .entry((around, number.is_some(), remark))
+            .or_insert(groups.len());
+        if *place == groups.len() {
+            groups.push(Group {
+                around,
+                remark,
+                members: Vec::new(),
+            });
         }
-        groups[place].1.push((number, key));
+        groups[*place].members.push((number.unwrap_or(0), key));
     }
-    groups
-        .into_iter()
-        .map(
-            |((pattern, remark), mut members)| match members.as_slice() {
-                [(_, key)] => format!("{key}: {remark}"),
-                _ => {
-                    members.sort_unstable();
-                    let numbers: Vec<usize> = members.iter().map(|(number, _)| *number).collect();
-                    let key = pattern.replacen("{}", &format!("{{{}}}", ranges(&numbers)), 1);
-                    format!("{key} ({} keys): {remark}", members.len())
-                }
-            },
-        )
-        .collect()
+    groups.into_iter().map(Group::line).collect()
 }
 
-/// First path component that is a number: its bounds and value.
+impl Group<'_> {
+    fn line(mut self) -> String {
+        let remark = self.remark;
+        if let [(_, key)] = self.members.as_slice() {
+            return format!("{key}: {remark}");
+        }
+        self.members.sort_unstable();
+        let numbers: Vec<usize> = self.members.iter().map(|(number, _)| *number).collect();
+        let (before, behind) = self.around;
+        let (numbers, count) = (ranges(&numbers), self.members.len());
+        format!("{before}{{{numbers}}}{behind} ({count} keys): {remark}")
+    }
+}
+
+/// First path component that is a number, written without leading zeros: its bounds and value.
 fn block_number(key: &str) -> Option<(usize, usize, usize)> {
     let mut start = 0;
     for part in key.split('.') {
         let end = start + part.len();
-        if !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) {
-            return part.parse().ok().map(|number| (start, end, number));
+        if let Ok(number) = part.parse::<usize>()
+            && number.to_string() == part
+        {
+            return Some((start, end, number));
         }
         start = end + 1;
     }
@@ -185,7 +215,7 @@ fn ranges(sorted: &[usize]) -> String {
     let mut runs: Vec<(usize, usize)> = Vec::new();
     for number in sorted {
         match runs.last_mut() {
-            Some((_, last)) if *last + 1 == *number => *last = *number,
+            Some((_, last)) if last.checked_add(1) == Some(*number) => *last = *number,
             _ => runs.push((*number, *number)),
         }
     }
@@ -210,12 +240,24 @@ mod tests {
                     "expected [4]".to_string(),
                 )
             })
+            .chain([
+                (
+                    "visual.blocks.07.norm1.bias".to_string(),
+                    "expected [4]".to_string(),
+                ),
+                (
+                    format!("visual.blocks.{}.norm1.bias", usize::MAX),
+                    "expected [5]".to_string(),
+                ),
+            ])
             .chain([("logit_scale".to_string(), "expected []".to_string())])
             .collect();
         assert_eq!(
             abridge(&keys),
             [
                 "visual.blocks.{0..2,5,10..11}.norm1.bias (6 keys): expected [4]",
+                "visual.blocks.07.norm1.bias: expected [4]",
+                "visual.blocks.18446744073709551615.norm1.bias: expected [5]",
                 "logit_scale: expected []"
             ]
         );

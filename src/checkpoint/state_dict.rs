@@ -1,0 +1,205 @@
+//! Finds the state dict in what `torch.save` has pickled, and lists its tensors.
+//!
+//! Whatever else is pickled (an optimizer's state, counters, arguments, any objects) is inert data
+//! and not looked at.
+
+use std::path::Path;
+
+use super::error::printable;
+use super::pickle::{Id, Pickle};
+use super::rebuild::{Fault, Rebuilder};
+use super::{CheckpointError, Contents, WRAPPERS};
+
+/// Wrappers inside wrappers that are looked into; a pickle may be cyclic.
+const NESTING: usize = 3;
+/// Tensors can share storages, and strides of zero let a few bytes stand for a huge tensor. All
+/// together may claim this many times the size of the file …
+const CLAIM_FACTOR: usize = 8;
+/// … and this many bytes, so that a tiny file can do what a large one can.
+const CLAIM_FLOOR: usize = 64 << 20;
+
+type Items = [(Id, Id)];
+
+pub(super) struct Finder<'a> {
+    pub(super) path: &'a Path,
+    /// In bytes.
+    pub(super) file_size: usize,
+    pub(super) rebuilder: &'a Rebuilder<'a>,
+}
+
+impl<'a> Finder<'a> {
+    /// The tensors of the state dict.
+    ///
+    /// # Errors
+    /// When there is no state dict, or more than one, or one of its tensors is faulty.
+    pub(super) fn contents(&self) -> Result<Contents, CheckpointError> {
+        let pickle = self.rebuilder.pickle;
+        let Some(root) = pickle.items(pickle.root()) else {
+            return Err(self.no_state_dict(self.describe(pickle.root())));
+        };
+        let mut found = Vec::new();
+        self.search(root, "", NESTING, &mut found);
+        let Some(((keys, items), others)) = found.split_first() else {
+            if self.has_tensors(root) {
+                return self.list(root, None);
+            }
+            let empty = |items: &Items| items.is_empty();
+            let wrapper = WRAPPERS
+                .iter()
+                .find_map(|wrapper| self.inner(root, wrapper));
+            return Err(if empty(root) || wrapper.is_some_and(empty) {
+                CheckpointError::NoTensors {
+                    path: self.path.into(),
+                }
+            } else {
+                self.no_state_dict(self.describe_keys(root))
+            });
+        };
+        let contents = self.list(items, Some(keys.clone()))?;
+        for (_, other) in others {
+            // The same tensors under two keys, as dicts that were copied, are one state dict.
+            let same =
+                std::ptr::eq(*items, *other) || self.list(other, None)?.tensors == contents.tensors;
+            if !same {
+                return Err(CheckpointError::Ambiguous {
+                    path: self.path.into(),
+                    keys: found.iter().map(|(keys, _)| keys.clone()).collect(),
+                });
+            }
+        }
+        Ok(contents)
+    }
+
+    /// Collects the innermost dicts with tensors under the wrappers' keys. They go before tensors
+    /// beside them, which are single results such as a best accuracy.
+    fn search(
+        &self,
+        items: &'a Items,
+        at: &str,
+        depth: usize,
+        found: &mut Vec<(String, &'a Items)>,
+    ) {
+        if depth == 0 {
+            return;
+        }
+        for wrapper in WRAPPERS {
+            let Some(inner) = self.inner(items, wrapper) else {
+                continue;
+            };
+            let keys = match at {
+                "" => wrapper.to_string(),
+                _ => format!("{at}.{wrapper}"),
+            };
+            let before = found.len();
+            self.search(inner, &keys, depth - 1, found);
+            if found.len() == before && self.has_tensors(inner) {
+                found.push((keys, inner));
+            }
+        }
+    }
+
+    /// The dict under a key; as in Python, the last of equal keys counts.
+    fn inner(&self, items: &Items, wrapper: &str) -> Option<&'a Items> {
+        let pickle: &'a Pickle = self.rebuilder.pickle;
+        let mut matching = items
+            .iter()
+            .rev()
+            .filter(|(key, _)| pickle.text(*key) == Some(wrapper));
+        pickle.items(matching.next()?.1)
+    }
+
+    fn has_tensors(&self, items: &Items) -> bool {
+        items.iter().any(|(key, value)| {
+            self.rebuilder.pickle.text(*key).is_some() && self.rebuilder.is_tensor(*value)
+        })
+    }
+
+    fn list(
+        &self,
+        items: &Items,
+        nested_under: Option<String>,
+    ) -> Result<Contents, CheckpointError> {
+        let path = || self.path.to_path_buf();
+        let mut tensors = Vec::new();
+        let mut without_tensor = Vec::new();
+        let limit = (self.file_size.saturating_mul(CLAIM_FACTOR)).saturating_add(CLAIM_FLOOR);
+        let mut claimed = 0usize;
+        for (key, value) in items {
+            let Some(name) = self.rebuilder.pickle.text(*key) else {
+                return Err(CheckpointError::Corrupt {
+                    path: path(),
+                    detail: "a key of its state dict is no text".into(),
+                });
+            };
+            if !self.rebuilder.is_tensor(*value) {
+                without_tensor.push(name.to_string());
+                continue;
+            }
+            let corrupt = |reason: String| CheckpointError::Corrupt {
+                path: path(),
+                detail: format!("tensor {}: {reason}", printable(name)),
+            };
+            let stored = self.rebuilder.tensor(*value).map_err(|fault| match fault {
+                Fault::Corrupt(reason) => corrupt(reason),
+                Fault::Unsupported(kind) => CheckpointError::UnsupportedTensor {
+                    path: path(),
+                    tensor: printable(name),
+                    kind,
+                },
+            })?;
+            claimed = claimed.saturating_add(stored.elements() * (stored.dtype.bitsize() / 8));
+            if claimed > limit {
+                return Err(corrupt(format!(
+                    "its shape {:?} claims far more bytes than the file has",
+                    stored.shape
+                )));
+            }
+            tensors.push((name.to_string(), stored));
+        }
+        Ok(Contents {
+            tensors,
+            nested_under,
+            without_tensor,
+        })
+    }
+
+    fn no_state_dict(&self, found: String) -> CheckpointError {
+        CheckpointError::NoStateDict {
+            path: self.path.into(),
+            found,
+        }
+    }
+
+    fn describe_keys(&self, items: &Items) -> String {
+        const SHOWN: usize = 12;
+        let texts = items
+            .iter()
+            .filter_map(|(key, _)| self.rebuilder.pickle.text(*key));
+        let mut keys: Vec<String> = texts.take(SHOWN).map(printable).collect();
+        if items.len() > keys.len() {
+            keys.push(format!("… ({} in all)", items.len()));
+        }
+        format!(
+            "no tensors lie at the top level or under {}; its keys are {}",
+            WRAPPERS.join(", "),
+            keys.join(", ")
+        )
+    }
+
+    fn describe(&self, id: Id) -> String {
+        let pickle = self.rebuilder.pickle;
+        if self.rebuilder.is_tensor(id) {
+            return "it is a single tensor".into();
+        }
+        match pickle.call(id) {
+            Some((function, args)) => {
+                // An object rebuilt by a helper of the language: its class comes first.
+                let helper = function.starts_with("copyreg.") || function.starts_with("copy_reg.");
+                let class = args.first().and_then(|id| pickle.global(*id));
+                let class = class.filter(|_| helper).unwrap_or(function);
+                format!("it is a pickled object of {}", printable(class))
+            }
+            None => "it is a list, a number or another plain value".into(),
+        }
+    }
+}
