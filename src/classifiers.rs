@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use candle_core::Device;
 
@@ -18,6 +19,9 @@ use crate::text::{ClassNames, Templates, Tokenizer, prompts};
 
 /// The text tower's arithmetic.
 const PRECISION: &str = "f32";
+
+/// How often the state of a build is kept. Less work than this is not worth going on with.
+const KEEP_EVERY: Duration = Duration::from_secs(20);
 
 /// Where to look for a classifier before building it.
 #[derive(Debug, Clone)]
@@ -120,14 +124,22 @@ pub fn obtain(
     }
     console.wait_for("loading the text tower");
     let tower = loading::text_tower(checkpoint, variant, &Device::Cpu)?;
-    let classifier = build(&tower, &tokens, classes.len(), console)?;
-    if let Stock::Cache(cache) = stock
+    let cache = match stock {
+        Stock::Cache(cache) => Some(cache),
+        _ => None,
+    };
+    let classifier = build(
+        &tower,
+        &tokens,
+        classes.len(),
+        cache.map(|c| (c, &recipe)),
+        console,
+    )?;
+    if let Some(cache) = cache
         && let Err(e) = cache.put(&recipe, &classifier)
     {
-        console.warn(Warning::CacheNotWritten {
-            path: cache.path(&recipe),
-            reason: e.to_string(),
-        });
+        let (path, reason) = (cache.path(&recipe), e.to_string());
+        console.warn(Warning::CacheNotWritten { path, reason });
     }
     Ok(Obtained {
         classifier,
@@ -138,18 +150,36 @@ pub fn obtain(
 
 /// Encodes prompts, tokens of `classes` classes, with a progress bar.
 ///
+/// With a cache, an interrupted build of the same recipe goes on where it was.
+///
 /// # Errors
 /// When the computation fails.
 pub fn build(
     tower: &TextTower,
     tokens: &[Vec<u32>],
     classes: usize,
+    cache: Option<(&Cache, &Recipe)>,
     console: &mut Console,
 ) -> Result<Classifier, Error> {
     let trie = Trie::new(tokens);
+    let partial = cache.and_then(|(cache, recipe)| cache.get_partial(recipe));
+    if let Some(partial) = &partial {
+        let percent = 100 * partial.nodes() / trie.len().max(1);
+        console.say(&format!(
+            "an interrupted build of the classifier goes on at {percent} %"
+        ));
+    }
     console.start_classifier(trie.len());
-    let classifier = classifier::build(tower, &trie, classes, &mut |positions| {
-        console.classifier_done(positions);
+    let mut kept = Instant::now();
+    let classifier = classifier::build(tower, &trie, classes, partial, &mut |partial| {
+        console.classifier_done(partial.nodes());
+        if let Some((cache, recipe)) = cache
+            && kept.elapsed() > KEEP_EVERY
+        {
+            // If this fails, so will keeping the finished classifier, and that is reported.
+            let _ = cache.put_partial(recipe, partial);
+            kept = Instant::now();
+        }
     })?;
     console.clear();
     Ok(classifier)

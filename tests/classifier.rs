@@ -1,9 +1,11 @@
+use uta_eval::classifier::cache::Cache;
+use uta_eval::classifier::recipe::Recipe;
 use uta_eval::classifier::{Trie, build};
 use uta_eval::model::{Forest, Kept, TextTower};
 use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
 use uta_eval::vector::normalised;
 
-use crate::support::{demo, fixture, largest_difference, tiny, towers, values};
+use crate::support::{Folder, demo, fixture, largest_difference, tiny, towers, values};
 use uta_eval::model::Variant;
 
 /// Token positions of the 80,000 built-in prompts up to the end of text.
@@ -51,7 +53,7 @@ fn columns_are_those_of_encoding_each_prompt_alone() {
     ] {
         let (_, tower) = towers(&checkpoint, &variant);
         let all = tokens(names.names());
-        let classifier = build(&tower, &Trie::new(&all), names.len(), &mut |_| ()).unwrap();
+        let classifier = build(&tower, &Trie::new(&all), names.len(), None, &mut |_| ()).unwrap();
         for class in (0..names.len()).step_by(37) {
             let expected = straightforward(&tower, &all[class * 80..(class + 1) * 80]);
             let difference = largest_difference(classifier.column(class), &expected);
@@ -76,6 +78,43 @@ fn classes_of_the_same_name_have_the_same_bits_and_others_may_stand_between() {
     ]
     .map(Into::into)
     .into();
-    let classifier = build(&tower, &Trie::new(&tokens(&names)), 5, &mut |_| ()).unwrap();
+    let classifier = build(&tower, &Trie::new(&tokens(&names)), 5, None, &mut |_| ()).unwrap();
     assert_eq!(classifier.tied_classes(), [[0, 3]]);
+}
+
+#[test]
+fn an_interrupted_build_that_goes_on_ends_in_the_same_classifier() {
+    let (_, tower) = towers(&fixture("golden/tiny.safetensors"), &tiny());
+    let names = ClassNames::imagenet();
+    let tokens = tokens(&names.names()[..200]);
+    let trie = Trie::new(&tokens);
+    let mut states = Vec::new();
+    let whole = build(&tower, &trie, 200, None, &mut |partial| {
+        states.push(partial.clone())
+    })
+    .unwrap();
+    assert!(states.len() > 10);
+
+    let recipe = Recipe::new("tower".into(), &names.names()[..200], &tokens, "f32");
+    let folder = Folder::new();
+    let cache = Cache::new(folder.path().into());
+    for state in states.into_iter().step_by(7) {
+        cache.put_partial(&recipe, &state).unwrap();
+        let kept = cache.get_partial(&recipe).unwrap();
+        assert_eq!(kept, state);
+        let resumed = build(&tower, &trie, 200, Some(kept), &mut |_| ()).unwrap();
+        for class in 0..200 {
+            let difference = largest_difference(resumed.column(class), whole.column(class));
+            assert!(difference <= 1e-7, "class {class} differs by {difference}");
+        }
+    }
+    cache.put(&recipe, &whole).unwrap();
+    assert_eq!(
+        cache.get_partial(&recipe),
+        None,
+        "the finished classifier replaces the state"
+    );
+    assert_eq!(cache.get(&recipe).unwrap(), Some(whole));
+    let other = Recipe::new("other tower".into(), names.names(), &tokens, "f32");
+    assert_eq!(cache.get(&other).unwrap(), None);
 }

@@ -43,7 +43,7 @@ fn imagenet_classifier(tower: &TextTower) -> Classifier {
     let (names, templates) = (ClassNames::imagenet(), Templates::imagenet());
     let texts: Vec<String> = prompts(&names, &templates).collect();
     let trie = Trie::new(&Tokenizer::clip().unwrap().encode_batch_to_end(&texts));
-    uta_eval::classifier::build(tower, &trie, names.len(), &mut |_| ()).unwrap()
+    uta_eval::classifier::build(tower, &trie, names.len(), None, &mut |_| ()).unwrap()
 }
 
 #[test]

@@ -3,11 +3,12 @@
 //! A file appears whole or not at all, so that two runs at once do no harm: the second one
 //! replaces the first one's file by the same content.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Classifier;
 use super::file::{self, ClassifierFileError};
 use super::recipe::Recipe;
+use super::{Classifier, Partial};
 use crate::temporary::Temporary;
 
 /// Where classifiers are kept.
@@ -45,7 +46,7 @@ impl Cache {
                 detail: "its recipe is another than its name says",
             }),
             Err(ClassifierFileError::Unreadable { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
+                if source.kind() == io::ErrorKind::NotFound =>
             {
                 Ok(None)
             }
@@ -53,19 +54,43 @@ impl Cache {
         }
     }
 
-    /// Keeps a classifier.
+    /// Keeps a classifier, and lets the state of its build go.
     ///
     /// # Errors
     /// When the folder cannot be made or written to.
-    pub fn put(&self, recipe: &Recipe, classifier: &Classifier) -> std::io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
-        let bytes = file::to_bytes(classifier, recipe).map_err(std::io::Error::other)?;
-        write_whole(&self.path(recipe), &bytes)
+    pub fn put(&self, recipe: &Recipe, classifier: &Classifier) -> io::Result<()> {
+        let bytes = file::to_bytes(classifier, recipe).map_err(io::Error::other)?;
+        self.write(&self.path(recipe), &bytes)?;
+        match std::fs::remove_file(self.partial_path(recipe)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
     }
-}
 
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = Temporary::beside(path)?;
-    std::io::Write::write_all(&mut file, bytes)?;
-    file.replace(path)
+    /// The state of an interrupted build; `None` when there is none that can be used.
+    pub fn get_partial(&self, recipe: &Recipe) -> Option<Partial> {
+        let (partial, found) = file::read_partial(&self.partial_path(recipe)).ok()?;
+        (found == *recipe).then_some(partial)
+    }
+
+    /// Keeps the state of a build, so that it can go on when it is interrupted.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written to.
+    pub fn put_partial(&self, recipe: &Recipe, partial: &Partial) -> io::Result<()> {
+        let bytes = file::partial_to_bytes(partial, recipe).map_err(io::Error::other)?;
+        self.write(&self.partial_path(recipe), &bytes)
+    }
+
+    fn partial_path(&self, recipe: &Recipe) -> PathBuf {
+        self.folder
+            .join(format!("unfinished-{}.safetensors", recipe.key()))
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        let mut file = Temporary::beside(path)?;
+        file.write_all(bytes)?;
+        file.replace(path)
+    }
 }

@@ -1,20 +1,24 @@
-//! A finished classifier as a safetensors file: the columns, and the recipe as metadata.
+//! Classifiers as safetensors files, finished or not: a tensor, and the recipe as metadata.
 
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use super::Classifier;
 use super::recipe::{Difference, Recipe, hexadecimal};
+use super::{Classifier, Partial};
 
 /// Marks a file as ours, with the version of its form.
 const FORMAT: (&str, &str) = ("uta_eval_classifier", "1");
-/// [classes, embedding], each row of unit length.
-const TENSOR: &str = "classifier";
+/// [classes, embedding], f32, each row of unit length.
+const CLASSIFIER: &str = "classifier";
+/// [classes, embedding], f64: the sums of an unfinished build.
+const SUMS: &str = "sums";
+/// In an unfinished build, the first node that is not done.
+const NEXT: &str = "next_node";
 /// Digest of the tensor's bytes, which safetensors itself does not protect.
 const DIGEST: &str = "sha256";
 
@@ -53,33 +57,22 @@ impl ClassifierFileError {
     }
 }
 
-/// The file's bytes.
+/// A classifier file's bytes.
 ///
 /// # Errors
 /// Never, for a classifier that has classes.
-pub fn to_bytes(
-    classifier: &Classifier,
-    recipe: &Recipe,
-) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+pub fn to_bytes(classifier: &Classifier, recipe: &Recipe) -> Result<Vec<u8>, SafeTensorError> {
     let (classes, embedding) = (classifier.classes(), classifier.embedding());
-    let mut data = Vec::with_capacity(classes * embedding * 4);
-    for class in 0..classes {
-        data.extend(
-            classifier
-                .column(class)
-                .iter()
-                .flat_map(|value| value.to_le_bytes()),
-        );
-    }
-    let mut metadata: HashMap<String, String> = recipe
-        .fields()
-        .into_iter()
-        .map(|(name, value)| (name.to_string(), value))
-        .collect();
-    metadata.insert(FORMAT.0.into(), FORMAT.1.into());
-    metadata.insert(DIGEST.into(), digest(&data));
-    let view = TensorView::new(Dtype::F32, vec![classes, embedding], &data)?;
-    safetensors::serialize([(TENSOR, view)], Some(metadata))
+    let columns = (0..classes).flat_map(|class| classifier.column(class));
+    let data: Vec<u8> = columns.flat_map(|value| value.to_le_bytes()).collect();
+    seal(
+        CLASSIFIER,
+        Dtype::F32,
+        [classes, embedding],
+        &data,
+        recipe,
+        [],
+    )
 }
 
 /// Reads a classifier and its recipe.
@@ -87,54 +80,143 @@ pub fn to_bytes(
 /// # Errors
 /// When the file cannot be read, is another kind of file, or is damaged.
 pub fn read(path: &Path) -> Result<(Classifier, Recipe), ClassifierFileError> {
-    let unreadable = |source| ClassifierFileError::Unreadable {
-        path: path.into(),
-        source,
-    };
-    let foreign = |detail: String| ClassifierFileError::Foreign {
-        path: path.into(),
-        detail,
-    };
+    let file = Sealed::open(path, CLASSIFIER, Dtype::F32)?;
+    let value = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+    let columns: Vec<Vec<f32>> = file
+        .data
+        .chunks_exact(file.embedding * 4)
+        .map(|column| column.chunks_exact(4).map(value).collect())
+        .collect();
+    if columns.iter().flatten().any(|value| !value.is_finite()) {
+        let detail = "a value is not a number";
+        return Err(ClassifierFileError::Damaged {
+            path: path.into(),
+            detail,
+        });
+    }
+    Ok((Classifier::new(file.embedding, &columns), file.recipe))
+}
+
+/// The bytes of a file with an unfinished build.
+///
+/// # Errors
+/// Never, for a build of some classes.
+pub fn partial_to_bytes(partial: &Partial, recipe: &Recipe) -> Result<Vec<u8>, SafeTensorError> {
+    let shape = [recipe.classes, partial.sums.len() / recipe.classes.max(1)];
+    let data: Vec<u8> = partial
+        .sums
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    seal(
+        SUMS,
+        Dtype::F64,
+        shape,
+        &data,
+        recipe,
+        [(NEXT, partial.next.to_string())],
+    )
+}
+
+/// Reads an unfinished build and its recipe.
+///
+/// # Errors
+/// When the file cannot be read, is another kind of file, or is damaged.
+pub fn read_partial(path: &Path) -> Result<(Partial, Recipe), ClassifierFileError> {
+    let file = Sealed::open(path, SUMS, Dtype::F64)?;
     let damaged = |detail| ClassifierFileError::Damaged {
         path: path.into(),
         detail,
     };
-
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(MAX_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| foreign(e.to_string()))?;
-    let fields = metadata.metadata().clone().unwrap_or_default();
-    if fields.get(FORMAT.0).map(String::as_str) != Some(FORMAT.1) {
-        return Err(foreign("it was not written by uta-eval classifier".into()));
-    }
-    let recipe = Recipe::from_fields(|name| fields.get(name).cloned())
-        .ok_or_else(|| damaged("its recipe is incomplete"))?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|_| damaged("it is truncated"))?;
-    let tensor = tensors
-        .tensor(TENSOR)
-        .map_err(|_| damaged("it holds no columns"))?;
-    let [classes, embedding] = *tensor.shape() else {
-        return Err(damaged("its columns have no two axes"));
-    };
-    if tensor.dtype() != Dtype::F32 || classes != recipe.classes || embedding == 0 {
-        return Err(damaged("its columns are not what its recipe says"));
-    }
-    if fields.get(DIGEST) != Some(&digest(tensor.data())) {
-        return Err(damaged("its digest differs from its content"));
-    }
-    let value = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-    let columns: Vec<Vec<f32>> = tensor
-        .data()
-        .chunks_exact(embedding * 4)
-        .map(|column| column.chunks_exact(4).map(value).collect())
-        .collect();
-    if columns.iter().flatten().any(|value| !value.is_finite()) {
+    let next = file.fields.get(NEXT).and_then(|next| next.parse().ok());
+    let next = next.ok_or_else(|| damaged("it does not say how far it has come"))?;
+    let value = |b: &[u8]| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
+    let sums: Vec<f64> = file.data.chunks_exact(8).map(value).collect();
+    if sums.iter().any(|value| !value.is_finite()) {
         return Err(damaged("a value is not a number"));
     }
-    Ok((Classifier::new(embedding, &columns), recipe))
+    Ok((Partial { next, sums }, file.recipe))
+}
+
+/// One tensor with a recipe and a digest.
+fn seal<const N: usize>(
+    name: &str,
+    dtype: Dtype,
+    shape: [usize; 2],
+    data: &[u8],
+    recipe: &Recipe,
+    more: [(&str, String); N],
+) -> Result<Vec<u8>, SafeTensorError> {
+    let own = [(FORMAT.0, FORMAT.1.to_string()), (DIGEST, digest(data))];
+    let metadata: HashMap<String, String> = recipe
+        .fields()
+        .into_iter()
+        .chain(own)
+        .chain(more)
+        .map(|(name, value)| (name.to_string(), value))
+        .collect();
+    let view = TensorView::new(dtype, shape.into(), data)?;
+    safetensors::serialize([(name, view)], Some(metadata))
+}
+
+/// What [`seal`] wrote.
+struct Sealed {
+    recipe: Recipe,
+    fields: HashMap<String, String>,
+    embedding: usize,
+    /// [recipe.classes, embedding]
+    data: Vec<u8>,
+}
+
+impl Sealed {
+    fn open(path: &Path, name: &str, dtype: Dtype) -> Result<Self, ClassifierFileError> {
+        let unreadable = |source| ClassifierFileError::Unreadable {
+            path: path.into(),
+            source,
+        };
+        let foreign = |detail: String| ClassifierFileError::Foreign {
+            path: path.into(),
+            detail,
+        };
+        let damaged = |detail| ClassifierFileError::Damaged {
+            path: path.into(),
+            detail,
+        };
+
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(MAX_BYTES)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        let (_, metadata) =
+            SafeTensors::read_metadata(&bytes).map_err(|e| foreign(e.to_string()))?;
+        let fields = metadata.metadata().clone().unwrap_or_default();
+        if fields.get(FORMAT.0).map(String::as_str) != Some(FORMAT.1) {
+            return Err(foreign("it was not written by uta-eval classifier".into()));
+        }
+        let recipe = Recipe::from_fields(|name| fields.get(name).cloned())
+            .ok_or_else(|| damaged("its recipe is incomplete"))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|_| damaged("it is truncated"))?;
+        let tensor = tensors
+            .tensor(name)
+            .map_err(|_| damaged("it holds no columns"))?;
+        let [classes, embedding] = *tensor.shape() else {
+            return Err(damaged("its columns have no two axes"));
+        };
+        if tensor.dtype() != dtype || classes != recipe.classes || classes == 0 || embedding == 0 {
+            return Err(damaged("its columns are not what its recipe says"));
+        }
+        if fields.get(DIGEST) != Some(&digest(tensor.data())) {
+            return Err(damaged("its digest differs from its content"));
+        }
+        let data = tensor.data().to_vec();
+        Ok(Self {
+            recipe,
+            fields,
+            embedding,
+            data,
+        })
+    }
 }
 
 fn digest(data: &[u8]) -> String {

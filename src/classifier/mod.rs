@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Result, Tensor};
 
-use crate::model::{Kept, TextTower};
+use crate::model::{Forest, Kept, TextTower};
 use crate::vector::{dot, normalised};
 pub use trie::{Run, Trie};
 
@@ -102,10 +102,28 @@ impl Classifier {
     }
 }
 
+/// How far a build has come: the sums of the prompts' features, over the first nodes of the trie.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partial {
+    /// The first node that is not done.
+    next: usize,
+    /// For each class, the sum of its prompts' features, each of unit length. [classes, embedding]
+    sums: Vec<f64>,
+}
+
+impl Partial {
+    /// Nodes that are done.
+    pub fn nodes(&self) -> usize {
+        self.next
+    }
+}
+
 /// Encodes all prompts and averages them class by class.
 ///
 /// `trie` holds each prompt's tokens, class by class; every class has the same number of prompts.
-/// `progress` is told how many nodes of the trie are done.
+/// With `partial`, an earlier build of the same trie goes on where it was interrupted; one
+/// of another size is not used. `progress`
+/// is told how far the build has come, from time to time.
 ///
 /// # Errors
 /// When the tower fails.
@@ -113,11 +131,17 @@ pub fn build(
     tower: &TextTower,
     trie: &Trie,
     classes: usize,
-    progress: &mut dyn FnMut(usize),
+    partial: Option<Partial>,
+    progress: &mut dyn FnMut(&Partial),
 ) -> Result<Classifier> {
-    let per_class = trie.ends().len() / classes.max(1);
     let embedding = tower.embedding()?;
-    let mut sums = vec![vec![0f64; embedding]; classes];
+    let fits = |p: &Partial| p.sums.len() == classes * embedding && p.next <= trie.len();
+    let mut partial = partial.filter(fits).unwrap_or_else(|| Partial {
+        next: 0,
+        sums: vec![0.0; classes * embedding],
+    });
+    let first = partial.next;
+    let per_class = trie.ends().len() / classes.max(1);
     // Ordered by node, and so in the same order for classes with the same prompts.
     let mut ends: Vec<(usize, usize)> = trie
         .ends()
@@ -126,10 +150,13 @@ pub fn build(
         .map(|(prompt, node)| (*node, prompt / per_class))
         .collect();
     ends.sort_unstable();
-    let mut ends = ends.into_iter().peekable();
+    let mut ends = ends
+        .into_iter()
+        .skip_while(|(node, _)| *node < first)
+        .peekable();
 
-    let mut kept = Kept::default();
-    for run in trie.runs(NODES_PER_RUN) {
+    let mut kept = ancestors(tower, trie, first)?;
+    for run in trie.runs(first, NODES_PER_RUN) {
         let states = tower.states(&run.forest, &mut kept, &run.keep)?;
         let behind = run.start + run.forest.tokens.len();
         let mut rows: Vec<u32> = Vec::new();
@@ -151,24 +178,35 @@ pub fn build(
             for (features, classes) in features.iter().zip(&of_row) {
                 let features = normalised(features);
                 for class in classes {
-                    for (sum, value) in sums[*class].iter_mut().zip(&features) {
-                        *sum += f64::from(*value);
-                    }
+                    let sum = &mut partial.sums[class * embedding..(class + 1) * embedding];
+                    sum.iter_mut()
+                        .zip(&features)
+                        .for_each(|(s, v)| *s += f64::from(*v));
                 }
             }
         }
-        progress(behind);
+        partial.next = behind;
+        progress(&partial);
     }
-    let columns: Vec<Vec<f32>> = sums
-        .into_iter()
-        .map(|sum| {
-            let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
-            sum.into_iter()
-                .map(|v| (v / length.max(f64::MIN_POSITIVE)) as f32)
-                .collect()
-        })
-        .collect();
+    let column = |sum: &[f64]| -> Vec<f32> {
+        let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+        sum.iter()
+            .map(|v| (v / length.max(f64::MIN_POSITIVE)) as f32)
+            .collect()
+    };
+    let columns: Vec<Vec<f32>> = partial.sums.chunks_exact(embedding).map(column).collect();
     Ok(Classifier::new(embedding, &columns))
+}
+
+/// Keys and values of a node's ancestors, which a build that goes on at the node needs.
+fn ancestors(tower: &TextTower, trie: &Trie, node: usize) -> Result<Kept> {
+    let mut kept = Kept::default();
+    let tokens = trie.prefix(node);
+    if !tokens.is_empty() {
+        let rows: Vec<usize> = (0..tokens.len()).collect();
+        tower.states(&Forest::chain(&tokens), &mut kept, &rows)?;
+    }
+    Ok(kept)
 }
 
 #[cfg(test)]

@@ -58,10 +58,19 @@ impl Trie {
         &self.ends
     }
 
-    /// Cuts the nodes into runs of at most `nodes`, in order.
-    pub fn runs(&self, nodes: usize) -> impl Iterator<Item = Run> + '_ {
-        let mut kept: Vec<usize> = Vec::new();
-        (0..self.len()).step_by(nodes.max(1)).map(move |start| {
+    /// Tokens of a node's ancestors, from the first on.
+    pub fn prefix(&self, node: usize) -> Vec<u32> {
+        self.ancestors(node)
+            .into_iter()
+            .map(|ancestor| self.tokens[ancestor])
+            .collect()
+    }
+
+    /// Cuts the nodes from `first` on into runs of at most `nodes`, in order. Before the first run
+    /// the ancestors of `first` are kept.
+    pub fn runs(&self, first: usize, nodes: usize) -> impl Iterator<Item = Run> + '_ {
+        let mut kept: Vec<usize> = self.ancestors(first);
+        (first..self.len()).step_by(nodes.max(1)).map(move |start| {
             let end = (start + nodes).min(self.len());
             let row_of = |node: usize| match kept.binary_search(&node) {
                 Ok(row) => row,
@@ -136,7 +145,7 @@ mod tests {
         for nodes in 1..=trie.len() {
             let mut kept: Vec<Vec<u32>> = Vec::new();
             let mut all: Vec<Vec<u32>> = Vec::new();
-            for run in trie.runs(nodes) {
+            for run in trie.runs(0, nodes) {
                 let mut rows = std::mem::take(&mut kept);
                 for (token, parent) in run.forest.tokens.iter().zip(&run.forest.parents) {
                     let mut prefix = parent.map_or_else(Vec::new, |row| rows[row].clone());
@@ -145,6 +154,11 @@ mod tests {
                     all.push(prefix);
                 }
                 kept = run.keep.iter().map(|row| rows[*row].clone()).collect();
+            }
+            for first in 0..trie.len() {
+                let later: Vec<usize> = trie.runs(first, nodes).map(|run| run.start).collect();
+                assert_eq!(later.first(), Some(&first));
+                assert_eq!(trie.prefix(first), all[first][..all[first].len() - 1]);
             }
             for (sequence, end) in sequences.iter().zip(trie.ends()) {
                 assert_eq!(&all[*end], sequence, "with runs of {nodes} nodes");

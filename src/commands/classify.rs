@@ -71,7 +71,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     let vision = loading::vision_tower(&checkpoint, variant, &device, &mut |w| console.warn(w))?;
     let text = loading::text_tower(&checkpoint, variant, &device)?;
     let tokens = classifiers::tokens(&settings.labels, &settings.templates)?;
-    let classifier = classifiers::build(&text, &tokens, settings.labels.len(), &mut console)?;
+    let classifier = classifiers::build(&text, &tokens, settings.labels.len(), None, &mut console)?;
     let encoder = ImageEncoder::new(vision, &variant.preprocessing, &device)?;
     let zero_shot = ZeroShot::new(encoder, classifier);
 
