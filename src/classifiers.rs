@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use candle_core::Device;
-
 use crate::checkpoint::Checkpoint;
 use crate::classifier::cache::Cache;
 use crate::classifier::file::{self, ClassifierFileError};
@@ -13,12 +11,9 @@ use crate::classifier::recipe::Recipe;
 use crate::classifier::{self, Classifier, Trie};
 use crate::error::{Error, Warning};
 use crate::loading;
-use crate::model::{TextTower, Variant};
+use crate::model::{Compute, TextTower, Variant};
 use crate::progress::Console;
 use crate::text::{ClassNames, Templates, Tokenizer, prompts};
-
-/// The text tower's arithmetic.
-const PRECISION: &str = "f32";
 
 /// How often the state of a build is kept. Less work than this is not worth going on with.
 const KEEP_EVERY: Duration = Duration::from_secs(20);
@@ -66,6 +61,7 @@ pub struct Wanted<'a> {
     /// [`Checkpoint::fingerprint`] of the text tower.
     pub fingerprint: &'a str,
     pub variant: &'a Variant,
+    pub compute: &'a Compute,
     pub classes: &'a ClassNames,
     pub templates: &'a Templates,
 }
@@ -83,13 +79,14 @@ pub fn obtain(
         checkpoint,
         fingerprint,
         variant,
+        compute,
         classes,
         templates,
     } = *wanted;
     let tokens = tokens(classes, templates)?;
     // The number of heads is nowhere in the weights, but decides what they mean.
     let tower = format!("{fingerprint}, {} heads", variant.text.heads);
-    let recipe = Recipe::new(tower, classes.names(), &tokens, PRECISION);
+    let recipe = Recipe::new(tower, classes.names(), &tokens, compute.precision());
     let found = match stock {
         Stock::File(path) => {
             let (classifier, found) = file::read(path)?;
@@ -123,7 +120,7 @@ pub fn obtain(
         });
     }
     console.wait_for("loading the text tower");
-    let tower = loading::text_tower(checkpoint, variant, &Device::Cpu)?;
+    let tower = loading::text_tower(checkpoint, variant, compute)?;
     let cache = match stock {
         Stock::Cache(cache) => Some(cache),
         _ => None,

@@ -168,9 +168,36 @@ pub struct CacheArgs {
     pub no_cache: bool,
 }
 
-/// How the work is done. None of this changes the result.
+/// How the models compute.
+#[derive(Debug, Args)]
+pub struct ComputeArgs {
+    /// Precision of the linear layers [default: f32 on a CPU]
+    ///
+    /// bf16 rounds their factors to bfloat16 and sums in f32; the residual stream, LayerNorm and
+    /// softmax stay f32. It is faster where the processor has instructions for it, and slower
+    /// elsewhere. f16 needs a GPU. auto is the default.
+    #[arg(
+        long,
+        value_name = "PRECISION",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub precision: PrecisionArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    Auto,
+    F32,
+    Bf16,
+    F16,
+}
+
+/// How the work is done. Only the precision changes the result.
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// Pictures in a batch; does not change the result
     #[arg(
         long,
@@ -222,6 +249,8 @@ pub struct ClassifierCommandArgs {
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub cache: CacheArgs,
+    #[command(flatten)]
+    pub compute: ComputeArgs,
 }
 
 #[derive(Debug, Args)]
@@ -241,6 +270,8 @@ pub struct ClassifyArgs {
     /// A label's embedding is the mean over the templates. Default: the label itself.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub templates: Option<PathBuf>,
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// Write the probabilities as JSON; `-` is standard output, then without the text
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
     pub json: Option<PathBuf>,

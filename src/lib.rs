@@ -61,6 +61,7 @@ pub mod commands;
 pub mod data;
 pub mod error;
 pub mod evaluation;
+pub mod kernels;
 pub mod loading;
 pub mod metrics;
 pub mod model;

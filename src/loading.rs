@@ -8,7 +8,7 @@ use candle_core::{DType, Device};
 use crate::checkpoint::{Checkpoint, CheckpointError, identity, load_with, verify};
 use crate::error::{Error, Warning};
 use crate::model::rope::RopeTables;
-use crate::model::{TextTower, Variant, VisionTower, schema};
+use crate::model::{Compute, TextTower, Variant, VisionTower, schema};
 
 /// What the names of the text tower's tensors begin with.
 pub const TEXT_TOWER: &str = "text.";
@@ -40,12 +40,18 @@ pub fn open_for(path: &Path, variant: &Variant) -> Result<Arc<Checkpoint>, Check
 pub fn vision_tower(
     checkpoint: &Arc<Checkpoint>,
     variant: &Variant,
-    device: &Device,
+    compute: &Compute,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<VisionTower, Error> {
-    let tables = rope_tables(checkpoint, variant, device, warn)?;
-    load_with(checkpoint, device, |vb| {
-        VisionTower::new(&variant.vision, variant.embedding, &tables, vb.pp("visual"))
+    let tables = rope_tables(checkpoint, variant, &compute.device, warn)?;
+    load_with(checkpoint, &compute.device, |vb| {
+        VisionTower::new(
+            &variant.vision,
+            variant.embedding,
+            &tables,
+            compute,
+            vb.pp("visual"),
+        )
     })
 }
 
@@ -56,10 +62,10 @@ pub fn vision_tower(
 pub fn text_tower(
     checkpoint: &Arc<Checkpoint>,
     variant: &Variant,
-    device: &Device,
+    compute: &Compute,
 ) -> Result<TextTower, Error> {
-    load_with(checkpoint, device, |vb| {
-        TextTower::new(&variant.text, variant.embedding, vb.pp("text"))
+    load_with(checkpoint, &compute.device, |vb| {
+        TextTower::new(&variant.text, variant.embedding, compute, vb.pp("text"))
     })
 }
 

@@ -7,12 +7,14 @@ use safetensors::Dtype;
 use crate::classifier::cache::Cache;
 use crate::classifiers::Stock;
 use crate::cli::{
-    CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, ConvertArgs, DemoArgs,
-    EvaluateArgs, FloatType, InspectArgs, ModelArgs, OutputArgs, PromptArgs, RunArgs,
+    CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, ComputeArgs, ConvertArgs,
+    DemoArgs, EvaluateArgs, FloatType, InspectArgs, ModelArgs, OutputArgs, PrecisionArg,
+    PromptArgs, RunArgs,
 };
 use crate::data::{ClassFolders, LoaderSettings};
 use crate::error::Error;
-use crate::model::Variant;
+use crate::kernels::Precision;
+use crate::model::{Compute, Variant};
 use crate::report::json::JsonTarget;
 use crate::text::{ClassNames, Templates, imagenet};
 
@@ -50,6 +52,7 @@ pub struct Classifier {
     pub prompts: Prompts,
     pub out: PathBuf,
     pub stock: Stock,
+    pub compute: Compute,
 }
 
 #[derive(Debug)]
@@ -58,6 +61,7 @@ pub struct Classify {
     pub labels: ClassNames,
     pub templates: Templates,
     pub model: Model,
+    pub compute: Compute,
     pub json: Option<JsonTarget>,
 }
 
@@ -92,8 +96,9 @@ pub struct Prompts {
 }
 
 /// How the work is done.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Run {
+    pub compute: Compute,
     pub loader: LoaderSettings,
     pub strict: bool,
 }
@@ -134,7 +139,7 @@ impl Evaluate {
                 None => stock(args.classifier.cache),
             },
             limit: args.limit,
-            run: Run::new(&args.run),
+            run: Run::new(&args.run)?,
             outputs: Outputs::new(args.outputs, &[&model.checkpoint])?,
             model,
         })
@@ -144,7 +149,7 @@ impl Evaluate {
 impl Demo {
     fn new(args: DemoArgs) -> Result<Self, Error> {
         Ok(Self {
-            run: Run::new(&args.run),
+            run: Run::new(&args.run)?,
             outputs: Outputs::new(args.outputs, &[])?,
         })
     }
@@ -157,6 +162,7 @@ impl Classifier {
             prompts: Prompts::new(args.prompts)?,
             out: given(args.out, "--out")?,
             stock: stock(args.cache),
+            compute: compute(&args.compute)?,
         })
     }
 }
@@ -187,6 +193,7 @@ impl Classify {
                 None => Templates::verbatim(),
             },
             json,
+            compute: compute(&args.compute)?,
             pictures: args.pictures,
             model,
         })
@@ -275,16 +282,17 @@ impl Prompts {
 }
 
 impl Run {
-    fn new(args: &RunArgs) -> Self {
+    fn new(args: &RunArgs) -> Result<Self, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let workers = args.workers.unwrap_or_else(cores);
-        Self {
+        Ok(Self {
+            compute: compute(&args.compute)?,
             loader: LoaderSettings {
                 batch_size: args.batch_size,
                 workers,
             },
             strict: args.strict,
-        }
+        })
     }
 }
 
@@ -307,6 +315,17 @@ impl Outputs {
             json,
             predictions: args.predictions,
         })
+    }
+}
+
+fn compute(args: &ComputeArgs) -> Result<Compute, Error> {
+    match args.precision {
+        PrecisionArg::Auto | PrecisionArg::F32 => Ok(Compute::cpu(Precision::F32)),
+        PrecisionArg::Bf16 => Ok(Compute::cpu(Precision::Bf16)),
+        PrecisionArg::F16 => Err(Error::usage(
+            "--precision f16 needs a GPU, and this program computes on the CPU",
+            "choose f32, or bf16 for speed",
+        )),
     }
 }
 

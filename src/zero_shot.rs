@@ -1,20 +1,25 @@
 //! The model at work: crops of pictures in, ranked classes out.
 
 use candle_core::{DType, Device, Result, Tensor};
-use rayon::prelude::*;
 
 use crate::classifier::Classifier;
 use crate::data::Batch;
 use crate::error::Error;
 use crate::evaluation::Predictor;
 use crate::metrics::Prediction;
-use crate::model::VisionTower;
+use crate::model::{Compute, VisionTower};
 use crate::preprocessing::Preprocessing;
+
+/// Tokens that go through the vision tower together: enough for large matrix products, few enough
+/// that UTA-g's activations stay below 200 MB.
+const TOKENS_AT_ONCE: usize = 4096;
 
 /// Encodes crops with the vision tower.
 #[derive(Debug)]
 pub struct ImageEncoder {
     tower: VisionTower,
+    /// Pictures that go through the tower together.
+    at_once: usize,
     size: usize,
     /// [3, 1, 1]
     mean: Tensor,
@@ -26,8 +31,18 @@ pub struct ImageEncoder {
 impl ImageEncoder {
     /// # Errors
     /// Only when the device cannot hold the mean and standard deviation.
-    pub fn new(tower: VisionTower, preprocessing: &Preprocessing, device: &Device) -> Result<Self> {
+    pub fn new(
+        tower: VisionTower,
+        preprocessing: &Preprocessing,
+        compute: &Compute,
+    ) -> Result<Self> {
+        let device = &compute.device;
+        let at_once = match compute.kernels {
+            Some(_) => (TOKENS_AT_ONCE / tower.tokens()).max(1),
+            None => 1,
+        };
         Ok(Self {
+            at_once,
             tower,
             size: preprocessing.size,
             mean: Tensor::new(&preprocessing.mean, device)?.reshape((3, 1, 1))?,
@@ -43,30 +58,32 @@ impl ImageEncoder {
 
     /// Features [embedding] of each crop in `pixels` (size x size x 3 bytes each), in order.
     ///
-    /// Every picture goes through the tower on its own, several at a time on different threads.
-    /// So its features are the same bits in any batch, at any place in it, on any number of
-    /// threads.
+    /// A picture's features are the same bits in any batch, at any place in it, on any number of
+    /// threads: the kernels compute a row from nothing else, and candle's operations, which do
+    /// not promise that, get one picture at a time.
     ///
     /// # Errors
     /// When the computation fails.
     pub fn encode(&self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
-        pixels
-            .par_chunks_exact(self.crop_bytes())
-            .map(|crop| self.encode_one(crop))
-            .collect()
+        let mut features = Vec::with_capacity(pixels.len() / self.crop_bytes());
+        for crops in pixels.chunks(self.at_once * self.crop_bytes()) {
+            features.extend(
+                self.tower
+                    .forward(&self.normalise(crops)?)?
+                    .to_vec2::<f32>()?,
+            );
+        }
+        Ok(features)
     }
 
-    fn encode_one(&self, crop: &[u8]) -> Result<Vec<f32>> {
-        let picture = self.normalise(crop)?.unsqueeze(0)?; // [1, 3, size, size]
-        self.tower.forward(&picture)?.squeeze(0)?.to_vec1()
-    }
-
-    /// [3, size, size], in the order of the reference: divide by 255, less the mean, divided by
-    /// the standard deviation. The bytes are what travels to the device.
-    fn normalise(&self, crop: &[u8]) -> Result<Tensor> {
-        let pixels = Tensor::from_slice(crop, (self.size, self.size, 3), &self.device)?;
+    /// [pictures, 3, size, size], in the order of the reference: divide by 255, less the mean,
+    /// divided by the standard deviation. The bytes are what travels to the device.
+    fn normalise(&self, crops: &[u8]) -> Result<Tensor> {
+        let pictures = crops.len() / self.crop_bytes();
+        let shape = (pictures, self.size, self.size, 3);
+        let pixels = Tensor::from_slice(crops, shape, &self.device)?;
         let unit = (pixels
-            .permute((2, 0, 1))?
+            .permute((0, 3, 1, 2))?
             .contiguous()?
             .to_dtype(DType::F32)?
             / 255.0)?;

@@ -4,15 +4,17 @@
 use candle_core::{Device, IndexOp, Tensor};
 use serde::Deserialize;
 use uta_eval::classifier::{Classifier, Trie};
+use uta_eval::kernels::Precision;
 use uta_eval::metrics::Prediction;
 use uta_eval::model::rope::RopeTables;
-use uta_eval::model::{Forest, Kept, TextTower, Variant};
+use uta_eval::model::{Compute, Forest, Kept, TextTower, Variant};
 use uta_eval::picture::{Preprocessor, Scratch};
 use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
 use uta_eval::zero_shot::{ImageEncoder, ZeroShot};
 
 use crate::support::{
-    Golden, fixture, json, largest_difference, relative_error, tiny, towers, values,
+    Golden, fixture, json, largest_difference, relative_error, tiny, towers, towers_by, values,
+    ways,
 };
 
 const BLOCKS: f64 = 2e-5;
@@ -64,104 +66,112 @@ fn rope_tables_of_the_published_models_are_the_references() {
 #[test]
 fn vision_blocks_and_features_are_the_references() {
     let golden = Golden::load("golden/tiny_expected.safetensors");
-    let (vision, _) = towers(&fixture("golden/tiny.safetensors"), &tiny());
-    let mut stages = Vec::new();
-    let features = vision
-        .forward_observed(golden.get("image"), &mut |x| {
-            stages.push(x.clone());
-            Ok(())
-        })
-        .unwrap();
-    let names = [
-        "vision_embedded",
-        "vision_block_0",
-        "vision_block_1",
-        "vision_block_2",
-    ];
-    assert_eq!(stages.len(), names.len());
-    for (stage, name) in stages.iter().zip(names) {
-        let error = relative_error(stage, golden.get(name));
-        assert!(error <= BLOCKS, "{name}: {error}");
+    for (way, compute) in ways() {
+        let (vision, _) = towers_by(&compute, &fixture("golden/tiny.safetensors"), &tiny());
+        let mut stages = Vec::new();
+        let features = vision
+            .forward_observed(golden.get("image"), &mut |x| {
+                stages.push(x.clone());
+                Ok(())
+            })
+            .unwrap();
+        let names = [
+            "vision_embedded",
+            "vision_block_0",
+            "vision_block_1",
+            "vision_block_2",
+        ];
+        assert_eq!(stages.len(), names.len());
+        for (stage, name) in stages.iter().zip(names) {
+            let error = relative_error(stage, golden.get(name));
+            assert!(error <= BLOCKS, "{way}: {name}: {error}");
+        }
+        let error = relative_error(&features, golden.get("image_features"));
+        assert!(error <= BLOCKS, "{way}: image_features: {error}");
     }
-    let error = relative_error(&features, golden.get("image_features"));
-    assert!(error <= BLOCKS, "image_features: {error}");
 }
 
 #[test]
 fn text_blocks_and_features_are_the_references() {
     let golden = Golden::load("golden/tiny_expected.safetensors");
-    let (_, tower) = towers(&fixture("golden/tiny.safetensors"), &tiny());
-    for (row, ids) in texts(golden.get("text_ids")).iter().enumerate() {
-        let mut block = 0;
-        tower
-            .states_observed(&Forest::chain(ids), &mut Kept::default(), &[], &mut |x| {
-                // The reference computes the padding behind the end of text too; causality makes
-                // it meaningless.
-                let expected = golden.get(&format!("text_block_{block}")).i(row)?;
-                let error = relative_error(x, &expected.narrow(0, 0, ids.len())?);
-                assert!(error <= BLOCKS, "text {row}, block {block}: {error}");
-                block += 1;
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(block, 3);
-        let expected = golden.get("text_features").narrow(0, row, 1).unwrap();
-        let error = relative_error(&text_features(&tower, ids), &expected);
-        assert!(error <= BLOCKS, "features of text {row}: {error}");
+    for (way, compute) in ways() {
+        let (_, tower) = towers_by(&compute, &fixture("golden/tiny.safetensors"), &tiny());
+        for (row, ids) in texts(golden.get("text_ids")).iter().enumerate() {
+            let mut block = 0;
+            tower
+                .states_observed(&Forest::chain(ids), &mut Kept::default(), &[], &mut |x| {
+                    // The reference computes the padding behind the end of text too; causality makes
+                    // it meaningless.
+                    let expected = golden.get(&format!("text_block_{block}")).i(row)?;
+                    let error = relative_error(x, &expected.narrow(0, 0, ids.len())?);
+                    assert!(error <= BLOCKS, "{way}: text {row}, block {block}: {error}");
+                    block += 1;
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(block, 3);
+            let expected = golden.get("text_features").narrow(0, row, 1).unwrap();
+            let error = relative_error(&text_features(&tower, ids), &expected);
+            assert!(error <= BLOCKS, "{way}: features of text {row}: {error}");
+        }
     }
 }
 
 #[test]
 fn each_tower_has_its_own_layer_norm_epsilon() {
     let golden = Golden::load("golden/tiny_eps_expected.safetensors");
-    let (vision, text) = towers(&fixture("golden/tiny_eps.safetensors"), &tiny());
-    let features = vision.forward(golden.get("image")).unwrap();
-    let error = relative_error(&features, golden.get("image_features"));
-    assert!(error <= BLOCKS, "image features: {error}");
-    for (row, ids) in texts(golden.get("text_ids")).iter().enumerate() {
-        let expected = golden.get("text_features").narrow(0, row, 1).unwrap();
-        let error = relative_error(&text_features(&text, ids), &expected);
-        assert!(error <= BLOCKS, "features of text {row}: {error}");
+    for (way, compute) in ways() {
+        let (vision, text) = towers_by(&compute, &fixture("golden/tiny_eps.safetensors"), &tiny());
+        let features = vision.forward(golden.get("image")).unwrap();
+        let error = relative_error(&features, golden.get("image_features"));
+        assert!(error <= BLOCKS, "{way}: image features: {error}");
+        for (row, ids) in texts(golden.get("text_ids")).iter().enumerate() {
+            let expected = golden.get("text_features").narrow(0, row, 1).unwrap();
+            let error = relative_error(&text_features(&text, ids), &expected);
+            assert!(error <= BLOCKS, "{way}: features of text {row}: {error}");
+        }
     }
 }
 
 #[test]
 fn classifier_and_logits_are_the_references() {
     let golden = Golden::load("golden/tiny_expected.safetensors");
-    let (vision, text) = towers(&fixture("golden/tiny.safetensors"), &tiny());
-    let classifier = imagenet_classifier(&text);
-    assert_eq!(classifier.classes(), 1000);
-    let expected = golden
-        .get("classifier")
-        .t()
-        .unwrap()
-        .to_vec2::<f32>()
-        .unwrap();
-    for (class, expected) in expected.iter().enumerate() {
-        let difference = largest_difference(classifier.column(class), expected);
-        assert!(
-            difference <= COLUMNS,
-            "column {class} differs by {difference}"
-        );
-    }
-    assert_eq!(classifier.tied_classes(), [[657, 744], [836, 837]]);
+    for (way, compute) in ways() {
+        let (vision, text) = towers_by(&compute, &fixture("golden/tiny.safetensors"), &tiny());
+        let classifier = imagenet_classifier(&text);
+        assert_eq!(classifier.classes(), 1000);
+        let expected = golden
+            .get("classifier")
+            .t()
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap();
+        for (class, expected) in expected.iter().enumerate() {
+            let difference = largest_difference(classifier.column(class), expected);
+            assert!(
+                difference <= COLUMNS,
+                "column {class} differs by {difference}"
+            );
+        }
+        assert_eq!(classifier.tied_classes(), [[657, 744], [836, 837]]);
 
-    let encoder = ImageEncoder::new(vision, &tiny().preprocessing, &Device::Cpu).unwrap();
-    let pixels: Vec<u8> = golden
-        .get("image_u8")
-        .flatten_all()
-        .unwrap()
-        .to_vec1()
-        .unwrap();
-    let logits = ZeroShot::new(encoder, classifier).logits(&pixels).unwrap();
-    let expected = golden.get("logits").to_vec2::<f32>().unwrap();
-    assert_eq!(logits.len(), expected.len());
-    for (picture, (logits, expected)) in logits.iter().zip(&expected).enumerate() {
-        let difference = largest_difference(logits, expected);
-        assert!(
-            difference <= LOGITS,
-            "logits of picture {picture} differ by {difference}"
-        );
+        let encoder = ImageEncoder::new(vision, &tiny().preprocessing, &compute).unwrap();
+        let pixels: Vec<u8> = golden
+            .get("image_u8")
+            .flatten_all()
+            .unwrap()
+            .to_vec1()
+            .unwrap();
+        let logits = ZeroShot::new(encoder, classifier).logits(&pixels).unwrap();
+        let expected = golden.get("logits").to_vec2::<f32>().unwrap();
+        assert_eq!(logits.len(), expected.len());
+        for (picture, (logits, expected)) in logits.iter().zip(&expected).enumerate() {
+            let difference = largest_difference(logits, expected);
+            assert!(
+                difference <= LOGITS,
+                "{way}: logits of picture {picture} differ by {difference}"
+            );
+        }
     }
 }
 
@@ -179,7 +189,12 @@ fn top_five_of_all_sixteen_photographs_are_the_references() {
     assert_eq!(expected.len(), 16);
     let variant = tiny();
     let (vision, text) = towers(&fixture("golden/tiny.safetensors"), &variant);
-    let encoder = ImageEncoder::new(vision, &variant.preprocessing, &Device::Cpu).unwrap();
+    let encoder = ImageEncoder::new(
+        vision,
+        &variant.preprocessing,
+        &Compute::cpu(Precision::F32),
+    )
+    .unwrap();
     let zero_shot = ZeroShot::new(encoder, imagenet_classifier(&text));
     let preprocessor = Preprocessor::new(
         variant.preprocessing.size,

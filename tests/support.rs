@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use uta_eval::checkpoint::Checkpoint;
+use uta_eval::kernels::{Isa, Precision};
 use uta_eval::loading;
-use uta_eval::model::{TextTower, Variant, VisionTower};
+use uta_eval::model::compute::Kernels;
+use uta_eval::model::{Compute, TextTower, Variant, VisionTower};
 
 /// A file below `tests/fixtures`. One that is missing fails the test.
 pub fn fixture(name: &str) -> PathBuf {
@@ -57,11 +59,45 @@ pub fn open(checkpoint: &Path, variant: &Variant) -> Arc<Checkpoint> {
     loading::open_for(checkpoint, variant).unwrap()
 }
 
+/// Every way to compute in f32 that this machine has: each instruction set, and candle's own
+/// operations.
+pub fn ways() -> Vec<(&'static str, Compute)> {
+    let kernels = |isa| {
+        Some(Kernels {
+            isa,
+            precision: Precision::F32,
+        })
+    };
+    let own = |isa: Isa| {
+        (
+            isa.name(),
+            Compute {
+                device: Device::Cpu,
+                kernels: kernels(isa),
+            },
+        )
+    };
+    let candle = ("candle", Compute::candle(Device::Cpu));
+    Isa::available()
+        .into_iter()
+        .map(own)
+        .chain([candle])
+        .collect()
+}
+
 pub fn towers(checkpoint: &Path, variant: &Variant) -> (VisionTower, TextTower) {
+    towers_by(&Compute::cpu(Precision::F32), checkpoint, variant)
+}
+
+pub fn towers_by(
+    compute: &Compute,
+    checkpoint: &Path,
+    variant: &Variant,
+) -> (VisionTower, TextTower) {
     let checkpoint = open(checkpoint, variant);
     let warn = &mut |warning| panic!("{warning}");
-    let vision = loading::vision_tower(&checkpoint, variant, &Device::Cpu, warn).unwrap();
-    let text = loading::text_tower(&checkpoint, variant, &Device::Cpu).unwrap();
+    let vision = loading::vision_tower(&checkpoint, variant, compute, warn).unwrap();
+    let text = loading::text_tower(&checkpoint, variant, compute).unwrap();
     (vision, text)
 }
 

@@ -7,6 +7,9 @@ mod support;
 /// Both towers, the classifier and logits against the reference's numbers.
 mod golden;
 
+/// Preprocessing against Pillow, byte for byte.
+mod pictures;
+
 /// Class names, templates and the tokenizer against the reference's ids and hostile files.
 mod texts;
 

@@ -68,7 +68,7 @@ pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Box<M
         let name = entry.name.to_string();
         match expected.remove(entry.name) {
             None => mismatch.unexpected.push((name, entry.shape.into())),
-            Some(spec) if spec.shape != entry.shape => {
+            Some(spec) if !same_shape(&spec.shape, entry.shape) => {
                 mismatch
                     .misshaped
                     .push((name, spec.shape.clone(), entry.shape.into()));
@@ -92,6 +92,12 @@ pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Box<M
     } else {
         Err(mismatch.into())
     }
+}
+
+/// A single value may be stored with one axis: writers without scalars do so, and PyTorch's
+/// `load_state_dict` takes it as well.
+fn same_shape(expected: &[usize], found: &[usize]) -> bool {
+    expected == found || (expected.is_empty() && found == [1])
 }
 
 impl fmt::Display for Mismatch {

@@ -32,6 +32,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         checkpoint: &checkpoint,
         fingerprint: &checkpoint.fingerprint(loading::TEXT_TOWER),
         variant,
+        compute: &settings.compute,
         classes: &settings.prompts.classes,
         templates: &settings.prompts.templates,
     };

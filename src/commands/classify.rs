@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use candle_core::Device;
 use serde::Serialize;
 
 use super::evaluate::preprocessor;
@@ -66,13 +65,13 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
         }
     }
     let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
-    let device = Device::Cpu;
+    let compute = &settings.compute;
     console.wait_for("loading the checkpoint");
-    let vision = loading::vision_tower(&checkpoint, variant, &device, &mut |w| console.warn(w))?;
-    let text = loading::text_tower(&checkpoint, variant, &device)?;
+    let vision = loading::vision_tower(&checkpoint, variant, compute, &mut |w| console.warn(w))?;
+    let text = loading::text_tower(&checkpoint, variant, compute)?;
     let tokens = classifiers::tokens(&settings.labels, &settings.templates)?;
     let classifier = classifiers::build(&text, &tokens, settings.labels.len(), None, &mut console)?;
-    let encoder = ImageEncoder::new(vision, &variant.preprocessing, &device)?;
+    let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
     let zero_shot = ZeroShot::new(encoder, classifier);
 
     let mut pictures = Vec::new();

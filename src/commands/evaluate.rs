@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::Device;
-
 use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
 use crate::classifiers::{self, Wanted};
 use crate::data::{DataSet, Loader, Sample, Unreadable};
@@ -45,13 +43,13 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
 
     let hash = hash_in_background(&checkpoint)?;
     let mut seconds = report::Seconds::default();
-    let device = Device::Cpu;
+    let compute = &settings.run.compute;
     console.wait_for("loading the checkpoint");
     // Reading the text tower for its fingerprint takes the time that loading the vision tower
     // takes anyway; and a vision weight that is not a number is found before the long part.
     let (fingerprint, vision) = std::thread::scope(|scope| {
         let fingerprint = scope.spawn(|| checkpoint.fingerprint(loading::TEXT_TOWER));
-        let vision = loading::vision_tower(&checkpoint, variant, &device, &mut |w| console.warn(w));
+        let vision = loading::vision_tower(&checkpoint, variant, compute, &mut |w| console.warn(w));
         let fingerprint = fingerprint
             .join()
             .unwrap_or_else(|_| checkpoint.fingerprint(loading::TEXT_TOWER));
@@ -65,6 +63,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         checkpoint: &checkpoint,
         fingerprint: &fingerprint,
         variant,
+        compute,
         classes: &settings.prompts.classes,
         templates: &settings.prompts.templates,
     };
@@ -88,7 +87,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         }
     })?;
     let zero_shot = ZeroShot::new(
-        ImageEncoder::new(vision, &variant.preprocessing, &device)?,
+        ImageEncoder::new(vision, &variant.preprocessing, compute)?,
         obtained.classifier,
     );
     let mut watcher = Watcher {
@@ -202,8 +201,8 @@ fn checkpoint_facts(checkpoint: &Checkpoint, sha256: String) -> report::Checkpoi
 
 fn run_facts(run: &Run, limit: Option<usize>) -> report::Run {
     report::Run {
-        precision: "f32",
-        device: "cpu",
+        precision: run.compute.precision(),
+        device: run.compute.device(),
         batch_size: run.loader.batch_size,
         workers: run.loader.workers,
         threads: rayon::current_num_threads(),

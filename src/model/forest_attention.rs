@@ -9,6 +9,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, bail};
 use rayon::prelude::*;
 
+use super::ops::dense;
 use crate::vector::{dot, softmax};
 
 /// For each node, the rows of its ancestors from the root down, and its own row last.
@@ -77,9 +78,9 @@ impl CustomOp3 for ForestAttention {
         if k_layout.shape() != v_layout.shape() || nodes != self.paths.paths.len() || rows < nodes {
             bail!("forest attention: {nodes} queries, keys {k_layout:?}, values {v_layout:?}")
         }
-        let q = contiguous(q, q_layout)?;
-        let k = contiguous(k, k_layout)?;
-        let v = contiguous(v, v_layout)?;
+        let q = dense(q, q_layout)?;
+        let k = dense(k, k_layout)?;
+        let v = dense(v, v_layout)?;
         let head_dim = width / self.heads;
         let scale = (head_dim as f32).powf(-0.5);
         let mut out = vec![0f32; nodes * width];
@@ -109,14 +110,6 @@ impl CustomOp3 for ForestAttention {
                 }
             });
         Ok((CpuStorage::F32(out), shape))
-    }
-}
-
-fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let data = storage.as_slice::<f32>()?;
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&data[start..end]),
-        None => bail!("forest attention needs contiguous tensors, not {layout:?}"),
     }
 }
 

@@ -1,13 +1,16 @@
 //! The UTA models in candle. Knows nothing of paths, flags or pictures' formats.
 
+pub mod compute;
 mod forest_attention;
 mod layers;
+mod ops;
 pub mod rope;
 pub mod schema;
 pub mod text;
 pub mod variant;
 pub mod vision;
 
+pub use compute::Compute;
 pub use text::{Forest, Kept, TextTower};
 pub use variant::Variant;
 pub use vision::VisionTower;

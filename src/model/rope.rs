@@ -4,6 +4,8 @@
 //! interpolated to the 16-cell grid of the pre-training, rows rotate the first half of a head's
 //! channels and columns the second, in adjacent pairs.
 
+use std::sync::Arc;
+
 use candle_core::{D, Device, Result, Tensor};
 
 /// Cells along one side of the grid that the embedding was pre-trained on.
@@ -56,17 +58,36 @@ pub struct Rope {
     cos: Tensor,
     /// [1 + patches, head dim], the class token's row being zeros.
     sin: Tensor,
+    rotation: Arc<Rotation>,
+}
+
+/// The same tables as plain values, for the CPU kernels.
+#[derive(Debug)]
+pub struct Rotation {
+    /// [1 + patches, head dim]
+    pub cos: Vec<f32>,
+    /// [1 + patches, head dim]
+    pub sin: Vec<f32>,
 }
 
 impl Rope {
+    /// The tables as plain values.
+    pub fn rotation(&self) -> Arc<Rotation> {
+        Arc::clone(&self.rotation)
+    }
+
     /// # Errors
     /// Only when the device cannot hold the tables.
     pub fn new(tables: &RopeTables) -> Result<Self> {
         let class_row = tables.cos.narrow(0, 0, 1)?;
-        Ok(Self {
-            cos: Tensor::cat(&[&class_row.ones_like()?, &tables.cos], 0)?,
-            sin: Tensor::cat(&[&class_row.zeros_like()?, &tables.sin], 0)?,
-        })
+        let cos = Tensor::cat(&[&class_row.ones_like()?, &tables.cos], 0)?;
+        let sin = Tensor::cat(&[&class_row.zeros_like()?, &tables.sin], 0)?;
+        let values = |table: &Tensor| table.flatten_all()?.to_vec1();
+        let rotation = Arc::new(Rotation {
+            cos: values(&cos)?,
+            sin: values(&sin)?,
+        });
+        Ok(Self { cos, sin, rotation })
     }
 
     /// Rotates adjacent channels: (a, b) -> (a cos - b sin, b cos + a sin).

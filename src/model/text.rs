@@ -9,12 +9,12 @@
 //! A single prompt is a forest of one chain. Both cuts are exact.
 //! Shapes: N nodes, P nodes kept from before, W width, H heads, D head dim.
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::{LayerNorm, VarBuilder};
-use candle_transformers::models::with_tracing::Linear;
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
 
+use super::compute::Compute;
 use super::forest_attention::{ForestAttention, Paths};
-use super::layers::{layer_norm, linear, part};
+use super::layers::{LayerNorm, Linear, part};
 use super::variant::{TEXT_EPS, TextConfig};
 
 /// Encodes token prefixes into the space shared with pictures.
@@ -65,7 +65,12 @@ impl TextTower {
     ///
     /// # Errors
     /// When a weight is missing or has another shape.
-    pub fn new(config: &TextConfig, embedding: usize, vb: VarBuilder) -> Result<Self> {
+    pub fn new(
+        config: &TextConfig,
+        embedding: usize,
+        compute: &Compute,
+        vb: VarBuilder,
+    ) -> Result<Self> {
         let width = config.width;
         let blocks = vb.pp("transformer.resblocks");
         Ok(Self {
@@ -74,9 +79,9 @@ impl TextTower {
                 .get((config.vocabulary, width), "weight")?,
             positional_embedding: vb.get((config.context, width), "positional_embedding")?,
             blocks: (0..config.depth)
-                .map(|i| Block::new(config, blocks.pp(i)))
+                .map(|i| Block::new(config, compute, blocks.pp(i)))
                 .collect::<Result<_>>()?,
-            ln_final: layer_norm(width, TEXT_EPS, vb.pp("ln_final"))?,
+            ln_final: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("ln_final"))?,
             text_projection: vb.get((width, embedding), "text_projection")?,
         })
     }
@@ -163,15 +168,15 @@ struct Block {
 }
 
 impl Block {
-    fn new(config: &TextConfig, vb: VarBuilder) -> Result<Self> {
+    fn new(config: &TextConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
         let (width, hidden) = (config.width, config.mlp_hidden);
         let mlp = vb.pp("mlp");
         Ok(Self {
-            ln_1: layer_norm(width, TEXT_EPS, vb.pp("ln_1"))?,
-            attn: Attention::new(config, vb.pp("attn"))?,
-            ln_2: layer_norm(width, TEXT_EPS, vb.pp("ln_2"))?,
-            c_fc: linear(width, hidden, mlp.pp("c_fc"))?,
-            c_proj: linear(hidden, width, mlp.pp("c_proj"))?,
+            ln_1: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("ln_1"))?,
+            attn: Attention::new(config, compute, vb.pp("attn"))?,
+            ln_2: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("ln_2"))?,
+            c_fc: Linear::load(width, hidden, compute, mlp.pp("c_fc"))?,
+            c_proj: Linear::load(hidden, width, compute, mlp.pp("c_proj"))?,
         })
     }
 
@@ -183,10 +188,9 @@ impl Block {
         paths: &Paths,
     ) -> Result<(Tensor, (Tensor, Tensor))> {
         let (mixed, keys_values) = self.attn.forward(&self.ln_1.forward(x)?, before, paths)?;
-        let x = (x + mixed)?;
-        // The erf form of GELU; the tanh form moves the features by 1.4e-4.
-        let hidden = self.c_fc.forward(&self.ln_2.forward(&x)?)?.gelu_erf()?; // [N, hidden]
-        let x = (&x + self.c_proj.forward(&hidden)?)?;
+        let x = self.attn.out_proj.forward_add(&mixed, x)?;
+        let hidden = self.c_fc.forward_gelu(&self.ln_2.forward(&x)?)?; // [N, hidden]
+        let x = self.c_proj.forward_add(&hidden, &x)?;
         Ok((x, keys_values))
     }
 }
@@ -199,18 +203,20 @@ struct Attention {
 }
 
 impl Attention {
-    fn new(config: &TextConfig, vb: VarBuilder) -> Result<Self> {
+    fn new(config: &TextConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
         let width = config.width;
         Ok(Self {
             heads: config.heads,
-            in_proj: Linear::from_weights(
+            in_proj: Linear::new(
                 vb.get((3 * width, width), "in_proj_weight")?,
-                Some(vb.get(3 * width, "in_proj_bias")?),
-            ),
-            out_proj: linear(width, width, vb.pp("out_proj"))?,
+                vb.get(3 * width, "in_proj_bias")?,
+                compute,
+            )?,
+            out_proj: Linear::load(width, width, compute, vb.pp("out_proj"))?,
         })
     }
 
+    /// What `out_proj` is to be applied to, and keys and values.
     fn forward(
         &self,
         x: &Tensor,
@@ -232,6 +238,6 @@ impl Attention {
             paths: paths.clone(),
         };
         let mixed = q.apply_op3_no_bwd(&k, &v, &attention)?; // [N, W]
-        Ok((self.out_proj.forward(&mixed)?, (k, v)))
+        Ok((mixed, (k, v)))
     }
 }

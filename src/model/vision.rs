@@ -3,13 +3,17 @@
 //! Source: the reference's `eva_vit_model/eva_vit.py`. Names are the checkpoint's keys below
 //! `visual.`. Shapes: B pictures, N = 1 + patches tokens, W width, H heads, D head dim.
 
-use candle_core::{D, Module, Result, Tensor};
-use candle_nn::{LayerNorm, VarBuilder, ops};
-use candle_transformers::models::with_tracing::Linear;
+use std::sync::Arc;
 
-use super::layers::{layer_norm, linear, part, stacked};
-use super::rope::{Rope, RopeTables};
+use candle_core::{D, Result, Tensor};
+use candle_nn::{VarBuilder, ops};
+
+use super::compute::{Compute, Kernels};
+use super::layers::{Gated, LayerNorm, Linear};
+use super::ops::ApplyAttention;
+use super::rope::{Rope, RopeTables, Rotation};
 use super::variant::{VISION_EPS, VisionConfig};
+use crate::kernels::Isa;
 
 /// Encodes pictures into the space shared with texts.
 #[derive(Debug)]
@@ -29,18 +33,24 @@ impl VisionTower {
         config: &VisionConfig,
         embedding: usize,
         tables: &RopeTables,
+        compute: &Compute,
         vb: VarBuilder,
     ) -> Result<Self> {
         let rope = Rope::new(tables)?;
         let blocks = vb.pp("blocks");
         Ok(Self {
-            embeddings: Embeddings::new(config, vb.clone())?,
+            embeddings: Embeddings::new(config, compute, vb.clone())?,
             blocks: (0..config.depth)
-                .map(|i| Block::new(config, &rope, blocks.pp(i)))
+                .map(|i| Block::new(config, &rope, compute, blocks.pp(i)))
                 .collect::<Result<_>>()?,
-            norm: layer_norm(config.width, VISION_EPS, vb.pp("norm"))?,
-            head: linear(config.width, embedding, vb.pp("head"))?,
+            norm: LayerNorm::load(config.width, VISION_EPS, compute, vb.pp("norm"))?,
+            head: Linear::load(config.width, embedding, compute, vb.pp("head"))?,
         })
+    }
+
+    /// Tokens of one picture.
+    pub fn tokens(&self) -> usize {
+        self.embeddings.tokens
     }
 
     /// Features [B, embedding] of normalised pictures [B, 3, image, image]; not of unit length.
@@ -77,6 +87,7 @@ impl VisionTower {
 #[derive(Debug)]
 struct Embeddings {
     patch: usize,
+    tokens: usize,
     /// The patch convolution as a linear layer over flattened patches [3 * patch * patch].
     proj: Linear,
     cls_token: Tensor,
@@ -84,16 +95,18 @@ struct Embeddings {
 }
 
 impl Embeddings {
-    fn new(config: &VisionConfig, vb: VarBuilder) -> Result<Self> {
+    fn new(config: &VisionConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
         let VisionConfig { patch, width, .. } = *config;
         let proj = vb.pp("patch_embed.proj");
         let weight = proj.get((width, 3, patch, patch), "weight")?;
         Ok(Self {
             patch,
-            proj: Linear::from_weights(
+            tokens: config.tokens(),
+            proj: Linear::new(
                 weight.reshape((width, 3 * patch * patch))?,
-                Some(proj.get(width, "bias")?),
-            ),
+                proj.get(width, "bias")?,
+                compute,
+            )?,
             cls_token: vb.get((1, 1, width), "cls_token")?,
             pos_embed: vb.get((1, config.tokens(), width), "pos_embed")?,
         })
@@ -122,93 +135,136 @@ struct Block {
 }
 
 impl Block {
-    fn new(config: &VisionConfig, rope: &Rope, vb: VarBuilder) -> Result<Self> {
+    fn new(config: &VisionConfig, rope: &Rope, compute: &Compute, vb: VarBuilder) -> Result<Self> {
+        let norm = |name: &str| LayerNorm::load(config.width, VISION_EPS, compute, vb.pp(name));
         Ok(Self {
-            norm1: layer_norm(config.width, VISION_EPS, vb.pp("norm1"))?,
-            attn: Attention::new(config, rope, vb.pp("attn"))?,
-            norm2: layer_norm(config.width, VISION_EPS, vb.pp("norm2"))?,
-            mlp: SwiGlu::new(config, vb.pp("mlp"))?,
+            norm1: norm("norm1")?,
+            attn: Attention::new(config, rope, compute, vb.pp("attn"))?,
+            norm2: norm("norm2")?,
+            mlp: SwiGlu::new(config, compute, vb.pp("mlp"))?,
         })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = (x + self.attn.forward(&self.norm1.forward(x)?)?)?;
-        &x + self.mlp.forward(&self.norm2.forward(&x)?)?
+        let x = self.attn.forward_add(&self.norm1.forward(x)?, x)?;
+        self.mlp.forward_add(&self.norm2.forward(&x)?, &x)
     }
 }
 
 #[derive(Debug)]
 struct Attention {
-    heads: usize,
     /// q, k and v side by side; k has no bias, which is a bias of zero.
     qkv: Linear,
+    mixing: Mixing,
     proj: Linear,
-    rope: Rope,
 }
 
 impl Attention {
-    fn new(config: &VisionConfig, rope: &Rope, vb: VarBuilder) -> Result<Self> {
+    fn new(config: &VisionConfig, rope: &Rope, compute: &Compute, vb: VarBuilder) -> Result<Self> {
         let width = config.width;
         let weight = |name: &str| vb.pp(name).get((width, width), "weight");
         let q_bias = vb.get(width, "q_bias")?;
         let v_bias = vb.get(width, "v_bias")?;
         let k_bias = q_bias.zeros_like()?;
         Ok(Self {
-            heads: config.heads,
-            qkv: stacked(
+            qkv: Linear::stacked(
                 &[weight("q_proj")?, weight("k_proj")?, weight("v_proj")?],
                 &[q_bias, k_bias, v_bias],
+                compute,
             )?,
-            proj: linear(width, width, vb.pp("proj"))?,
-            rope: rope.clone(),
+            mixing: Mixing::new(config.heads, rope, compute)?,
+            proj: Linear::load(width, width, compute, vb.pp("proj"))?,
         })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, tokens, width) = x.dims3()?;
-        let head_dim = width / self.heads;
-        let qkv = self
-            .qkv
-            .forward(x)? // [B, N, 3W]
-            .reshape((batch, tokens, 3, self.heads, head_dim))?
+    fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        let mixed = self.mixing.forward(&self.qkv.forward(x)?)?; // [B, N, 3W] -> [B, N, W]
+        self.proj.forward_add(&mixed, residual)
+    }
+}
+
+/// Softmax attention with rotated queries and keys: [B, N, 3W] -> [B, N, W].
+#[derive(Debug)]
+enum Mixing {
+    Candle {
+        heads: usize,
+        rope: Rope,
+    },
+    Kernel {
+        heads: usize,
+        rotation: Arc<Rotation>,
+        isa: Isa,
+    },
+}
+
+impl Mixing {
+    fn new(heads: usize, rope: &Rope, compute: &Compute) -> Result<Self> {
+        Ok(match compute.kernels {
+            None => Self::Candle {
+                heads,
+                rope: rope.clone(),
+            },
+            Some(Kernels { isa, .. }) => Self::Kernel {
+                heads,
+                rotation: rope.rotation(),
+                isa,
+            },
+        })
+    }
+
+    fn forward(&self, qkv: &Tensor) -> Result<Tensor> {
+        let (heads, rope) = match self {
+            Self::Candle { heads, rope } => (*heads, rope),
+            Self::Kernel {
+                heads,
+                rotation,
+                isa,
+            } => {
+                let attention = ApplyAttention {
+                    heads: *heads,
+                    rotation,
+                    isa: *isa,
+                };
+                return qkv.apply_op1_no_bwd(&attention);
+            }
+        };
+        let (batch, tokens, channels) = qkv.dims3()?;
+        let head_dim = channels / 3 / heads;
+        let qkv = qkv
+            .reshape((batch, tokens, 3, heads, head_dim))?
             .permute((2, 0, 3, 1, 4))?; // [3, B, H, N, D]
-        let q = self.rope.rotate(&qkv.get(0)?.contiguous()?)?;
-        let k = self.rope.rotate(&qkv.get(1)?.contiguous()?)?;
+        let q = rope.rotate(&qkv.get(0)?.contiguous()?)?;
+        let k = rope.rotate(&qkv.get(1)?.contiguous()?)?;
         let v = qkv.get(2)?.contiguous()?;
         let q = (q * (head_dim as f64).powf(-0.5))?;
         let weights = ops::softmax_last_dim(&q.matmul(&k.t()?)?)?; // [B, H, N, N]
-        let mixed = weights
+        weights
             .matmul(&v)? // [B, H, N, D]
             .transpose(1, 2)?
-            .reshape((batch, tokens, width))?;
-        self.proj.forward(&mixed)
+            .reshape((batch, tokens, channels / 3))
     }
 }
 
 /// `w3(ffn_ln(silu(w1(x)) * w2(x)))`.
 #[derive(Debug)]
 struct SwiGlu {
-    /// w1 and w2 side by side.
-    w12: Linear,
+    w12: Gated,
     ffn_ln: LayerNorm,
     w3: Linear,
 }
 
 impl SwiGlu {
-    fn new(config: &VisionConfig, vb: VarBuilder) -> Result<Self> {
+    fn new(config: &VisionConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
         let (width, hidden) = (config.width, config.mlp_hidden);
-        let weight = |name: &str| vb.pp(name).get((hidden, width), "weight");
-        let bias = |name: &str| vb.pp(name).get(hidden, "bias");
         Ok(Self {
-            w12: stacked(&[weight("w1")?, weight("w2")?], &[bias("w1")?, bias("w2")?])?,
-            ffn_ln: layer_norm(hidden, VISION_EPS, vb.pp("ffn_ln"))?,
-            w3: linear(hidden, width, vb.pp("w3"))?,
+            w12: Gated::load(width, hidden, compute, vb.clone())?,
+            ffn_ln: LayerNorm::load(hidden, VISION_EPS, compute, vb.pp("ffn_ln"))?,
+            w3: Linear::load(hidden, width, compute, vb.pp("w3"))?,
         })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let gates = self.w12.forward(x)?; // [B, N, 2 * hidden]
-        let hidden = (part(&gates, 0, 2)?.silu()? * part(&gates, 1, 2)?)?;
-        self.w3.forward(&self.ffn_ln.forward(&hidden)?)
+    fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        let hidden = self.ffn_ln.forward(&self.w12.forward(x)?)?; // [B, N, hidden]
+        self.w3.forward_add(&hidden, residual)
     }
 }

@@ -4,15 +4,17 @@
 //! (antialiased, horizontal pass first), crop the centre. The format is told by content, never by
 //! a file's name. Nothing here reads files.
 
+mod axis;
 mod error;
 mod jpeg;
+mod quiet;
 mod raster;
 mod resize;
 
 pub use error::PictureError;
 
 use crate::preprocessing::Interpolation;
-use resize::Axis;
+use resize::Side;
 
 /// Pixels that a picture may declare. Pillow refuses more as a decompression bomb.
 pub const MAX_PIXELS: u64 = 178_956_970;
@@ -75,14 +77,19 @@ impl Preprocessor {
             ref pixels,
         } = scratch.decoded;
         let (new_width, new_height) = self.resized(width, height);
-        let columns = Axis::new(width, new_width, self.centre(new_width), self.interpolation);
-        let rows = Axis::new(
-            height,
-            new_height,
-            self.centre(new_height),
+        let side = |input, output| Side {
+            input,
+            output,
+            keep: self.centre(output),
+        };
+        resize::resize(
+            pixels,
+            side(width, new_width),
+            side(height, new_height),
             self.interpolation,
+            out,
+            &mut scratch.resize,
         );
-        resize::resize(pixels, width, &columns, &rows, out, &mut scratch.resize);
         Ok(())
     }
 
@@ -110,11 +117,18 @@ fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    if bytes.starts_with(&[0xff, 0xd8]) {
-        jpeg::decode(bytes, out)
-    } else {
-        raster::decode(bytes, out)
-    }
+    let decoded = quiet::catch(|| {
+        if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
+            jpeg::decode(bytes, out)
+        } else {
+            raster::decode(bytes, out)
+        }
+    });
+    decoded.unwrap_or_else(|| {
+        Err(PictureError::Corrupt {
+            reason: "its decoder failed".into(),
+        })
+    })
 }
 
 /// Refuses a declared size before anything of that size is allocated.

@@ -52,6 +52,14 @@ fn specs_of(model: &str) -> Vec<TensorSpec> {
 }
 
 #[test]
+fn a_single_value_with_one_axis_is_taken_for_a_scalar_as_pytorch_does() {
+    let header = r#"{"logit_scale":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}"#;
+    let file = open_bytes(&safetensors(header, &[0; 2])).unwrap();
+    verify(&file, &[spec("logit_scale", &[], true)]).unwrap();
+    assert!(verify(&file, &[spec("logit_scale", &[1, 1], true)]).is_err());
+}
+
+#[test]
 fn every_difference_is_reported_with_expected_and_found() {
     let header = r#"{"extra":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"count":{"dtype":"I64","shape":[],"data_offsets":[4,12]},"w":{"dtype":"F16","shape":[2,1],"data_offsets":[12,16]},"rope":{"dtype":"F32","shape":[1],"data_offsets":[16,20]}}"#;
     let file = open_bytes(&safetensors(header, &[0; 20])).unwrap();

@@ -1,23 +1,34 @@
-//! All formats but JPEG, through the `image` crate, converted as Pillow's `convert("RGB")` does.
+//! All formats but JPEG, mostly through the `image` crate, converted as Pillow's `convert("RGB")`
+//! does.
+
+mod gif;
+mod variants;
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageError, ImageReader, Limits};
+use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::{MAX_PIXELS, PictureError, Rgb, check_size};
+use super::{PictureError, Rgb, check_size};
 
-/// Decodes PNG, WebP, BMP, GIF (its first frame), PNM or TIFF to RGB.
+/// Bytes that a decoder may need whatever the picture's size.
+const SLACK: u64 = 16 << 20;
+
+/// Decodes PNG, WebP, BMP, GIF (of animations the first frame), PNM or TIFF to RGB.
 pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
     let Ok(format) = image::guess_format(bytes) else {
         return Err(PictureError::not_a_picture(bytes));
     };
+    if format == ImageFormat::Gif {
+        return gif::decode(bytes, out);
+    }
+    variants::check(bytes, format)?;
     let reader = || ImageReader::with_format(Cursor::new(bytes), format);
     let (width, height) = reader().into_dimensions().map_err(convert_error)?;
     check_size(width as usize, height as usize)?;
     let mut reader = reader();
     let mut limits = Limits::default();
     // Eight bytes a pixel (16-bit RGBA), twice: the picture and the decoder's own copy.
-    limits.max_alloc = Some(MAX_PIXELS.saturating_mul(16));
+    limits.max_alloc = Some(u64::from(width) * u64::from(height) * 16 + SLACK);
     reader.limits(limits);
     let image = reader.decode().map_err(convert_error)?;
     (out.width, out.height) = (image.width() as usize, image.height() as usize);
@@ -34,6 +45,10 @@ pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
         // Pillow clips 16-bit gray instead of scaling it.
         DynamicImage::ImageLuma16(image) => {
             pixels.extend(image.iter().flat_map(|v| [(*v).min(255) as u8; 3]));
+        }
+        // Gray with one transparent value is still gray to Pillow, so that it is clipped, too.
+        DynamicImage::ImageLumaA16(image) if is_png_gray(bytes) => {
+            pixels.extend(image.pixels().flat_map(|p| [p[0].min(255) as u8; 3]));
         }
         DynamicImage::ImageLumaA16(image) => {
             pixels.extend(image.pixels().flat_map(|p| [high(p[0]); 3]));
@@ -55,6 +70,13 @@ pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
     Ok(())
 }
 
+/// Whether the header of a PNG says gray without alpha.
+fn is_png_gray(bytes: &[u8]) -> bool {
+    const COLOUR_TYPE: usize = 25;
+    bytes.starts_with(b"\x89PNG") && bytes.get(COLOUR_TYPE) == Some(&0)
+}
+
+/// The part of a 16-bit value that Pillow keeps.
 fn high(value: u16) -> u8 {
     (value >> 8) as u8
 }

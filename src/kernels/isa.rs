@@ -1,0 +1,94 @@
+//! Which instructions the machine has.
+#![allow(unsafe_code)] // A function compiled for some instructions may be called only where they are.
+
+/// A set of instructions that this machine was found to have. That is what makes it safe to call
+/// the functions compiled for it, and why there is no way to make one up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Isa(Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Set {
+    /// AVX-512 with the bfloat16 dot product.
+    Avx512Bf16,
+    Avx512,
+    Avx2,
+    Portable,
+}
+
+/// Work on slices that the compiler turns into vector instructions where it is inlined.
+pub(super) trait Work {
+    type Output;
+    /// Must be `#[inline(always)]`.
+    fn run(self) -> Self::Output;
+}
+
+impl Isa {
+    /// The fastest that the machine has.
+    pub fn best() -> Self {
+        Self::available()[0]
+    }
+
+    /// All that the machine has, fastest first.
+    pub fn available() -> Vec<Self> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx512 = avx2
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl");
+            if avx512 && is_x86_feature_detected!("avx512bf16") {
+                sets.push(Self(Set::Avx512Bf16));
+            }
+            if avx512 {
+                sets.push(Self(Set::Avx512));
+            }
+            if avx2 {
+                sets.push(Self(Set::Avx2));
+            }
+        }
+        sets.push(Self(Set::Portable));
+        sets
+    }
+
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Avx512Bf16 => "avx512-bf16",
+            Set::Avx512 => "avx512",
+            Set::Avx2 => "avx2",
+            Set::Portable => "portable",
+        }
+    }
+
+    pub(super) fn set(self) -> Set {
+        self.0
+    }
+
+    /// Runs work that was compiled for the instructions.
+    pub(super) fn run<W: Work>(self, work: W) -> W::Output {
+        match self.0 {
+            // SAFETY: `available` found the instructions before it made the value.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Bf16 | Set::Avx512 => unsafe { avx512(work) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2(work) },
+            _ => work.run(),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn avx512<W: Work>(work: W) -> W::Output {
+    work.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<W: Work>(work: W) -> W::Output {
+    work.run()
+}

@@ -1,0 +1,362 @@
+//! Linear layers with packed weights, and what follows them fused into the store.
+#![allow(unsafe_code)] // Tiles of one row-major output are written from several threads.
+
+use std::cell::RefCell;
+
+use rayon::prelude::*;
+
+use super::isa::{Isa, Work};
+use super::math::{gelu, silu};
+use super::pack::{Packed, Precision, bf16s, f32s};
+use super::tile::{MOST_OUTPUTS, Tiles};
+
+/// Bytes of packed rows of x that a task keeps in its core's cache beside a panel of weights.
+const ROWS_BYTES: usize = 384 << 10;
+/// Most rows of tiles that a task keeps packed.
+const MOST_ROW_BLOCKS: usize = 8;
+/// Fewest panels for which a task packs its rows.
+const FEWEST_PANELS: usize = 8;
+
+/// `out = epilogue(x W^T + b)` with the weights W packed once.
+///
+/// Each output is one sum over k in order. So a row's bits do not depend on the other rows, on
+/// its place among them, or on the number of threads.
+#[derive(Debug)]
+pub struct PackedLinear {
+    inputs: usize,
+    /// Columns of the product; twice the outputs when gated.
+    columns: usize,
+    gated: bool,
+    panels: Packed,
+    /// In the order of the panels' columns, with zeros where there is none.
+    bias: Vec<f32>,
+    isa: Isa,
+    tiles: Tiles,
+}
+
+/// What becomes of a sum before it is stored.
+#[derive(Debug, Clone, Copy)]
+pub enum Epilogue<'a> {
+    /// The bias is added.
+    Bias,
+    /// GELU (erf) of that.
+    Gelu,
+    /// Another matrix of the same shape is added to that.
+    Add(&'a [f32]),
+}
+
+impl PackedLinear {
+    /// `weight` [outputs, inputs], `bias` [outputs].
+    ///
+    /// # Panics
+    /// When the lengths do not fit.
+    pub fn new(
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        inputs: usize,
+        precision: Precision,
+        isa: Isa,
+    ) -> Self {
+        Self::pack(&[(weight, bias)], inputs, precision, isa)
+    }
+
+    /// `silu(x W1^T + b1) * (x W2^T + b2)` as one layer; each `(weight, bias)` as for `new`.
+    ///
+    /// # Panics
+    /// When the lengths do not fit.
+    pub fn gated(
+        first: (&[f32], Option<&[f32]>),
+        second: (&[f32], Option<&[f32]>),
+        inputs: usize,
+        precision: Precision,
+        isa: Isa,
+    ) -> Self {
+        assert_eq!(first.0.len(), second.0.len());
+        Self::pack(&[first, second], inputs, precision, isa)
+    }
+
+    /// A panel holds equally many columns of each part.
+    fn pack(
+        parts: &[(&[f32], Option<&[f32]>)],
+        inputs: usize,
+        precision: Precision,
+        isa: Isa,
+    ) -> Self {
+        let tiles = Tiles::of(isa);
+        let outputs = parts[0].0.len() / inputs;
+        let each = tiles.columns / parts.len();
+        let mut bias = Vec::new();
+        let mut rows = Vec::new(); // one panel's weights, row-major
+        let mut panels = match precision {
+            Precision::F32 => Packed::F32(Vec::new()),
+            Precision::Bf16 => Packed::Bf16(Vec::new()),
+        };
+        for start in (0..outputs).step_by(each) {
+            let count = each.min(outputs - start);
+            rows.clear();
+            for (weight, part_bias) in parts {
+                assert_eq!(weight.len(), outputs * inputs);
+                rows.extend_from_slice(&weight[start * inputs..][..count * inputs]);
+                rows.resize(rows.len() + (each - count) * inputs, 0.0);
+                let end = bias.len() + each;
+                if let Some(part_bias) = part_bias {
+                    assert_eq!(part_bias.len(), outputs);
+                    bias.extend_from_slice(&part_bias[start..start + count]);
+                }
+                bias.resize(end, 0.0);
+            }
+            let (k, lanes) = (inputs, tiles.columns);
+            match &mut panels {
+                Packed::F32(panels) => f32s(&rows, lanes, k, k, lanes, panels),
+                Packed::Bf16(panels) => bf16s(&rows, lanes, k, k, lanes, panels),
+            }
+        }
+        let gated = parts.len() == 2;
+        Self {
+            inputs,
+            columns: outputs * parts.len(),
+            gated,
+            panels,
+            bias,
+            isa,
+            tiles,
+        }
+    }
+
+    /// Inputs of a row.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Outputs of a row.
+    pub fn outputs(&self) -> usize {
+        if self.gated {
+            self.columns / 2
+        } else {
+            self.columns
+        }
+    }
+
+    /// Computes all rows: `x` [rows, inputs] to `out` [rows, outputs]. Gated layers take
+    /// `Epilogue::Bias`.
+    ///
+    /// # Panics
+    /// When the lengths do not fit.
+    pub fn forward(&self, x: &[f32], epilogue: Epilogue<'_>, out: &mut [f32]) {
+        let outputs = self.outputs();
+        let rows = out.len() / outputs;
+        assert_eq!((x.len(), out.len()), (rows * self.inputs, rows * outputs));
+        if let Epilogue::Add(other) = epilogue {
+            assert_eq!(other.len(), out.len());
+        }
+        assert!(!self.gated || matches!(epilogue, Epilogue::Bias));
+        let plan = Plan::new(self, rows);
+        let out = Output {
+            pointer: out.as_mut_ptr(),
+            columns: outputs,
+        };
+        (0..plan.tasks()).into_par_iter().for_each(|task| {
+            let (rows, panels) = plan.task(task);
+            self.isa.run(Task {
+                layer: self,
+                x,
+                epilogue,
+                out: &out,
+                rows,
+                panels,
+            });
+        });
+    }
+
+    fn panel_columns(&self) -> usize {
+        if self.gated {
+            self.tiles.columns / 2
+        } else {
+            self.tiles.columns
+        }
+    }
+}
+
+/// How the output is cut into tasks. It has no influence on the result.
+struct Plan {
+    rows: usize,
+    rows_each: usize,
+    panels: usize,
+    panels_each: usize,
+}
+
+impl Plan {
+    fn new(layer: &PackedLinear, rows: usize) -> Self {
+        let element = if matches!(layer.panels, Packed::F32(_)) {
+            4
+        } else {
+            2
+        };
+        let fitting = ROWS_BYTES / (layer.inputs * element * layer.tiles.rows);
+        let most = fitting.clamp(1, MOST_ROW_BLOCKS) * layer.tiles.rows;
+        // Equal parts of whole tiles, rather than a small one at the end.
+        let parts = rows.div_ceil(most).max(1);
+        let rows_each = rows.div_ceil(parts).next_multiple_of(layer.tiles.rows);
+        let panels = layer.outputs().div_ceil(layer.panel_columns());
+        let row_parts = rows.div_ceil(rows_each.max(1)).max(1);
+        // A few tasks for each thread, so that none waits long for the last one.
+        let wanted = (4 * rayon::current_num_threads()).div_ceil(row_parts);
+        let panels_each = panels
+            .div_ceil(wanted)
+            .max(FEWEST_PANELS.min(panels))
+            .max(1);
+        Self {
+            rows,
+            rows_each,
+            panels,
+            panels_each,
+        }
+    }
+
+    fn tasks(&self) -> usize {
+        self.rows.div_ceil(self.rows_each.max(1)) * self.panels.div_ceil(self.panels_each)
+    }
+
+    fn task(&self, task: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+        let across = self.panels.div_ceil(self.panels_each);
+        let (row, panel) = (
+            task / across * self.rows_each,
+            task % across * self.panels_each,
+        );
+        (
+            row..(row + self.rows_each).min(self.rows),
+            panel..(panel + self.panels_each).min(self.panels),
+        )
+    }
+}
+
+/// A row-major output that tasks write disjoint parts of.
+struct Output {
+    pointer: *mut f32,
+    columns: usize,
+}
+
+// SAFETY: `Plan` gives every element to one task.
+unsafe impl Sync for Output {}
+
+impl Output {
+    /// Part of a row.
+    ///
+    /// # Safety
+    /// The part lies in the output, and nothing else refers to it.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn part(&self, row: usize, columns: std::ops::Range<usize>) -> &mut [f32] {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let start = self.pointer.add(row * self.columns + columns.start);
+            std::slice::from_raw_parts_mut(start, columns.len())
+        }
+    }
+}
+
+/// Some rows times some panels.
+struct Task<'a> {
+    layer: &'a PackedLinear,
+    x: &'a [f32],
+    epilogue: Epilogue<'a>,
+    out: &'a Output,
+    rows: std::ops::Range<usize>,
+    panels: std::ops::Range<usize>,
+}
+
+thread_local! {
+    static PACKED_F32: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static PACKED_BF16: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Work for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let k = self.layer.inputs;
+        let x = &self.x[self.rows.start * k..self.rows.end * k];
+        let tiles = self.layer.tiles;
+        match &self.layer.panels {
+            Packed::F32(panels) => PACKED_F32.with_borrow_mut(|packed| {
+                packed.clear();
+                for x in x.chunks(tiles.rows * k) {
+                    f32s(x, x.len() / k, k, k, x.len() / k, packed);
+                }
+                self.products(packed, panels, k, tiles.f32);
+            }),
+            Packed::Bf16(panels) => PACKED_BF16.with_borrow_mut(|packed| {
+                packed.clear();
+                for x in x.chunks(tiles.rows * k) {
+                    bf16s(x, x.len() / k, k, k, x.len() / k, packed);
+                }
+                self.products(packed, panels, k.div_ceil(2), tiles.bf16);
+            }),
+        }
+    }
+}
+
+impl Task<'_> {
+    #[inline(always)]
+    fn products<T>(
+        &self,
+        packed: &[T],
+        panels: &[T],
+        k: usize,
+        tile: fn(usize, &[T], &[T], &mut [f32]),
+    ) {
+        let (rows, columns) = (self.layer.tiles.rows, self.layer.tiles.columns);
+        let mut sums = [0f32; MOST_OUTPUTS];
+        for panel in self.panels.clone() {
+            let weights = &panels[panel * k * columns..][..k * columns];
+            let bias = &self.layer.bias[panel * columns..][..columns];
+            for (block, start) in self.rows.clone().step_by(rows).enumerate() {
+                let count = rows.min(self.rows.end - start);
+                tile(
+                    count,
+                    &packed[block * rows * k..][..count * k],
+                    weights,
+                    &mut sums,
+                );
+                for (row, sums) in (start..start + count).zip(sums.chunks_exact(columns)) {
+                    self.store(row, panel, sums, bias);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn store(&self, row: usize, panel: usize, sums: &[f32], bias: &[f32]) {
+        let width = self.layer.panel_columns();
+        let first = panel * width;
+        let part = first..(first + width).min(self.out.columns);
+        // SAFETY: the row and columns are this task's own, and in the output by `Plan`.
+        let out = unsafe { self.out.part(row, part.clone()) };
+        let biased = sums.iter().zip(bias).map(|(sum, bias)| sum + bias);
+        if self.layer.gated {
+            let (first, second) = sums.split_at(width);
+            let (first_bias, second_bias) = bias.split_at(width);
+            let gates = first
+                .iter()
+                .zip(first_bias)
+                .map(|(sum, bias)| silu(sum + bias));
+            let values = second.iter().zip(second_bias).map(|(sum, bias)| sum + bias);
+            out.iter_mut()
+                .zip(gates.zip(values))
+                .for_each(|(out, (g, v))| *out = g * v);
+            return;
+        }
+        match self.epilogue {
+            Epilogue::Bias => out.iter_mut().zip(biased).for_each(|(out, v)| *out = v),
+            Epilogue::Gelu => out
+                .iter_mut()
+                .zip(biased)
+                .for_each(|(out, v)| *out = gelu(v)),
+            Epilogue::Add(other) => {
+                let other = &other[row * self.out.columns..][part];
+                let added = biased.zip(other).map(|(v, other)| other + v);
+                out.iter_mut().zip(added).for_each(|(out, v)| *out = v);
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Every instruction set against arithmetic in f64.
+
+use super::*;
+
+/// Values between -1 and 1.
+fn noise(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(found.len(), expected.len());
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let difference = (f64::from(*found) - expected).abs();
+        assert!(
+            difference <= tolerance,
+            "{what}: {i} is {found}, not {expected}"
+        );
+    }
+}
+
+/// Rows, inputs, outputs: whole tiles, edges of all kinds, single rows and columns.
+const SHAPES: [(usize, usize, usize); 7] = [
+    (28, 64, 64),
+    (1, 1, 1),
+    (3, 7, 5),
+    (15, 33, 31),
+    (29, 48, 97),
+    (113, 40, 300),
+    (14, 513, 33),
+];
+
+fn product(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize, round: bool) -> Vec<f64> {
+    let value = |v: &f32| match round {
+        true => half::bf16::from_f32(*v).to_f64(),
+        false => f64::from(*v),
+    };
+    let outputs = bias.len();
+    let mut out = Vec::new();
+    for x in x.chunks_exact(inputs) {
+        for o in 0..outputs {
+            let weight = &weight[o * inputs..][..inputs];
+            let sum: f64 = x.iter().zip(weight).map(|(a, b)| value(a) * value(b)).sum();
+            out.push(sum + f64::from(bias[o]));
+        }
+    }
+    out
+}
+
+fn gelu(x: f64) -> f64 {
+    // The logistic form would be another function; this integrates the normal density instead.
+    let steps = 2000;
+    let h = x / f64::from(steps);
+    let density = |t: f64| (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let inner: f64 = (1..steps).map(|i| density(f64::from(i) * h)).sum();
+    x * (0.5 + h * (inner + (density(0.0) + density(x)) / 2.0))
+}
+
+#[test]
+fn linear_layers_and_what_is_fused_into_them_are_exact() {
+    for isa in Isa::available() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            for (rows, inputs, outputs) in SHAPES {
+                let what = format!("{} {precision:?} {rows}x{inputs}x{outputs}", isa.name());
+                let (x, weight) = (noise(rows * inputs, 1), noise(outputs * inputs, 2));
+                let (bias, other) = (noise(outputs, 3), noise(rows * outputs, 4));
+                let layer = PackedLinear::new(&weight, Some(&bias), inputs, precision, isa);
+                assert_eq!((layer.inputs(), layer.outputs()), (inputs, outputs));
+                let round = precision == Precision::Bf16;
+                let expected = product(&x, &weight, &bias, inputs, round);
+                let tolerance = 1e-6 * (inputs as f64).sqrt().max(2.0);
+                let mut out = vec![f32::NAN; rows * outputs];
+                layer.forward(&x, Epilogue::Bias, &mut out);
+                close(&out, &expected, tolerance, &what);
+                layer.forward(&x, Epilogue::Add(&other), &mut out);
+                let added: Vec<f64> = expected
+                    .iter()
+                    .zip(&other)
+                    .map(|(a, b)| a + f64::from(*b))
+                    .collect();
+                close(&out, &added, tolerance, &what);
+                layer.forward(&x, Epilogue::Gelu, &mut out);
+                let activated: Vec<f64> = expected.iter().map(|v| gelu(*v)).collect();
+                close(&out, &activated, 2.0 * tolerance, &what);
+
+                let second = noise(outputs * inputs, 5);
+                let parts = ((&weight[..], Some(&bias[..])), (&second[..], None));
+                let layer = PackedLinear::gated(parts.0, parts.1, inputs, precision, isa);
+                assert_eq!(layer.outputs(), outputs);
+                let values = product(&x, &second, &vec![0.0; outputs], inputs, round);
+                let gated: Vec<f64> = expected
+                    .iter()
+                    .zip(&values)
+                    .map(|(a, b)| a / (1.0 + (-a).exp()) * b)
+                    .collect();
+                layer.forward(&x, Epilogue::Bias, &mut out);
+                close(
+                    &out,
+                    &gated,
+                    tolerance * (inputs as f64).sqrt().max(2.0),
+                    &what,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rows_bits_depend_on_nothing_but_the_row() {
+    let (inputs, outputs, rows) = (96, 70, 61);
+    let (x, weight) = (noise(rows * inputs, 1), noise(outputs * inputs, 2));
+    let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    for isa in Isa::available() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            let layer = PackedLinear::new(&weight, None, inputs, precision, isa);
+            let mut all = vec![0f32; rows * outputs];
+            layer.forward(&x, Epilogue::Bias, &mut all);
+            for count in [1, 2, 5, 14, 20] {
+                for first in (0..rows - count).step_by(3) {
+                    let mut some = vec![0f32; count * outputs];
+                    layer.forward(
+                        &x[first * inputs..][..count * inputs],
+                        Epilogue::Bias,
+                        &mut some,
+                    );
+                    assert_eq!(
+                        bits(&some),
+                        bits(&all[first * outputs..][..count * outputs])
+                    );
+                }
+            }
+            for threads in [1, 3, 8] {
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .unwrap();
+                let mut again = vec![0f32; rows * outputs];
+                pool.install(|| layer.forward(&x, Epilogue::Bias, &mut again));
+                assert_eq!(bits(&again), bits(&all));
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_is_exact_for_any_number_of_tokens_and_channels() {
+    for (batch, tokens, heads, head_dim) in [
+        (1, 5, 2, 4),
+        (2, 17, 4, 12),
+        (1, 65, 3, 24),
+        (1, 33, 1, 88),
+        (2, 40, 2, 64),
+    ] {
+        let width = heads * head_dim;
+        let qkv = noise(batch * tokens * 3 * width, 1);
+        let angles = noise(tokens * head_dim, 2);
+        let (cos, sin): (Vec<f32>, Vec<f32>) = angles.iter().map(|a| (a.cos(), a.sin())).unzip();
+        let attention = Attention {
+            heads,
+            head_dim,
+            tokens,
+            rotation: (&cos, &sin),
+        };
+        let expected = straightforward(&attention, &qkv, batch);
+        for isa in Isa::available() {
+            let mut out = vec![f32::NAN; batch * tokens * width];
+            attention.forward(isa, &qkv, &mut out);
+            close(
+                &out,
+                &expected,
+                2e-6,
+                &format!("{} {tokens}x{heads}x{head_dim}", isa.name()),
+            );
+            let mut alone = vec![f32::NAN; tokens * width];
+            attention.forward(isa, &qkv[(batch - 1) * tokens * 3 * width..], &mut alone);
+            assert_eq!(
+                alone,
+                out[(batch - 1) * tokens * width..],
+                "a picture's bits are its own"
+            );
+        }
+    }
+}
+
+fn straightforward(attention: &Attention<'_>, qkv: &[f32], batch: usize) -> Vec<f64> {
+    let Attention {
+        heads,
+        head_dim,
+        tokens,
+        rotation: (cos, sin),
+    } = *attention;
+    let channels = |b: usize, t: usize, part: usize, h: usize| -> Vec<f64> {
+        let place = (((b * tokens + t) * 3 + part) * heads + h) * head_dim;
+        qkv[place..place + head_dim]
+            .iter()
+            .map(|v| f64::from(*v))
+            .collect()
+    };
+    let rotated = |b: usize, t: usize, part: usize, h: usize| -> Vec<f64> {
+        let x = channels(b, t, part, h);
+        (0..head_dim)
+            .map(|i| {
+                let (c, s) = (cos[t * head_dim + i], sin[t * head_dim + i]);
+                let other = if i % 2 == 0 { -x[i + 1] } else { x[i - 1] };
+                x[i] * f64::from(c) + other * f64::from(s)
+            })
+            .collect()
+    };
+    let mut out = Vec::new();
+    for b in 0..batch {
+        for t in 0..tokens {
+            for h in 0..heads {
+                let q = rotated(b, t, 0, h);
+                let score = |other: usize| -> f64 {
+                    let k = rotated(b, other, 1, h);
+                    q.iter().zip(&k).map(|(q, k)| q * k).sum::<f64>() / (head_dim as f64).sqrt()
+                };
+                let weights: Vec<f64> = (0..tokens).map(|other| score(other).exp()).collect();
+                let sum: f64 = weights.iter().sum();
+                for i in 0..head_dim {
+                    let mixed = (0..tokens).map(|o| weights[o] * channels(b, o, 2, h)[i]);
+                    out.push(mixed.sum::<f64>() / sum);
+                }
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn scores_of_any_size_give_no_overflow() {
+    let (tokens, head_dim) = (9, 8);
+    let qkv: Vec<f32> = noise(tokens * 3 * head_dim, 1)
+        .iter()
+        .map(|v| v * 300.0)
+        .collect();
+    let (cos, sin) = (vec![1.0; tokens * head_dim], vec![0.0; tokens * head_dim]);
+    let attention = Attention {
+        heads: 1,
+        head_dim,
+        tokens,
+        rotation: (&cos, &sin),
+    };
+    for isa in Isa::available() {
+        let mut out = vec![0f32; tokens * head_dim];
+        attention.forward(isa, &qkv, &mut out);
+        assert!(out.iter().all(|v| v.abs() <= 300.0), "{}", isa.name());
+    }
+}
+
+#[test]
+fn layer_norm_is_exact_for_small_and_shifted_rows() {
+    for width in [1, 5, 48, 768, 2730] {
+        for (scale, shift, tolerance) in [(1.0, 0.0, 3e-6), (1e-4, 0.0, 3e-6), (1.0, 30.0, 2e-4)] {
+            let x: Vec<f32> = noise(3 * width, 1)
+                .iter()
+                .map(|v| v * scale + shift)
+                .collect();
+            let (weight, bias) = (noise(width, 2), noise(width, 3));
+            let mut expected = Vec::new();
+            for row in x.chunks_exact(width) {
+                let wide = || row.iter().map(|v| f64::from(*v));
+                let mean = wide().sum::<f64>() / width as f64;
+                let variance = wide().map(|v| (v - mean).powi(2)).sum::<f64>() / width as f64;
+                expected.extend(wide().zip(weight.iter().zip(&bias)).map(|(v, (w, b))| {
+                    (v - mean) / (variance + 1e-6).sqrt() * f64::from(*w) + f64::from(*b)
+                }));
+            }
+            for isa in Isa::available() {
+                let mut out = vec![f32::NAN; x.len()];
+                layer_norm(isa, &x, &weight, &bias, 1e-6, &mut out);
+                close(
+                    &out,
+                    &expected,
+                    tolerance,
+                    &format!("{} {width} {scale} {shift}", isa.name()),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The innermost products: a few rows of x times a panel of columns of the weights.
+//!
+//! A tile sums over k in order, one product after the other, in one accumulator for each output.
+//! So an output's bits depend on its row and column alone, not on what else is computed with it.
+#![allow(unsafe_code)] // Vector registers held across the whole sum need intrinsics.
+
+use super::isa::{Isa, Set};
+
+/// How tiles are formed for an instruction set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tiles {
+    /// Most rows in a tile.
+    pub rows: usize,
+    /// Columns in a panel.
+    pub columns: usize,
+    /// out[rows, columns] = a[k, rows] transposed, times b[k, columns].
+    pub f32: fn(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]),
+    /// As above for bfloat16; an element is two consecutive k of one row or column.
+    pub bf16: fn(rows: usize, a: &[u32], b: &[u32], out: &mut [f32]),
+}
+
+/// The largest tile of any instruction set.
+pub(super) const MOST_OUTPUTS: usize = 14 * 32;
+
+impl Tiles {
+    pub fn of(isa: Isa) -> Self {
+        match isa.set() {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Bf16 => Self {
+                rows: 14,
+                columns: 32,
+                f32: x86::avx512_f32,
+                bf16: x86::avx512_bf16,
+            },
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => Self {
+                rows: 14,
+                columns: 32,
+                f32: x86::avx512_f32,
+                bf16: portable_bf16::<32>,
+            },
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => Self {
+                rows: 6,
+                columns: 16,
+                f32: x86::avx2_f32,
+                bf16: portable_bf16::<16>,
+            },
+            _ => Self {
+                rows: 4,
+                columns: 8,
+                f32: portable_f32::<8>,
+                bf16: portable_bf16::<8>,
+            },
+        }
+    }
+}
+
+/// Calls `$tile::<R>` with the number of rows as a constant.
+macro_rules! with_rows {
+    ($rows:expr, $tile:ident $arguments:tt, $($r:literal)*) => {
+        match $rows {
+            $($r => $tile::<$r> $arguments,)*
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    };
+}
+
+fn portable_f32<const C: usize>(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
+    fn tile<const R: usize, const C: usize>(a: &[f32], b: &[f32], out: &mut [f32]) {
+        let mut sums = [[0f32; C]; R];
+        for (a, b) in a.chunks_exact(R).zip(b.chunks_exact(C)) {
+            for (sums, a) in sums.iter_mut().zip(a) {
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum += a * b;
+                }
+            }
+        }
+        out[..R * C].copy_from_slice(sums.as_flattened());
+    }
+    match rows {
+        1 => tile::<1, C>(a, b, out),
+        2 => tile::<2, C>(a, b, out),
+        3 => tile::<3, C>(a, b, out),
+        4 => tile::<4, C>(a, b, out),
+        rows => unreachable!("a tile of {rows} rows"),
+    }
+}
+
+/// bfloat16 where there are no instructions for it: widened, then as f32.
+fn portable_bf16<const C: usize>(rows: usize, a: &[u32], b: &[u32], out: &mut [f32]) {
+    let out = &mut out[..rows * C];
+    out.fill(0.0);
+    let wide = |pair: u32| {
+        [
+            f32::from_bits(pair << 16),
+            f32::from_bits(pair & 0xffff_0000),
+        ]
+    };
+    for (a, b) in a.chunks_exact(rows).zip(b.chunks_exact(C)) {
+        for (out, a) in out.chunks_exact_mut(C).zip(a) {
+            let [low, high] = wide(*a);
+            for (out, b) in out.iter_mut().zip(b) {
+                let [b_low, b_high] = wide(*b);
+                *out = high * b_high + (low * b_low + *out);
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    /// Callable only through `Tiles::of`, for an `Isa` that was detected.
+    pub fn avx512_f32(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
+        // SAFETY: the instructions were detected before `Isa` was made.
+        unsafe { with_rows!(rows, avx512_f32_tile(a, b, out), 1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
+    }
+
+    /// Callable only through `Tiles::of`, for an `Isa` that was detected.
+    pub fn avx512_bf16(rows: usize, a: &[u32], b: &[u32], out: &mut [f32]) {
+        // SAFETY: the instructions were detected before `Isa` was made.
+        unsafe { with_rows!(rows, avx512_bf16_tile(a, b, out), 1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
+    }
+
+    /// Callable only through `Tiles::of`, for an `Isa` that was detected.
+    pub fn avx2_f32(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
+        // SAFETY: the instructions were detected before `Isa` was made.
+        unsafe { with_rows!(rows, avx2_f32_tile(a, b, out), 1 2 3 4 5 6) }
+    }
+
+    /// 14 x 32 outputs in 28 of the 32 registers.
+    #[target_feature(enable = "avx512f")]
+    fn avx512_f32_tile<const R: usize>(a: &[f32], b: &[f32], out: &mut [f32]) {
+        let mut sums = [[_mm512_setzero_ps(); 2]; R];
+        for (a, b) in a.chunks_exact(R).zip(b.chunks_exact(32)) {
+            // SAFETY: `b` has 32 elements.
+            let (b0, b1) = unsafe {
+                (
+                    _mm512_loadu_ps(b.as_ptr()),
+                    _mm512_loadu_ps(b[16..].as_ptr()),
+                )
+            };
+            for r in 0..R {
+                let x = _mm512_set1_ps(a[r]);
+                sums[r][0] = _mm512_fmadd_ps(x, b0, sums[r][0]);
+                sums[r][1] = _mm512_fmadd_ps(x, b1, sums[r][1]);
+            }
+        }
+        for (sums, out) in sums.iter().zip(out[..R * 32].chunks_exact_mut(32)) {
+            // SAFETY: `out` has 32 elements.
+            unsafe {
+                _mm512_storeu_ps(out.as_mut_ptr(), sums[0]);
+                _mm512_storeu_ps(out[16..].as_mut_ptr(), sums[1]);
+            }
+        }
+    }
+
+    /// As above, two k at a time.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn avx512_bf16_tile<const R: usize>(a: &[u32], b: &[u32], out: &mut [f32]) {
+        // SAFETY: both types are 64 bytes without invalid values.
+        let pairs = |v: __m512i| -> __m512bh { unsafe { std::mem::transmute(v) } };
+        let mut sums = [[_mm512_setzero_ps(); 2]; R];
+        for (a, b) in a.chunks_exact(R).zip(b.chunks_exact(32)) {
+            // SAFETY: `b` has 32 elements.
+            let (b0, b1) = unsafe {
+                (
+                    _mm512_loadu_si512(b.as_ptr().cast()),
+                    _mm512_loadu_si512(b[16..].as_ptr().cast()),
+                )
+            };
+            for r in 0..R {
+                let x = pairs(_mm512_set1_epi32(a[r] as i32));
+                sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, pairs(b0));
+                sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, pairs(b1));
+            }
+        }
+        for (sums, out) in sums.iter().zip(out[..R * 32].chunks_exact_mut(32)) {
+            // SAFETY: `out` has 32 elements.
+            unsafe {
+                _mm512_storeu_ps(out.as_mut_ptr(), sums[0]);
+                _mm512_storeu_ps(out[16..].as_mut_ptr(), sums[1]);
+            }
+        }
+    }
+
+    /// 6 x 16 outputs in 12 of the 16 registers.
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2_f32_tile<const R: usize>(a: &[f32], b: &[f32], out: &mut [f32]) {
+        let mut sums = [[_mm256_setzero_ps(); 2]; R];
+        for (a, b) in a.chunks_exact(R).zip(b.chunks_exact(16)) {
+            // SAFETY: `b` has 16 elements.
+            let (b0, b1) = unsafe {
+                (
+                    _mm256_loadu_ps(b.as_ptr()),
+                    _mm256_loadu_ps(b[8..].as_ptr()),
+                )
+            };
+            for r in 0..R {
+                let x = _mm256_set1_ps(a[r]);
+                sums[r][0] = _mm256_fmadd_ps(x, b0, sums[r][0]);
+                sums[r][1] = _mm256_fmadd_ps(x, b1, sums[r][1]);
+            }
+        }
+        for (sums, out) in sums.iter().zip(out[..R * 16].chunks_exact_mut(16)) {
+            // SAFETY: `out` has 16 elements.
+            unsafe {
+                _mm256_storeu_ps(out.as_mut_ptr(), sums[0]);
+                _mm256_storeu_ps(out[8..].as_mut_ptr(), sums[1]);
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The CPU kernels as candle operations.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, bail};
+
+use super::rope::Rotation;
+use crate::kernels::{Attention, Epilogue, Isa, PackedLinear, layer_norm};
+
+/// A packed linear layer, with one operand or with a residual that is added.
+pub struct ApplyLinear<'a> {
+    pub layer: &'a Arc<PackedLinear>,
+    pub gelu: bool,
+}
+
+impl ApplyLinear<'_> {
+    fn forward(
+        &self,
+        x: &[f32],
+        shape: &Shape,
+        epilogue: Epilogue<'_>,
+    ) -> Result<(CpuStorage, Shape)> {
+        let mut dims = shape.dims().to_vec();
+        match dims.last_mut() {
+            Some(last) if *last == self.layer.inputs() => *last = self.layer.outputs(),
+            _ => bail!(
+                "a linear layer of {} inputs got {shape:?}",
+                self.layer.inputs()
+            ),
+        }
+        let shape = Shape::from(dims);
+        let mut out = vec![0f32; shape.elem_count()];
+        self.layer.forward(x, epilogue, &mut out);
+        Ok((CpuStorage::F32(out), shape))
+    }
+}
+
+impl CustomOp1 for ApplyLinear<'_> {
+    fn name(&self) -> &'static str {
+        "packed-linear"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let epilogue = if self.gelu {
+            Epilogue::Gelu
+        } else {
+            Epilogue::Bias
+        };
+        self.forward(dense(x, layout)?, layout.shape(), epilogue)
+    }
+}
+
+impl CustomOp2 for ApplyLinear<'_> {
+    fn name(&self) -> &'static str {
+        "packed-linear-add"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        residual: &CpuStorage,
+        residual_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let rows = layout.shape().elem_count() / self.layer.inputs().max(1);
+        if residual_layout.shape().elem_count() != rows * self.layer.outputs() {
+            bail!(
+                "a residual of {:?} for {:?}",
+                residual_layout.shape(),
+                layout.shape()
+            )
+        }
+        let epilogue = Epilogue::Add(dense(residual, residual_layout)?);
+        self.forward(dense(x, layout)?, layout.shape(), epilogue)
+    }
+}
+
+/// LayerNorm over the last axis.
+#[derive(Debug)]
+pub struct ApplyNorm {
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+    pub eps: f32,
+    pub isa: Isa,
+}
+
+impl CustomOp1 for ApplyNorm {
+    fn name(&self) -> &'static str {
+        "layer-norm"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let shape = layout.shape();
+        if shape.dims().last() != Some(&self.weight.len()) {
+            bail!(
+                "a LayerNorm of {} channels got {shape:?}",
+                self.weight.len()
+            )
+        }
+        let x = dense(x, layout)?;
+        let mut out = vec![0f32; x.len()];
+        layer_norm(self.isa, x, &self.weight, &self.bias, self.eps, &mut out);
+        Ok((CpuStorage::F32(out), shape.clone()))
+    }
+}
+
+/// Attention over [batch, tokens, 3 * heads * head dim], queries and keys rotated.
+pub struct ApplyAttention<'a> {
+    pub heads: usize,
+    pub rotation: &'a Rotation,
+    pub isa: Isa,
+}
+
+impl CustomOp1 for ApplyAttention<'_> {
+    fn name(&self) -> &'static str {
+        "rotary-attention"
+    }
+
+    fn cpu_fwd(&self, qkv: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (batch, tokens, channels) = layout.shape().dims3()?;
+        let width = channels / 3;
+        let Rotation { cos, sin } = self.rotation;
+        if cos.len() * self.heads != tokens * width {
+            bail!(
+                "attention over {:?} with another table of rotations",
+                layout.shape()
+            )
+        }
+        let attention = Attention {
+            heads: self.heads,
+            head_dim: width / self.heads,
+            tokens,
+            rotation: (cos, sin),
+        };
+        let mut out = vec![0f32; batch * tokens * width];
+        attention.forward(self.isa, dense(qkv, layout)?, &mut out);
+        Ok((CpuStorage::F32(out), Shape::from((batch, tokens, width))))
+    }
+}
+
+/// The values of a dense row-major f32 tensor.
+pub fn dense<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let data = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&data[start..end]),
+        None => bail!("expected a contiguous tensor, not {layout:?}"),
+    }
+}

@@ -1,0 +1,20 @@
+//! Benchmarks: `cargo bench` prints all tables, `cargo bench -- kernels` one of them.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+/// Linear layers, attention and LayerNorm by named shape.
+mod kernels;
+/// Timing.
+mod timing;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let tables: [(&str, fn()); 1] = [("kernels", kernels::table)];
+    for (name, table) in tables {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            table();
+        }
+    }
+}

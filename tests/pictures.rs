@@ -1,0 +1,196 @@
+//! Pictures become the same bytes as with Pillow 11 and torchvision, or an error.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use uta_eval::picture::{PictureError, Preprocessor, Scratch};
+use uta_eval::preprocessing::Interpolation;
+
+fn fixtures(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(folder)
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn crop(
+    bytes: &[u8],
+    size: usize,
+    interpolation: Interpolation,
+    scratch: &mut Scratch,
+) -> Result<Vec<u8>, PictureError> {
+    let preprocessor = Preprocessor::new(size, interpolation);
+    let mut out = vec![0; preprocessor.crop_bytes()];
+    preprocessor.crop(bytes, &mut out, scratch).map(|()| out)
+}
+
+fn crop_224(bytes: &[u8]) -> Result<Vec<u8>, PictureError> {
+    crop(bytes, 224, Interpolation::Bicubic, &mut Scratch::default())
+}
+
+fn photo() -> Vec<u8> {
+    read(&fixtures("golden/photos").join("01_chelsea_420.jpg"))
+}
+
+#[test]
+fn golden_photos_are_equal_byte_for_byte() {
+    let expected = read(&fixtures("golden").join("preprocess_expected.safetensors"));
+    let expected = SafeTensors::deserialize(&expected).unwrap();
+    let mut compared = BTreeMap::new();
+    let mut scratch = Scratch::default();
+    for (key, tensor) in expected.tensors() {
+        let (name, size) = key.rsplit_once('/').unwrap();
+        let size = size.parse().unwrap();
+        assert_eq!(tensor.shape(), [size, size, 3], "{key}");
+        let bytes = read(&fixtures("golden/photos").join(name));
+        let crop = crop(&bytes, size, Interpolation::Bicubic, &mut scratch)
+            .unwrap_or_else(|e| panic!("{key}: {e}"));
+        let different = crop
+            .iter()
+            .zip(tensor.data())
+            .filter(|(a, b)| a != b)
+            .count();
+        assert_eq!(different, 0, "{key}: bytes that differ");
+        *compared.entry(size).or_insert(0) += 1;
+    }
+    assert_eq!(compared, BTreeMap::from([(224, 16), (336, 4)]));
+}
+
+/// An entry of `expected.json`, as `make_fixtures.py` writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    size: usize,
+    interpolation: Interpolation,
+    /// SHA-256 of the crop, or "refused".
+    crop: String,
+}
+
+#[test]
+fn every_format_is_read_as_pillow_reads_it_and_refused_as_pillow_refuses_it() {
+    let folder = fixtures("pictures");
+    let expected: BTreeMap<String, Expected> =
+        serde_json::from_slice(&read(&folder.join("expected.json"))).unwrap();
+    let mut scratch = Scratch::default();
+    let mut wrong = Vec::new();
+    for (name, expected) in &expected {
+        let bytes = read(&folder.join(name));
+        let crop = crop(&bytes, expected.size, expected.interpolation, &mut scratch);
+        let (crop, detail) = match crop {
+            Ok(crop) => (hex(&Sha256::digest(crop)), String::new()),
+            Err(e) => ("refused".into(), format!(": {e}")),
+        };
+        if crop != expected.crop {
+            wrong.push(format!("{name}{detail}"));
+        }
+    }
+    assert!(expected.len() >= 89, "only {} pictures", expected.len());
+    assert!(wrong.is_empty(), "not as Pillow:\n{}", wrong.join("\n"));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn memory_left_from_other_pictures_changes_nothing() {
+    let photo = photo();
+    let fresh = crop_224(&photo).unwrap();
+    let mut scratch = Scratch::default();
+    for (name, size) in [
+        ("16_astronaut_large.jpg", 336),
+        ("05_retina_gray.jpg", 64),
+        ("07_chelsea_tall.jpg", 224),
+    ] {
+        let bytes = read(&fixtures("golden/photos").join(name));
+        crop(&bytes, size, Interpolation::Bilinear, &mut scratch).unwrap();
+        crop(&bytes[..900], size, Interpolation::Bicubic, &mut scratch).unwrap_err();
+        let again = crop(&photo, 224, Interpolation::Bicubic, &mut scratch).unwrap();
+        assert!(again == fresh, "after {name}");
+    }
+}
+
+#[test]
+fn files_that_are_no_pictures_say_what_they_seem_to_be() {
+    let message = |bytes: &[u8]| crop_224(bytes).unwrap_err().to_string();
+    assert_eq!(crop_224(b""), Err(PictureError::Empty));
+    assert!(message(b"\xef\xbb\xbf<!DOCTYPE html>").contains("HTML"));
+    assert!(message(b"404 not found\n").contains("text"));
+    assert!(message(b"version https://git-lfs.github.com/spec/v1\n").contains("git lfs pull"));
+    assert!(message(&[0; 1000]).contains("no known format"));
+    assert!(message(b"\xff\xd8").contains("no known format"));
+}
+
+#[test]
+fn a_jpeg_cut_anywhere_is_truncated() {
+    let bytes = read(&fixtures("pictures").join("jpeg_420.jpg"));
+    for length in 3..bytes.len() - 2 {
+        assert_eq!(
+            crop_224(&bytes[..length]),
+            Err(PictureError::Truncated),
+            "{length} of {} bytes",
+            bytes.len()
+        );
+    }
+}
+
+#[test]
+fn a_declared_size_beyond_the_limit_is_refused_before_it_is_allocated() {
+    let mut jpeg = photo();
+    let frame = jpeg.windows(2).position(|m| m == [0xff, 0xc0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
+    let too_large = PictureError::TooLarge {
+        width: 65_500,
+        height: 65_500,
+    };
+    assert_eq!(crop_224(&jpeg), Err(too_large));
+
+    let mut gif = read(&fixtures("pictures").join("gif.gif"));
+    gif[6..10].fill(0xff);
+    let too_large = PictureError::TooLarge {
+        width: 65_535,
+        height: 65_535,
+    };
+    assert_eq!(crop_224(&gif), Err(too_large));
+
+    let pnm = b"P6 99999999 99999999 255\n";
+    assert!(matches!(crop_224(pnm), Err(PictureError::TooLarge { .. })));
+}
+
+#[test]
+fn a_jpeg_of_thousands_of_scans_is_refused() {
+    let bytes = read(&fixtures("pictures").join("jpeg_420_progressive.jpg"));
+    let last_scan = bytes.windows(2).rposition(|m| m == [0xff, 0xda]).unwrap();
+    let (start, end) = (&bytes[..last_scan], &bytes[last_scan..bytes.len() - 2]);
+    let bomb = [start, &end.repeat(5000), &[0xff, 0xd9]].concat();
+    assert!(matches!(
+        crop_224(&bomb),
+        Err(PictureError::Unsupported { .. })
+    ));
+}
+
+#[test]
+fn variants_that_would_not_be_equal_are_refused() {
+    for bytes in [
+        &b"P6 1 1 100\n123"[..],
+        b"P6 1 1 65535\n123456",
+        b"P5 1 1 7\n1",
+    ] {
+        assert!(
+            matches!(crop_224(bytes), Err(PictureError::Unsupported { .. })),
+            "{bytes:?}"
+        );
+    }
+    let mut bmp = read(&fixtures("pictures").join("bmp_rgb.bmp"));
+    bmp[28] = 16;
+    assert!(matches!(
+        crop_224(&bmp),
+        Err(PictureError::Unsupported { .. })
+    ));
+}
