@@ -1,7 +1,9 @@
 //! Attention whose scores never leave the cache.
 //!
-//! For each head the rotated keys and the values are packed once; then blocks of a few queries
-//! compute their whole row of scores, its softmax, and the weighted sum of the values.
+//! For each head the rotated queries and keys and the values are packed once. Then each panel of
+//! queries computes its scores with all keys, their softmax, and the weighted sum of the values.
+//! Scores are kept as [keys, queries]: so the softmax works on whole vectors of queries, and the
+//! scores are already packed for the second product.
 #![allow(unsafe_code)] // Heads of one row-major output are written from several threads.
 
 use std::cell::RefCell;
@@ -12,9 +14,6 @@ use super::isa::{Isa, Work};
 use super::math::exp;
 use super::pack::f32s;
 use super::tile::{MOST_OUTPUTS, Tiles};
-
-/// Blocks of queries in a task.
-const BLOCKS: usize = 4;
 
 /// Shape and rotation of an attention layer.
 #[derive(Debug, Clone, Copy)]
@@ -44,112 +43,153 @@ impl Attention<'_> {
             (self.tokens * self.head_dim, self.tokens * self.head_dim)
         );
         let tiles = Tiles::of(isa);
-        let pictures = out.len() / picture;
-        let heads: Vec<Head> = (0..pictures * self.heads)
-            .into_par_iter()
-            .map(|index| {
-                let (picture, head) = (index / self.heads, index % self.heads);
-                let qkv = &qkv[picture * self.tokens * 3 * width..][..self.tokens * 3 * width];
-                isa.run(PackHead {
-                    attention: self,
-                    qkv,
-                    head,
-                    tiles,
-                })
-            })
-            .collect();
-        let queries = BLOCKS * tiles.rows;
-        let parts = self.tokens.div_ceil(queries);
+        let tasks = out.len() / picture * self.heads;
+        // One head is a task, unless that leaves threads without one.
+        let split = tasks < 4 * rayon::current_num_threads();
+        let panels = self.tokens.div_ceil(tiles.columns);
         let out = Output(out.as_mut_ptr());
-        (0..heads.len() * parts).into_par_iter().for_each(|task| {
-            let (index, first) = (task / parts, task % parts * queries);
-            let rows = first..(first + queries).min(self.tokens);
-            isa.run(Queries {
+        (0..tasks).into_par_iter().for_each(|index| {
+            let qkv = &qkv[index / self.heads * 3 * picture..][..3 * picture];
+            let mut head = HEAD.take();
+            isa.run(PackHead {
                 attention: self,
-                head: &heads[index],
-                index,
-                rows,
+                qkv,
+                index: index % self.heads,
                 tiles,
-                out: &out,
+                head: &mut head,
             });
+            let mix = |panel| {
+                let mut scores = SCORES.take();
+                let (head, scores_of) = (&head, &mut scores);
+                let queries = Queries {
+                    attention: self,
+                    head,
+                    index,
+                    panel,
+                    tiles,
+                    scores: scores_of,
+                    out: &out,
+                };
+                isa.run(queries);
+                SCORES.set(scores);
+            };
+            if split {
+                (0..panels).into_par_iter().for_each(mix);
+            } else {
+                (0..panels).for_each(mix);
+            }
+            HEAD.set(head);
         });
     }
 }
 
+thread_local! {
+    // Taken and put back around the work: a closure given to `with` would not be compiled for the
+    // instructions.
+    static HEAD: RefCell<Head> = const { RefCell::new(Head::new()) };
+    static SCORES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
 /// One picture's head: everything that its queries need.
 struct Head {
-    /// Rotated and scaled [tokens, head_dim].
+    /// Rotated and scaled; panels of queries, each [head_dim, columns].
     queries: Vec<f32>,
-    /// Rotated; panels of tokens, each [head_dim, columns].
+    /// Rotated; blocks of keys, each [head_dim, rows], the last one as narrow as it is.
     keys: Vec<f32>,
-    /// Panels of channels, each [tokens, columns].
+    /// Blocks of channels, each [tokens, rows], the last one as narrow as it is.
     values: Vec<f32>,
+}
+
+impl Head {
+    const fn new() -> Self {
+        Self {
+            queries: Vec::new(),
+            keys: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 struct PackHead<'a> {
     attention: &'a Attention<'a>,
     /// [tokens, 3, heads, head_dim]
     qkv: &'a [f32],
-    head: usize,
+    index: usize,
     tiles: Tiles,
+    head: &'a mut Head,
 }
 
 impl Work for PackHead<'_> {
-    type Output = Head;
+    type Output = ();
 
     #[inline(always)]
-    fn run(self) -> Head {
+    fn run(self) {
         let Attention {
-            heads,
+            head_dim, tokens, ..
+        } = *self.attention;
+        let Tiles { rows, columns, .. } = self.tiles;
+        let scale = (head_dim as f32).powf(-0.5);
+        let mut head = std::mem::take(self.head);
+
+        // The values' room holds the rotated rows until they are packed.
+        head.queries.clear();
+        self.rotate(0, scale, &mut head.values);
+        for block in head.values.chunks(columns * head_dim) {
+            let count = block.len() / head_dim;
+            f32s(block, count, head_dim, head_dim, columns, &mut head.queries);
+        }
+        head.keys.clear();
+        self.rotate(1, 1.0, &mut head.values);
+        for block in head.values.chunks(rows * head_dim) {
+            let count = block.len() / head_dim;
+            f32s(block, count, head_dim, head_dim, count, &mut head.keys);
+        }
+        head.values.clear();
+        for first in (0..head_dim).step_by(rows) {
+            let last = (first + rows).min(head_dim);
+            for token in 0..tokens {
+                head.values
+                    .extend_from_slice(&self.channels(2, token)[first..last]);
+            }
+        }
+        *self.head = head;
+    }
+}
+
+impl PackHead<'_> {
+    /// Queries, keys or values of one token.
+    #[inline(always)]
+    fn channels(&self, part: usize, token: usize) -> &[f32] {
+        let Attention {
+            heads, head_dim, ..
+        } = *self.attention;
+        &self.qkv[((token * 3 + part) * heads + self.index) * head_dim..][..head_dim]
+    }
+
+    /// Queries or keys [tokens, head_dim], rotated and scaled.
+    #[inline(always)]
+    fn rotate(&self, part: usize, scale: f32, rows: &mut Vec<f32>) {
+        let Attention {
             head_dim,
             tokens,
             rotation: (cos, sin),
+            ..
         } = *self.attention;
-        let width = heads * head_dim;
-        let columns = self.tiles.columns;
-        let scale = (head_dim as f32).powf(-0.5);
-        let channels = |part: usize, token: usize| {
-            &self.qkv[(token * 3 + part) * width + self.head * head_dim..][..head_dim]
-        };
-        let rotated = |part: usize, scale: f32| {
-            let mut rows = vec![0f32; tokens * head_dim];
-            for (token, row) in rows.chunks_exact_mut(head_dim).enumerate() {
-                let (cos, sin) = (&cos[token * head_dim..], &sin[token * head_dim..]);
-                let x = channels(part, token);
-                for (i, (out, x)) in row.chunks_exact_mut(2).zip(x.chunks_exact(2)).enumerate() {
-                    let (c, s) = ([cos[2 * i], cos[2 * i + 1]], [sin[2 * i], sin[2 * i + 1]]);
-                    out[0] = (x[0] * c[0] - x[1] * s[0]) * scale;
-                    out[1] = (x[1] * c[1] + x[0] * s[1]) * scale;
-                }
+        rows.resize(tokens * head_dim, 0.0);
+        for (token, row) in rows.chunks_exact_mut(head_dim).enumerate() {
+            let x = self.channels(part, token).chunks_exact(2);
+            let cos = cos[token * head_dim..][..head_dim].chunks_exact(2);
+            let sin = sin[token * head_dim..][..head_dim].chunks_exact(2);
+            for (((out, x), cos), sin) in row.chunks_exact_mut(2).zip(x).zip(cos).zip(sin) {
+                out[0] = (x[0] * cos[0] - x[1] * sin[0]) * scale;
+                out[1] = (x[1] * cos[1] + x[0] * sin[1]) * scale;
             }
-            rows
-        };
-        let queries = rotated(0, scale);
-        let plain_keys = rotated(1, 1.0);
-        let mut keys = Vec::with_capacity(tokens.next_multiple_of(columns) * head_dim);
-        for rows in plain_keys.chunks(columns * head_dim) {
-            f32s(
-                rows,
-                rows.len() / head_dim,
-                head_dim,
-                head_dim,
-                columns,
-                &mut keys,
-            );
-        }
-        let panels = head_dim.div_ceil(columns);
-        let mut values = vec![0f32; panels * tokens * columns];
-        for (panel, values) in values.chunks_exact_mut(tokens * columns).enumerate() {
-            let first = panel * columns;
-            let count = columns.min(head_dim - first);
-            for (token, out) in values.chunks_exact_mut(columns).enumerate() {
-                out[..count].copy_from_slice(&channels(2, token)[first..first + count]);
-            }
-        }
-        Head {
-            queries,
-            keys,
-            values,
         }
     }
 }
@@ -160,92 +200,69 @@ struct Output(*mut f32);
 // SAFETY: every head and query belongs to one task.
 unsafe impl Sync for Output {}
 
-/// Some queries of one head.
+/// A panel of queries of one head.
 struct Queries<'a> {
     attention: &'a Attention<'a>,
     head: &'a Head,
     /// Picture times heads plus head.
     index: usize,
-    rows: std::ops::Range<usize>,
+    panel: usize,
     tiles: Tiles,
+    /// [tokens, columns]
+    scores: &'a mut Vec<f32>,
     out: &'a Output,
-}
-
-#[derive(Default)]
-struct Scratch {
-    packed: Vec<f32>,
-    /// [rows of a block, tokens rounded up to whole panels]
-    scores: Vec<f32>,
-}
-
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 impl Work for Queries<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        SCRATCH.with_borrow_mut(|scratch| {
-            for start in self.rows.clone().step_by(self.tiles.rows) {
-                let count = self.tiles.rows.min(self.rows.end - start);
-                self.block(start, count, scratch);
-            }
-        });
+    fn run(mut self) {
+        let (tokens, columns) = (self.attention.tokens, self.tiles.columns);
+        self.scores.resize(tokens * columns, 0.0);
+        self.score();
+        let mut shares = [0f32; MOST_OUTPUTS];
+        let shares = &mut shares[..columns];
+        match columns {
+            32 => softmax::<32>(self.scores, shares),
+            16 => softmax::<16>(self.scores, shares),
+            _ => softmax::<8>(self.scores, shares),
+        }
+        self.mix(shares);
     }
 }
 
 impl Queries<'_> {
     #[inline(always)]
-    fn block(&self, start: usize, count: usize, Scratch { packed, scores }: &mut Scratch) {
+    fn score(&mut self) {
+        let (head_dim, Tiles { rows, columns, .. }) = (self.attention.head_dim, self.tiles);
+        let queries = &self.head.queries[self.panel * head_dim * columns..][..head_dim * columns];
+        let blocks = self.head.keys.chunks(rows * head_dim);
+        for (keys, scores) in blocks.zip(self.scores.chunks_mut(rows * columns)) {
+            (self.tiles.f32)(keys.len() / head_dim, keys, queries, scores);
+        }
+    }
+
+    #[inline(always)]
+    fn mix(&self, shares: &[f32]) {
         let Attention {
             heads,
             head_dim,
             tokens,
             ..
         } = *self.attention;
-        let columns = self.tiles.columns;
-        let padded = tokens.next_multiple_of(columns);
-        let mut sums = [0f32; MOST_OUTPUTS];
-
-        packed.clear();
-        f32s(
-            &self.head.queries[start * head_dim..],
-            count,
-            head_dim,
-            head_dim,
-            count,
-            packed,
-        );
-        scores.resize(count * padded, 0.0);
-        for (panel, keys) in self.head.keys.chunks_exact(head_dim * columns).enumerate() {
-            (self.tiles.f32)(count, packed, keys, &mut sums);
-            for (row, sums) in sums.chunks_exact(columns).take(count).enumerate() {
-                scores[row * padded + panel * columns..][..columns].copy_from_slice(sums);
-            }
-        }
-        let mut shares = [0f32; MOST_OUTPUTS];
-        for (row, share) in scores.chunks_exact_mut(padded).zip(&mut shares) {
-            *share = 1.0 / exponentials(&mut row[..tokens]);
-        }
-
-        packed.clear();
-        f32s(scores, count, tokens, padded, count, packed);
+        let Tiles { rows, columns, .. } = self.tiles;
         let (picture, head) = (self.index / heads, self.index % heads);
-        for (panel, values) in self.head.values.chunks_exact(tokens * columns).enumerate() {
-            (self.tiles.f32)(count, packed, values, &mut sums);
-            let first = panel * columns;
-            let width = columns.min(head_dim - first);
-            for (row, (sums, share)) in sums
-                .chunks_exact(columns)
-                .take(count)
-                .zip(&shares)
-                .enumerate()
-            {
-                let place = ((picture * tokens + start + row) * heads + head) * head_dim + first;
+        let first = self.panel * columns;
+        let mut sums = [0f32; MOST_OUTPUTS];
+        for (block, values) in self.head.values.chunks(tokens * rows).enumerate() {
+            let count = values.len() / tokens;
+            (self.tiles.f32)(count, values, self.scores, &mut sums); // [channels, queries]
+            for (query, share) in (first..tokens).zip(shares) {
+                let place = ((picture * tokens + query) * heads + head) * head_dim + block * rows;
                 // SAFETY: the head's channels of these rows are this task's own and in the output.
-                let out = unsafe { std::slice::from_raw_parts_mut(self.out.0.add(place), width) };
+                let out = unsafe { std::slice::from_raw_parts_mut(self.out.0.add(place), count) };
+                let sums = sums[query - first..].iter().step_by(columns);
                 out.iter_mut()
                     .zip(sums)
                     .for_each(|(out, sum)| *out = sum * share);
@@ -254,23 +271,25 @@ impl Queries<'_> {
     }
 }
 
-/// Replaces scores by the exponentials of their distances to the largest; returns their sum.
+/// Replaces the scores [keys, C] of each query by the exponentials of their distances to the
+/// largest; `shares` become what these are to be multiplied by to sum to one.
 #[inline(always)]
-fn exponentials(scores: &mut [f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut most = [f32::NEG_INFINITY; LANES];
-    for chunk in scores.chunks(LANES) {
-        for (most, score) in most.iter_mut().zip(chunk) {
+fn softmax<const C: usize>(scores: &mut [f32], shares: &mut [f32]) {
+    let mut most = [f32::NEG_INFINITY; C];
+    for scores in scores.chunks_exact(C) {
+        for (most, score) in most.iter_mut().zip(scores) {
             *most = if *score > *most { *score } else { *most };
         }
     }
-    let most = most.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sums = [0f32; LANES];
-    for chunk in scores.chunks_mut(LANES) {
-        for (sum, score) in sums.iter_mut().zip(chunk) {
+    let mut sums = [0f32; C];
+    for scores in scores.chunks_exact_mut(C) {
+        for ((sum, score), most) in sums.iter_mut().zip(scores).zip(&most) {
             *score = exp(*score - most);
             *sum += *score;
         }
     }
-    sums.iter().sum()
+    shares
+        .iter_mut()
+        .zip(sums)
+        .for_each(|(share, sum)| *share = 1.0 / sum);
 }

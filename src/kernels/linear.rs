@@ -157,14 +157,20 @@ impl PackedLinear {
         };
         (0..plan.tasks()).into_par_iter().for_each(|task| {
             let (rows, panels) = plan.task(task);
-            self.isa.run(Task {
+            let mut packed = PACKED.take();
+            let task = Task {
                 layer: self,
                 x,
                 epilogue,
                 out: &out,
                 rows,
                 panels,
+            };
+            self.isa.run(Packing {
+                task,
+                packed: &mut packed,
             });
+            PACKED.set(packed);
         });
     }
 
@@ -264,34 +270,45 @@ struct Task<'a> {
     panels: std::ops::Range<usize>,
 }
 
-thread_local! {
-    static PACKED_F32: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-    static PACKED_BF16: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+/// A task and room for its packed rows.
+struct Packing<'a> {
+    task: Task<'a>,
+    packed: &'a mut (Vec<f32>, Vec<u32>),
 }
 
-impl Work for Task<'_> {
+thread_local! {
+    /// Packed rows. Taken and put back around the work: a closure given to `with` would not be
+    /// compiled for the instructions.
+    static PACKED: RefCell<(Vec<f32>, Vec<u32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+impl Work for Packing<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let k = self.layer.inputs;
-        let x = &self.x[self.rows.start * k..self.rows.end * k];
-        let tiles = self.layer.tiles;
-        match &self.layer.panels {
-            Packed::F32(panels) => PACKED_F32.with_borrow_mut(|packed| {
-                packed.clear();
+        let Self {
+            task,
+            packed: (f32_rows, bf16_rows),
+        } = self;
+        let k = task.layer.inputs;
+        let x = &task.x[task.rows.start * k..task.rows.end * k];
+        let tiles = task.layer.tiles;
+        match &task.layer.panels {
+            Packed::F32(panels) => {
+                f32_rows.clear();
                 for x in x.chunks(tiles.rows * k) {
-                    f32s(x, x.len() / k, k, k, x.len() / k, packed);
+                    f32s(x, x.len() / k, k, k, x.len() / k, f32_rows);
                 }
-                self.products(packed, panels, k, tiles.f32);
-            }),
-            Packed::Bf16(panels) => PACKED_BF16.with_borrow_mut(|packed| {
-                packed.clear();
+                task.products(f32_rows, panels, k, tiles.f32);
+            }
+            Packed::Bf16(panels) => {
+                bf16_rows.clear();
                 for x in x.chunks(tiles.rows * k) {
-                    bf16s(x, x.len() / k, k, k, x.len() / k, packed);
+                    bf16s(x, x.len() / k, k, k, x.len() / k, bf16_rows);
                 }
-                self.products(packed, panels, k.div_ceil(2), tiles.bf16);
-            }),
+                task.products(bf16_rows, panels, k.div_ceil(2), tiles.bf16);
+            }
         }
     }
 }

@@ -10,7 +10,8 @@ pub fn exp(x: f32) -> f32 {
     /// Adding it leaves no bits for a fraction.
     const ROUND: f32 = 12_582_912.0;
     let inside = x.clamp(-87.3, 88.0);
-    let n = (inside * LOG2_E + ROUND) - ROUND;
+    let shifted = inside * LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = (inside - n * LN_2_HIGH) - n * LN_2_LOW;
     // Taylor's series does on |r| <= ln 2 / 2: the first term left out is below 2e-8.
     let mut p = 1.0 / 5040.0;
@@ -21,7 +22,12 @@ pub fn exp(x: f32) -> f32 {
     p = p * r + 0.5;
     p = p * r + 1.0;
     p = p * r + 1.0;
-    let power = f32::from_bits(((n as i32 + 127) as u32) << 23);
+    // The low bits of `shifted` are n; a conversion of n would not be vectorised.
+    let exponent = shifted
+        .to_bits()
+        .wrapping_sub(ROUND.to_bits())
+        .wrapping_add(127);
+    let power = f32::from_bits(exponent << 23);
     if x < -87.3 { 0.0 } else { p * power }
 }
 

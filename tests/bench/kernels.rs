@@ -1,7 +1,7 @@
 use candle_core::{Device, Tensor};
 use uta_eval::kernels::{Attention, Epilogue, Isa, PackedLinear, Precision, layer_norm};
 
-use crate::timing::median;
+use crate::timing::{median, noise};
 
 /// Layers by name: rows, inputs, outputs, and whether it is gated.
 const LAYERS: [(&str, usize, usize, usize, bool); 13] = [
@@ -67,23 +67,28 @@ pub fn table() {
     );
 }
 
-/// The highest rate: a product small enough to stay in the caches of each core.
+/// The highest rate: on each thread a product whose weights stay in that core's cache.
 fn peak(isa: Isa, precision: Precision) -> f64 {
     let threads = rayon::current_num_threads();
-    let (rows, inputs, outputs) = (112, 256, 1024);
-    let weight = noise(outputs * inputs);
-    let layer = PackedLinear::new(&weight, None, inputs, precision, isa);
+    let (rows, inputs, outputs, repeats) = (1120, 512, 256, 20);
+    let layer = PackedLinear::new(&noise(outputs * inputs), None, inputs, precision, isa);
     let x = noise(rows * inputs);
-    let repeats = 50;
+    let alone = || {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .unwrap()
+    };
+    let pools: Vec<rayon::ThreadPool> = (0..threads).map(|_| alone()).collect();
     let seconds = median(|| {
-        rayon::broadcast(|_| {
-            let one = rayon::ThreadPoolBuilder::new()
-                .num_threads(1)
-                .use_current_thread();
-            let _ = one; // each broadcast thread works alone on its own output
-            let mut out = vec![0f32; rows * outputs];
-            for _ in 0..repeats {
-                layer.forward(&x, Epilogue::Bias, &mut out);
+        std::thread::scope(|scope| {
+            for pool in &pools {
+                scope.spawn(|| {
+                    let mut out = vec![0f32; rows * outputs];
+                    pool.install(|| {
+                        (0..repeats).for_each(|_| layer.forward(&x, Epilogue::Bias, &mut out));
+                    });
+                });
             }
         });
     });
@@ -132,13 +137,4 @@ fn norm(isa: Isa, rows: usize, width: usize) -> f64 {
     let (x, weight) = (noise(rows * width), noise(width));
     let mut out = vec![0f32; rows * width];
     median(|| layer_norm(isa, &x, &weight, &weight, 1e-6, &mut out))
-}
-
-fn noise(count: usize) -> Vec<f32> {
-    let mut state = 1u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
 }

@@ -5,13 +5,19 @@
 mod kernels;
 /// Timing.
 mod timing;
+/// The towers as a whole.
+mod towers;
 
 fn main() {
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|a| !a.starts_with('-'))
         .collect();
-    let tables: [(&str, fn()); 1] = [("kernels", kernels::table)];
+    let tables: [(&str, fn()); 3] = [
+        ("kernels", kernels::table),
+        ("vision", towers::vision),
+        ("text", towers::text),
+    ];
     for (name, table) in tables {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {
             table();

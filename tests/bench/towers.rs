@@ -1,0 +1,109 @@
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use uta_eval::classifier::{self, Trie};
+use uta_eval::classifiers::tokens;
+use uta_eval::kernels::Precision;
+use uta_eval::model::rope::RopeTables;
+use uta_eval::model::{Compute, TextTower, Variant, VisionTower, schema};
+use uta_eval::text::{ClassNames, Templates};
+
+use crate::timing::{median, noise};
+
+/// Multiply-adds of a picture times two, in units of 10^9.
+const GFLOP: [(&str, f64); 2] = [("eva_base_p16", 35.1), ("eva_large_p14_336", 382.7)];
+const BATCHES: [usize; 3] = [1, 8, 16];
+/// Multiply-adds of one token position in UTA's text tower, times two, in units of 10^9.
+const TEXT_GFLOP: f64 = 0.604;
+
+/// Pictures a second through the vision towers.
+pub fn vision() {
+    println!(
+        "\nvision towers, random weights, on {} threads",
+        rayon::current_num_threads()
+    );
+    println!(
+        "{:<20} {:>6} {:>16} {:>10} {:>16} {:>10}",
+        "model", "batch", "f32 pictures/s", "GFLOP/s", "bf16 pictures/s", "GFLOP/s"
+    );
+    for (name, gflop) in GFLOP {
+        let variant = Variant::by_name(name).unwrap();
+        let towers =
+            [Precision::F32, Precision::Bf16].map(|p| vision_tower(&variant, &Compute::cpu(p)));
+        for batch in BATCHES {
+            let size = variant.preprocessing.size;
+            let shape = (batch, 3, size, size);
+            let x = Tensor::from_vec(noise(batch * 3 * size * size), shape, &Device::Cpu).unwrap();
+            let [f32, bf16] = towers
+                .each_ref()
+                .map(|tower| batch as f64 / median(|| drop(tower.forward(&x).unwrap())));
+            println!(
+                "{name:<20} {batch:>6} {f32:>16.2} {:>10.0} {bf16:>16.2} {:>10.0}",
+                f32 * gflop,
+                bf16 * gflop
+            );
+        }
+    }
+}
+
+/// Token positions a second through the text tower, as the classifier computes them.
+pub fn text() {
+    let names = ClassNames::from_names(ClassNames::imagenet().names()[..8].to_vec());
+    let trie = Trie::new(&tokens(&names, &Templates::imagenet()).unwrap());
+    println!(
+        "\nclassifier of {} classes: {} token positions",
+        names.len(),
+        trie.len()
+    );
+    let variant = Variant::by_name("eva_base_p16").unwrap();
+    for precision in [Precision::F32, Precision::Bf16] {
+        let tower = text_tower(&variant, &Compute::cpu(precision));
+        let seconds = median(|| {
+            drop(classifier::build(&tower, &trie, names.len(), None, &mut |_| ()).unwrap())
+        });
+        let rate = trie.len() as f64 / seconds;
+        println!(
+            "{precision:?}: {rate:.0} positions/s, {:.0} GFLOP/s, {:.1} minutes for all 1000 classes",
+            rate * TEXT_GFLOP,
+            328_378.0 / rate / 60.0
+        );
+    }
+}
+
+fn vision_tower(variant: &Variant, compute: &Compute) -> VisionTower {
+    let vision = &variant.vision;
+    let tables = RopeTables::compute(vision.grid(), vision.head_dim(), &Device::Cpu).unwrap();
+    VisionTower::new(
+        vision,
+        variant.embedding,
+        &tables,
+        compute,
+        weights(variant, "visual."),
+    )
+    .unwrap()
+}
+
+fn text_tower(variant: &Variant, compute: &Compute) -> TextTower {
+    TextTower::new(
+        &variant.text,
+        variant.embedding,
+        compute,
+        weights(variant, "text."),
+    )
+    .unwrap()
+}
+
+/// Small random weights of one tower, without their prefix.
+fn weights(variant: &Variant, prefix: &str) -> VarBuilder<'static> {
+    let mut tensors = HashMap::new();
+    for spec in schema::tensors(variant) {
+        if let Some(name) = spec.name.strip_prefix(prefix) {
+            let count = spec.shape.iter().product();
+            let values: Vec<f32> = noise(count).iter().map(|v| v * 0.02).collect();
+            let tensor = Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu).unwrap();
+            tensors.insert(name.to_string(), tensor);
+        }
+    }
+    VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
+}
