@@ -9,7 +9,8 @@
 //!
 //! `data` finds it and its label, and its workers read it; `picture` decodes, resizes and crops
 //! it as Pillow does; batches of bytes go to `zero_shot`, which normalises them, runs the `model`
-//! and asks the `classifier`; `evaluation` counts, `metrics` ranks, `report` tells.
+//! (on `kernels`, or candle's operations) and asks the `classifier`; `evaluation` counts,
+//! `metrics` ranks, `report` tells.
 //!
 //! # Map
 //!
@@ -22,6 +23,7 @@
 //! | [`preprocessing`] | what a model expects of its pictures, as plain data |
 //! | [`text`] | class names, templates, CLIP's tokenizer |
 //! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
+//! | [`kernels`] | matrix products, attention and normalisation for x86 CPUs, chosen at run time |
 //! | [`model`] | variants and their dimensions, tensor names, both towers in candle |
 //! | [`checkpoint`] | safetensors and PyTorch files: opening, verifying, converting |
 //! | [`classifier`] | one column for each class, from the trie of all prompts; its file and cache |
@@ -44,9 +46,11 @@
 //! - Disk access is in `checkpoint`, `data`, `temporary`, `report::output`, `classifier`'s `file`
 //!   and `cache`, and two functions of `text` and one
 //!   of `model::variant` that read small files named by flags. Nothing uses the network.
-//! - The only `unsafe` code is `checkpoint::mapping`, which maps a file.
-//! - A picture's result is the same bits for any batch size and number of threads: each picture
-//!   goes through the vision tower alone.
+//! - `unsafe` code is in two places: `checkpoint::mapping` maps a file, `kernels` uses vector
+//!   instructions and threads that write to disjoint parts of one buffer.
+//! - A picture's result is the same bits for any batch size, place in the batch and number of
+//!   threads: a kernel computes a row from nothing but that row and the weights. On processors
+//!   without kernels, candle's operations get one picture at a time.
 //! - Nothing that can fail early fails late: inputs are checked and outputs opened before weights
 //!   are read.
 //! - Counts are integers; a fraction is formed once, at the end, and never of an empty set.
