@@ -20,6 +20,7 @@
 //! |---|---|
 //! | [`vector`] | dot product, normalisation, softmax with a fixed order of operations |
 //! | [`temporary`] | files that appear whole or not at all |
+//! | [`memory`] | how much of it the process took |
 //! | [`preprocessing`] | what a model expects of its pictures, as plain data |
 //! | [`text`] | class names, templates, CLIP's tokenizer |
 //! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
@@ -67,6 +68,7 @@ pub mod error;
 pub mod evaluation;
 pub mod kernels;
 pub mod loading;
+pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod picture;

@@ -24,6 +24,7 @@ struct Report {
     tied_classes: Vec<Vec<usize>>,
     seconds: Seconds,
     pictures_per_second: f64,
+    peak_memory_bytes: Option<u64>,
     warnings: Vec<String>,
 }
 
@@ -118,6 +119,7 @@ struct Unreadable {
 struct Seconds {
     load: f64,
     classifier: f64,
+    first_batch: Option<f64>,
     evaluation: f64,
     total: f64,
 }
@@ -223,7 +225,11 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     assert_eq!(report.tied_classes, [[657, 744], [836, 837]]);
     let seconds = report.seconds;
     assert!(seconds.load + seconds.classifier + seconds.evaluation <= seconds.total);
+    let first = seconds.first_batch.unwrap();
+    assert!(seconds.load + seconds.classifier < first && first < seconds.total);
     assert!(report.pictures_per_second > 0.0);
+    // The embedded checkpoint alone has 4 MB.
+    assert!(!cfg!(unix) || report.peak_memory_bytes.unwrap() > 4_000_000);
     assert_eq!(report.warnings.len(), 1);
     assert!(report.warnings[0].contains("22 of the 1000 classes"));
 }

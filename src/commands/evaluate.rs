@@ -1,7 +1,7 @@
 //! The main job: a checkpoint's accuracy on a folder of pictures.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
 use crate::classifiers::{self, Wanted};
@@ -9,6 +9,7 @@ use crate::data::{DataSet, Loader, Sample, Unreadable};
 use crate::error::{Error, ExitCode, Warning};
 use crate::evaluation::{self, Observer};
 use crate::loading;
+use crate::memory;
 use crate::metrics::{Prediction, Tally};
 use crate::model::Variant;
 use crate::picture::Preprocessor;
@@ -94,8 +95,11 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         console: &mut console,
         predictions: sinks.predictions.as_mut(),
         strict: settings.run.strict,
+        start,
+        first_batch: None,
     };
     let outcome = evaluation::evaluate(loader, &zero_shot, &mut watcher)?;
+    seconds.first_batch = watcher.first_batch.map(|time| time.as_secs_f64());
     seconds.evaluation = clock.elapsed().as_secs_f64();
     console.clear();
     if !outcome.unreadable.is_empty() {
@@ -136,6 +140,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         tied_classes: zero_shot.classifier().tied_classes(),
         pictures_per_second: tally.pictures as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
         seconds,
+        peak_memory_bytes: memory::peak(),
         warnings: console.warnings().iter().map(ToString::to_string).collect(),
     };
     sinks.finish(&report)?;
@@ -241,6 +246,10 @@ struct Watcher<'a> {
     console: &'a mut Console,
     predictions: Option<&'a mut PredictionsFile>,
     strict: bool,
+    /// When the program started.
+    start: Instant,
+    /// From then to the end of the first batch.
+    first_batch: Option<Duration>,
 }
 
 impl Observer for Watcher<'_> {
@@ -264,6 +273,7 @@ impl Observer for Watcher<'_> {
     }
 
     fn batch_done(&mut self, tally: &Tally, unreadable: usize) {
+        self.first_batch.get_or_insert_with(|| self.start.elapsed());
         self.console.pictures_done(tally, unreadable);
     }
 }

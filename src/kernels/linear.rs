@@ -85,32 +85,41 @@ impl PackedLinear {
         let tiles = Tiles::of(isa);
         let outputs = parts[0].0.len() / inputs;
         let each = tiles.columns / parts.len();
-        let mut bias = Vec::new();
-        let mut rows = Vec::new(); // one panel's weights, row-major
-        let mut panels = match precision {
-            Precision::F32 => Packed::F32(Vec::new()),
-            Precision::Bf16 => Packed::Bf16(Vec::new()),
-        };
-        for start in (0..outputs).step_by(each) {
-            let count = each.min(outputs - start);
-            rows.clear();
-            for (weight, part_bias) in parts {
-                assert_eq!(weight.len(), outputs * inputs);
-                rows.extend_from_slice(&weight[start * inputs..][..count * inputs]);
-                rows.resize(rows.len() + (each - count) * inputs, 0.0);
-                let end = bias.len() + each;
-                if let Some(part_bias) = part_bias {
-                    assert_eq!(part_bias.len(), outputs);
-                    bias.extend_from_slice(&part_bias[start..start + count]);
-                }
-                bias.resize(end, 0.0);
-            }
-            let (k, lanes) = (inputs, tiles.columns);
-            match &mut panels {
-                Packed::F32(panels) => f32s(&rows, lanes, k, k, lanes, panels),
-                Packed::Bf16(panels) => bf16s(&rows, lanes, k, k, lanes, panels),
+        let panels = outputs.div_ceil(each);
+        let columns = |panel: usize| panel * each..(panel * each + each).min(outputs);
+
+        let mut bias = vec![0f32; panels * tiles.columns];
+        for (slot, bias) in bias.chunks_mut(each).enumerate() {
+            let (panel, part) = (slot / parts.len(), slot % parts.len());
+            if let Some(values) = parts[part].1 {
+                assert_eq!(values.len(), outputs);
+                let columns = columns(panel);
+                bias[..columns.len()].copy_from_slice(&values[columns]);
             }
         }
+        // One panel's weights [columns, inputs].
+        let gather = |panel: usize, rows: &mut Vec<f32>| {
+            rows.clear();
+            for (weight, _) in parts {
+                assert_eq!(weight.len(), outputs * inputs);
+                let columns = columns(panel);
+                let end = rows.len() + each * inputs;
+                rows.extend_from_slice(&weight[columns.start * inputs..columns.end * inputs]);
+                rows.resize(end, 0.0);
+            }
+        };
+        let (k, lanes) = (inputs, tiles.columns);
+        let panels = match precision {
+            Precision::F32 => Packed::F32(in_parallel(panels, k * lanes, gather, |rows, out| {
+                f32s(rows, lanes, k, k, lanes, out);
+            })),
+            Precision::Bf16 => {
+                let elements = k.div_ceil(2) * lanes;
+                Packed::Bf16(in_parallel(panels, elements, gather, |rows, out| {
+                    bf16s(rows, lanes, k, k, lanes, out);
+                }))
+            }
+        };
         let gated = parts.len() == 2;
         Self {
             inputs,
@@ -181,6 +190,26 @@ impl PackedLinear {
             self.tiles.columns
         }
     }
+}
+
+/// Panels of `elements` each, one after the other: gathered, then packed, on all threads.
+fn in_parallel<T: Copy + Default + Send>(
+    panels: usize,
+    elements: usize,
+    gather: impl Fn(usize, &mut Vec<f32>) + Sync,
+    pack: impl Fn(&[f32], &mut Vec<T>) + Sync,
+) -> Vec<T> {
+    let mut packed = vec![T::default(); panels * elements];
+    packed.par_chunks_mut(elements).enumerate().for_each_init(
+        || (Vec::new(), Vec::new()),
+        |(rows, room), (panel, packed)| {
+            gather(panel, rows);
+            room.clear();
+            pack(rows, room);
+            packed.copy_from_slice(room);
+        },
+    );
+    packed
 }
 
 /// How the output is cut into tasks. It has no influence on the result.

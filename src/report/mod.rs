@@ -38,6 +38,8 @@ pub struct Report {
     pub seconds: Seconds,
     /// Pictures evaluated in a second of the evaluation stage.
     pub pictures_per_second: f64,
+    /// Largest resident memory in bytes, mapped files included; `null` if the system does not tell.
+    pub peak_memory_bytes: Option<u64>,
     pub warnings: Vec<String>,
 }
 
@@ -157,6 +159,8 @@ pub struct Seconds {
     pub load: f64,
     /// Getting the text classifier; its text tower is loaded only to build it.
     pub classifier: f64,
+    /// From the program's start to the results of the first batch. `null` without pictures.
+    pub first_batch: Option<f64>,
     /// Evaluating the pictures.
     pub evaluation: f64,
     pub total: f64,

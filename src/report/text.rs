@@ -106,7 +106,14 @@ impl Display for Report {
             self.seconds.evaluation,
             self.pictures_per_second,
             self.seconds.total
-        )
+        )?;
+        if let Some(first) = self.seconds.first_batch {
+            writeln!(f, "first batch  after {first:.1} s")?;
+        }
+        if let Some(peak) = self.peak_memory_bytes {
+            writeln!(f, "memory       {:.2} GB at most", peak as f64 / 1e9)?;
+        }
+        Ok(())
     }
 }
 

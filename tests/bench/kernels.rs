@@ -70,7 +70,7 @@ pub fn table() {
 /// The highest rate: on each thread a product whose weights stay in that core's cache.
 fn peak(isa: Isa, precision: Precision) -> f64 {
     let threads = rayon::current_num_threads();
-    let (rows, inputs, outputs, repeats) = (1120, 512, 256, 20);
+    let (rows, inputs, outputs, repeats) = (192, 512, 128, 200);
     let layer = PackedLinear::new(&noise(outputs * inputs), None, inputs, precision, isa);
     let x = noise(rows * inputs);
     let alone = || {

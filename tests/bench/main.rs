@@ -3,6 +3,10 @@
 
 /// Linear layers, attention and LayerNorm by named shape.
 mod kernels;
+/// Decoding, resizing and cropping.
+mod pictures;
+/// Loading and computing at once.
+mod pipeline;
 /// Timing.
 mod timing;
 /// The towers as a whole.
@@ -13,10 +17,12 @@ fn main() {
         .skip(1)
         .filter(|a| !a.starts_with('-'))
         .collect();
-    let tables: [(&str, fn()); 3] = [
+    let tables: [(&str, fn()); 5] = [
         ("kernels", kernels::table),
         ("vision", towers::vision),
         ("text", towers::text),
+        ("pictures", pictures::table),
+        ("pipeline", pipeline::table),
     ];
     for (name, table) in tables {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {

@@ -1,0 +1,34 @@
+//! What this process took of the machine's memory.
+
+/// The largest resident set so far, in bytes, pages of mapped checkpoints included. `None` where
+/// the system does not tell.
+pub fn peak() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use nix::sys::resource::{UsageWho, getrusage};
+        let peak = getrusage(UsageWho::RUSAGE_SELF).ok()?.max_rss();
+        // Linux and the BSDs count KiB, Apple's systems bytes.
+        let unit = if cfg!(target_vendor = "apple") {
+            1
+        } else {
+            1024
+        };
+        u64::try_from(peak).ok().map(|peak| peak * unit)
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #[test]
+    fn the_peak_is_at_least_what_is_in_use_and_never_falls() {
+        let before = super::peak().unwrap();
+        let touched = vec![1u8; 64 << 20];
+        assert!(touched.iter().all(|byte| *byte == 1));
+        let during = super::peak().unwrap();
+        assert!(during >= 64 << 20 && during >= before);
+        drop(touched);
+        assert!(super::peak().unwrap() >= during);
+    }
+}
