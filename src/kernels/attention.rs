@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
 use super::math::exp;
+use super::output::{Output, written};
 use super::pack::f32s;
 use super::tile::{MOST_OUTPUTS, Tiles};
 
@@ -28,58 +29,60 @@ pub struct Attention<'a> {
 }
 
 impl Attention<'_> {
-    /// `qkv` [batch, tokens, 3, heads, head_dim] to `out` [batch, tokens, heads, head_dim]. Scores
-    /// are scaled by the root of the head dim; nothing is masked.
+    /// `qkv` [batch, tokens, 3, heads, head_dim] to [batch, tokens, heads, head_dim]. Scores are
+    /// scaled by the root of the head dim; nothing is masked.
     ///
     /// # Panics
     /// When the lengths do not fit.
-    pub fn forward(&self, isa: Isa, qkv: &[f32], out: &mut [f32]) {
+    pub fn forward(&self, isa: Isa, qkv: &[f32]) -> Vec<f32> {
         let width = self.heads * self.head_dim;
-        let picture = self.tokens * width;
-        assert!(out.len().is_multiple_of(picture) && qkv.len() == 3 * out.len());
+        let picture = 3 * self.tokens * width;
+        assert!(qkv.len().is_multiple_of(picture));
         let (cos, sin) = self.rotation;
         assert_eq!(
             (cos.len(), sin.len()),
             (self.tokens * self.head_dim, self.tokens * self.head_dim)
         );
         let tiles = Tiles::of(isa);
-        let tasks = out.len() / picture * self.heads;
+        let pictures = qkv.len() / picture;
+        let tasks = pictures * self.heads;
         // One head is a task, unless that leaves threads without one.
         let split = tasks < 4 * rayon::current_num_threads();
         let panels = self.tokens.div_ceil(tiles.columns);
-        let out = Output(out.as_mut_ptr());
-        (0..tasks).into_par_iter().for_each(|index| {
-            let qkv = &qkv[index / self.heads * 3 * picture..][..3 * picture];
-            let mut head = HEAD.take();
-            isa.run(PackHead {
-                attention: self,
-                qkv,
-                index: index % self.heads,
-                tiles,
-                head: &mut head,
-            });
-            let mix = |panel| {
-                let mut scores = SCORES.take();
-                let (head, scores_of) = (&head, &mut scores);
-                let queries = Queries {
+        let compute = |out: &Output<'_>| {
+            (0..tasks).into_par_iter().for_each(|index| {
+                let mut head = HEAD.take();
+                isa.run(PackHead {
                     attention: self,
-                    head,
-                    index,
-                    panel,
+                    qkv: &qkv[index / self.heads * picture..][..picture],
+                    index: index % self.heads,
                     tiles,
-                    scores: scores_of,
-                    out: &out,
+                    head: &mut head,
+                });
+                let mix = |panel| {
+                    let mut scores = SCORES.take();
+                    let queries = Queries {
+                        attention: self,
+                        head: &head,
+                        index,
+                        panel,
+                        tiles,
+                        scores: &mut scores,
+                        out,
+                    };
+                    isa.run(queries);
+                    SCORES.set(scores);
                 };
-                isa.run(queries);
-                SCORES.set(scores);
-            };
-            if split {
-                (0..panels).into_par_iter().for_each(mix);
-            } else {
-                (0..panels).for_each(mix);
-            }
-            HEAD.set(head);
-        });
+                if split {
+                    (0..panels).into_par_iter().for_each(mix);
+                } else {
+                    (0..panels).for_each(mix);
+                }
+                HEAD.set(head);
+            });
+        };
+        // SAFETY: the panels of all heads cover the output.
+        unsafe { written(pictures * self.tokens, width, compute) }
     }
 }
 
@@ -194,12 +197,6 @@ impl PackHead<'_> {
     }
 }
 
-/// A row-major output that tasks write disjoint parts of.
-struct Output(*mut f32);
-
-// SAFETY: every head and query belongs to one task.
-unsafe impl Sync for Output {}
-
 /// A panel of queries of one head.
 struct Queries<'a> {
     attention: &'a Attention<'a>,
@@ -210,7 +207,7 @@ struct Queries<'a> {
     tiles: Tiles,
     /// [tokens, columns]
     scores: &'a mut Vec<f32>,
-    out: &'a Output,
+    out: &'a Output<'a>,
 }
 
 impl Work for Queries<'_> {
@@ -259,13 +256,13 @@ impl Queries<'_> {
             let count = values.len() / tokens;
             (self.tiles.f32)(count, values, self.scores, &mut sums); // [channels, queries]
             for (query, share) in (first..tokens).zip(shares) {
-                let place = ((picture * tokens + query) * heads + head) * head_dim + block * rows;
+                let row = picture * tokens + query;
                 // SAFETY: the head's channels of these rows are this task's own and in the output.
-                let out = unsafe { std::slice::from_raw_parts_mut(self.out.0.add(place), count) };
+                let out = unsafe { self.out.part(row, head * head_dim + block * rows, count) };
                 let sums = sums[query - first..].iter().step_by(columns);
-                out.iter_mut()
-                    .zip(sums)
-                    .for_each(|(out, sum)| *out = sum * share);
+                out.iter_mut().zip(sums).for_each(|(out, sum)| {
+                    out.write(sum * share);
+                });
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Linear layers with packed weights, and what follows them fused into the store.
-#![allow(unsafe_code)] // Tiles of one row-major output are written from several threads.
+#![allow(unsafe_code)] // Tiles of one output are written from several threads.
 
 use std::cell::RefCell;
 
@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
 use super::math::{gelu, silu};
+use super::output::{Output, written};
 use super::pack::{Packed, Precision, bf16s, f32s};
 use super::tile::{MOST_OUTPUTS, Tiles};
 
@@ -146,41 +147,40 @@ impl PackedLinear {
         }
     }
 
-    /// Computes all rows: `x` [rows, inputs] to `out` [rows, outputs]. Gated layers take
+    /// The outputs [rows, outputs] of all rows of `x` [rows, inputs]. Gated layers take
     /// `Epilogue::Bias`.
     ///
     /// # Panics
     /// When the lengths do not fit.
-    pub fn forward(&self, x: &[f32], epilogue: Epilogue<'_>, out: &mut [f32]) {
-        let outputs = self.outputs();
-        let rows = out.len() / outputs;
-        assert_eq!((x.len(), out.len()), (rows * self.inputs, rows * outputs));
+    pub fn forward(&self, x: &[f32], epilogue: Epilogue<'_>) -> Vec<f32> {
+        let (rows, outputs) = (x.len() / self.inputs, self.outputs());
+        assert_eq!(x.len(), rows * self.inputs);
         if let Epilogue::Add(other) = epilogue {
-            assert_eq!(other.len(), out.len());
+            assert_eq!(other.len(), rows * outputs);
         }
         assert!(!self.gated || matches!(epilogue, Epilogue::Bias));
         let plan = Plan::new(self, rows);
-        let out = Output {
-            pointer: out.as_mut_ptr(),
-            columns: outputs,
-        };
-        (0..plan.tasks()).into_par_iter().for_each(|task| {
-            let (rows, panels) = plan.task(task);
-            let mut packed = PACKED.take();
-            let task = Task {
-                layer: self,
-                x,
-                epilogue,
-                out: &out,
-                rows,
-                panels,
-            };
-            self.isa.run(Packing {
-                task,
-                packed: &mut packed,
+        let compute = |out: &Output<'_>| {
+            (0..plan.tasks()).into_par_iter().for_each(|task| {
+                let (rows, panels) = plan.task(task);
+                let mut packed = PACKED.take();
+                let task = Task {
+                    layer: self,
+                    x,
+                    epilogue,
+                    out,
+                    rows,
+                    panels,
+                };
+                self.isa.run(Packing {
+                    task,
+                    packed: &mut packed,
+                });
+                PACKED.set(packed);
             });
-            PACKED.set(packed);
-        });
+        };
+        // SAFETY: the tasks of a plan cover the output.
+        unsafe { written(rows, outputs, compute) }
     }
 
     fn panel_columns(&self) -> usize {
@@ -265,36 +265,12 @@ impl Plan {
     }
 }
 
-/// A row-major output that tasks write disjoint parts of.
-struct Output {
-    pointer: *mut f32,
-    columns: usize,
-}
-
-// SAFETY: `Plan` gives every element to one task.
-unsafe impl Sync for Output {}
-
-impl Output {
-    /// Part of a row.
-    ///
-    /// # Safety
-    /// The part lies in the output, and nothing else refers to it.
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn part(&self, row: usize, columns: std::ops::Range<usize>) -> &mut [f32] {
-        // SAFETY: promised by the caller.
-        unsafe {
-            let start = self.pointer.add(row * self.columns + columns.start);
-            std::slice::from_raw_parts_mut(start, columns.len())
-        }
-    }
-}
-
 /// Some rows times some panels.
 struct Task<'a> {
     layer: &'a PackedLinear,
     x: &'a [f32],
     epilogue: Epilogue<'a>,
-    out: &'a Output,
+    out: &'a Output<'a>,
     rows: std::ops::Range<usize>,
     panels: std::ops::Range<usize>,
 }
@@ -375,9 +351,9 @@ impl Task<'_> {
     fn store(&self, row: usize, panel: usize, sums: &[f32], bias: &[f32]) {
         let width = self.layer.panel_columns();
         let first = panel * width;
-        let part = first..(first + width).min(self.out.columns);
+        let count = width.min(self.out.columns() - first);
         // SAFETY: the row and columns are this task's own, and in the output by `Plan`.
-        let out = unsafe { self.out.part(row, part.clone()) };
+        let out = unsafe { self.out.part(row, first, count) };
         let biased = sums.iter().zip(bias).map(|(sum, bias)| sum + bias);
         if self.layer.gated {
             let (first, second) = sums.split_at(width);
@@ -389,19 +365,24 @@ impl Task<'_> {
             let values = second.iter().zip(second_bias).map(|(sum, bias)| sum + bias);
             out.iter_mut()
                 .zip(gates.zip(values))
-                .for_each(|(out, (g, v))| *out = g * v);
+                .for_each(|(out, (g, v))| {
+                    out.write(g * v);
+                });
             return;
         }
         match self.epilogue {
-            Epilogue::Bias => out.iter_mut().zip(biased).for_each(|(out, v)| *out = v),
-            Epilogue::Gelu => out
-                .iter_mut()
-                .zip(biased)
-                .for_each(|(out, v)| *out = gelu(v)),
+            Epilogue::Bias => out.iter_mut().zip(biased).for_each(|(out, v)| {
+                out.write(v);
+            }),
+            Epilogue::Gelu => out.iter_mut().zip(biased).for_each(|(out, v)| {
+                out.write(gelu(v));
+            }),
             Epilogue::Add(other) => {
-                let other = &other[row * self.out.columns..][part];
+                let other = &other[row * self.out.columns() + first..][..count];
                 let added = biased.zip(other).map(|(v, other)| other + v);
-                out.iter_mut().zip(added).for_each(|(out, v)| *out = v);
+                out.iter_mut().zip(added).for_each(|(out, v)| {
+                    out.write(v);
+                });
             }
         }
     }

@@ -13,19 +13,21 @@
 //! | `linear` | linear layers and what is fused into them |
 //! | `attention` | attention with rotation |
 //! | `norm` | LayerNorm |
+//! | `output` | results written by several threads |
 //! | `math` | exponential, error function |
 //!
 //! A result's bits depend on its own row and nothing else: not on the batch, its place in it, or
 //! the number of threads. They may differ between instruction sets.
 //!
-//! `unsafe` is in `isa` and `tile` (instructions), and where threads write parts of one output
-//! (`linear`, `attention`).
+//! `unsafe` is in `isa` and `tile` (instructions), and where threads write parts of one `output`
+//! (`linear`, `attention`, `norm`).
 
 mod attention;
 mod isa;
 mod linear;
 mod math;
 mod norm;
+mod output;
 mod pack;
 #[cfg(test)]
 mod tests;

@@ -1,36 +1,43 @@
 //! LayerNorm over rows.
+#![allow(unsafe_code)] // Rows of one output are written from several threads.
 
 use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
+use super::output::{Output, written};
 
 /// Partial sums that the compiler keeps in vector registers.
 const LANES: usize = 16;
 /// Elements for which a task is worth starting.
 const TASK_ELEMENTS: usize = 16 << 10;
 
-/// `out = (x - mean) / sqrt(variance + eps) * weight + bias` for each row of `weight.len()`.
+/// `(x - mean) / sqrt(variance + eps) * weight + bias` for each row of `weight.len()`.
 ///
 /// Mean and variance are two passes of sums in a fixed order, so that a row's bits depend on
 /// nothing but the row.
 ///
 /// # Panics
 /// When the lengths do not fit.
-pub fn layer_norm(isa: Isa, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+pub fn layer_norm(isa: Isa, x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
     let width = weight.len();
-    assert!(x.len() == out.len() && bias.len() == width && x.len().is_multiple_of(width));
-    let rows = (TASK_ELEMENTS / width).max(1) * width;
-    x.par_chunks(rows)
-        .zip(out.par_chunks_mut(rows))
-        .for_each(|(x, out)| {
-            isa.run(Rows {
-                x,
-                weight,
-                bias,
-                eps,
-                out,
+    assert!(bias.len() == width && x.len().is_multiple_of(width));
+    let each = (TASK_ELEMENTS / width).max(1);
+    let compute = |out: &Output<'_>| {
+        x.par_chunks(each * width)
+            .enumerate()
+            .for_each(|(task, x)| {
+                isa.run(Rows {
+                    x,
+                    weight,
+                    bias,
+                    eps,
+                    first: task * each,
+                    out,
+                });
             });
-        });
+    };
+    // SAFETY: the tasks cover all rows.
+    unsafe { written(x.len() / width, width, compute) }
 }
 
 struct Rows<'a> {
@@ -38,7 +45,9 @@ struct Rows<'a> {
     weight: &'a [f32],
     bias: &'a [f32],
     eps: f32,
-    out: &'a mut [f32],
+    /// Where the rows begin in the output.
+    first: usize,
+    out: &'a Output<'a>,
 }
 
 impl Work for Rows<'_> {
@@ -47,17 +56,15 @@ impl Work for Rows<'_> {
     #[inline(always)]
     fn run(self) {
         let width = self.weight.len();
-        for (x, out) in self
-            .x
-            .chunks_exact(width)
-            .zip(self.out.chunks_exact_mut(width))
-        {
+        for (row, x) in self.x.chunks_exact(width).enumerate() {
+            // SAFETY: the row is this task's own and in the output.
+            let out = unsafe { self.out.part(self.first + row, 0, width) };
             let mean = sum(x, |v| v) / width as f32;
             let variance = sum(x, |v| (v - mean) * (v - mean)) / width as f32;
             let scale = 1.0 / (variance + self.eps).sqrt();
             for (((out, x), weight), bias) in out.iter_mut().zip(x).zip(self.weight).zip(self.bias)
             {
-                *out = (x - mean) * scale * weight + bias;
+                out.write((x - mean) * scale * weight + bias);
             }
         }
     }

@@ -16,6 +16,9 @@ pub(super) enum Packed {
     Bf16(Vec<u32>),
 }
 
+/// Pairs that are rounded side by side, which the compiler vectorises, before they are spread.
+const BLOCK: usize = 128;
+
 /// Packs `rows` rows of `k` elements, `stride` apart, as [k, lanes] after what `out` holds. Lanes
 /// beyond the rows are zeros.
 #[inline(always)]
@@ -51,11 +54,21 @@ pub(super) fn bf16s(
     let start = out.len();
     out.resize(start + k.div_ceil(2) * lanes, 0);
     let out = &mut out[start..];
+    let mut pairs = [0u32; BLOCK];
     for row in 0..rows {
         let x = &x[row * stride..][..k];
-        for (x, out) in x.chunks(2).zip(out[row..].iter_mut().step_by(lanes)) {
-            let high = x.get(1).map_or(0, |x| rounded(*x));
-            *out = rounded(x[0]) >> 16 | high;
+        for (block, x) in x.chunks(2 * BLOCK).enumerate() {
+            let whole = x.chunks_exact(2);
+            if let [last] = whole.remainder() {
+                pairs[x.len() / 2] = rounded(*last) >> 16;
+            }
+            for (pair, x) in pairs.iter_mut().zip(whole) {
+                *pair = rounded(x[0]) >> 16 | rounded(x[1]);
+            }
+            let out = out[block * BLOCK * lanes + row..].iter_mut().step_by(lanes);
+            for (out, pair) in out.zip(&pairs[..x.len().div_ceil(2)]) {
+                *out = *pair;
+            }
         }
     }
 }

@@ -73,17 +73,16 @@ fn linear_layers_and_what_is_fused_into_them_are_exact() {
                 let round = precision == Precision::Bf16;
                 let expected = product(&x, &weight, &bias, inputs, round);
                 let tolerance = 1e-6 * (inputs as f64).sqrt().max(2.0);
-                let mut out = vec![f32::NAN; rows * outputs];
-                layer.forward(&x, Epilogue::Bias, &mut out);
+                let out = layer.forward(&x, Epilogue::Bias);
                 close(&out, &expected, tolerance, &what);
-                layer.forward(&x, Epilogue::Add(&other), &mut out);
+                let out = layer.forward(&x, Epilogue::Add(&other));
                 let added: Vec<f64> = expected
                     .iter()
                     .zip(&other)
                     .map(|(a, b)| a + f64::from(*b))
                     .collect();
                 close(&out, &added, tolerance, &what);
-                layer.forward(&x, Epilogue::Gelu, &mut out);
+                let out = layer.forward(&x, Epilogue::Gelu);
                 let activated: Vec<f64> = expected.iter().map(|v| gelu(*v)).collect();
                 close(&out, &activated, 2.0 * tolerance, &what);
 
@@ -97,7 +96,7 @@ fn linear_layers_and_what_is_fused_into_them_are_exact() {
                     .zip(&values)
                     .map(|(a, b)| a / (1.0 + (-a).exp()) * b)
                     .collect();
-                layer.forward(&x, Epilogue::Bias, &mut out);
+                let out = layer.forward(&x, Epilogue::Bias);
                 close(
                     &out,
                     &gated,
@@ -117,16 +116,11 @@ fn a_rows_bits_depend_on_nothing_but_the_row() {
     for isa in Isa::available() {
         for precision in [Precision::F32, Precision::Bf16] {
             let layer = PackedLinear::new(&weight, None, inputs, precision, isa);
-            let mut all = vec![0f32; rows * outputs];
-            layer.forward(&x, Epilogue::Bias, &mut all);
+            let all = layer.forward(&x, Epilogue::Bias);
             for count in [1, 2, 5, 14, 20] {
                 for first in (0..rows - count).step_by(3) {
-                    let mut some = vec![0f32; count * outputs];
-                    layer.forward(
-                        &x[first * inputs..][..count * inputs],
-                        Epilogue::Bias,
-                        &mut some,
-                    );
+                    let x = &x[first * inputs..][..count * inputs];
+                    let some = layer.forward(x, Epilogue::Bias);
                     assert_eq!(
                         bits(&some),
                         bits(&all[first * outputs..][..count * outputs])
@@ -138,8 +132,7 @@ fn a_rows_bits_depend_on_nothing_but_the_row() {
                     .num_threads(threads)
                     .build()
                     .unwrap();
-                let mut again = vec![0f32; rows * outputs];
-                pool.install(|| layer.forward(&x, Epilogue::Bias, &mut again));
+                let again = pool.install(|| layer.forward(&x, Epilogue::Bias));
                 assert_eq!(bits(&again), bits(&all));
             }
         }
@@ -167,16 +160,14 @@ fn attention_is_exact_for_any_number_of_tokens_and_channels() {
         };
         let expected = straightforward(&attention, &qkv, batch);
         for isa in Isa::available() {
-            let mut out = vec![f32::NAN; batch * tokens * width];
-            attention.forward(isa, &qkv, &mut out);
+            let out = attention.forward(isa, &qkv);
             close(
                 &out,
                 &expected,
                 2e-6,
                 &format!("{} {tokens}x{heads}x{head_dim}", isa.name()),
             );
-            let mut alone = vec![f32::NAN; tokens * width];
-            attention.forward(isa, &qkv[(batch - 1) * tokens * 3 * width..], &mut alone);
+            let alone = attention.forward(isa, &qkv[(batch - 1) * tokens * 3 * width..]);
             assert_eq!(
                 alone,
                 out[(batch - 1) * tokens * width..],
@@ -246,8 +237,7 @@ fn scores_of_any_size_give_no_overflow() {
         rotation: (&cos, &sin),
     };
     for isa in Isa::available() {
-        let mut out = vec![0f32; tokens * head_dim];
-        attention.forward(isa, &qkv, &mut out);
+        let out = attention.forward(isa, &qkv);
         assert!(out.iter().all(|v| v.abs() <= 300.0), "{}", isa.name());
     }
 }
@@ -271,8 +261,7 @@ fn layer_norm_is_exact_for_small_and_shifted_rows() {
                 }));
             }
             for isa in Isa::available() {
-                let mut out = vec![f32::NAN; x.len()];
-                layer_norm(isa, &x, &weight, &bias, 1e-6, &mut out);
+                let out = layer_norm(isa, &x, &weight, &bias, 1e-6);
                 close(
                     &out,
                     &expected,

@@ -29,9 +29,7 @@ impl ApplyLinear<'_> {
             ),
         }
         let shape = Shape::from(dims);
-        let mut out = vec![0f32; shape.elem_count()];
-        self.layer.forward(x, epilogue, &mut out);
-        Ok((CpuStorage::F32(out), shape))
+        Ok((CpuStorage::F32(self.layer.forward(x, epilogue)), shape))
     }
 }
 
@@ -98,8 +96,7 @@ impl CustomOp1 for ApplyNorm {
             )
         }
         let x = dense(x, layout)?;
-        let mut out = vec![0f32; x.len()];
-        layer_norm(self.isa, x, &self.weight, &self.bias, self.eps, &mut out);
+        let out = layer_norm(self.isa, x, &self.weight, &self.bias, self.eps);
         Ok((CpuStorage::F32(out), shape.clone()))
     }
 }
@@ -132,8 +129,7 @@ impl CustomOp1 for ApplyAttention<'_> {
             tokens,
             rotation: (cos, sin),
         };
-        let mut out = vec![0f32; batch * tokens * width];
-        attention.forward(self.isa, dense(qkv, layout)?, &mut out);
+        let out = attention.forward(self.isa, dense(qkv, layout)?);
         Ok((CpuStorage::F32(out), Shape::from((batch, tokens, width))))
     }
 }

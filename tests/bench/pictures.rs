@@ -13,8 +13,8 @@ pub fn table() {
         "picture and input size", "kB", "pictures/s"
     );
     for (what, jpeg) in [
-        ("500 x 375 JPEG", jpeg(500, 375, 92.0, false)),
-        ("500 x 375 progressive JPEG", jpeg(500, 375, 92.0, true)),
+        ("500 x 375 JPEG", jpeg(500, 375, 98.5, false)),
+        ("500 x 375 progressive JPEG", jpeg(500, 375, 98.5, true)),
         ("1600 x 1200 JPEG", jpeg(1600, 1200, 90.0, false)),
     ] {
         for size in [224, 336] {

@@ -1,76 +1,114 @@
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uta_eval::classifier::Classifier;
 use uta_eval::data::{Batch, Loader, LoaderSettings, Sample};
+use uta_eval::error::Error;
 use uta_eval::evaluation::Predictor;
 use uta_eval::kernels::Precision;
+use uta_eval::metrics::Prediction;
 use uta_eval::model::{Compute, Variant};
 use uta_eval::picture::Preprocessor;
+use uta_eval::preprocessing::Preprocessing;
 use uta_eval::zero_shot::{ImageEncoder, ZeroShot};
 
 use crate::pictures::jpeg;
 use crate::timing::noise;
 use crate::towers::vision_tower;
 
-const BATCH: usize = 16;
+/// The program's default.
+const BATCH: usize = 64;
 
-/// Pictures a second of loading alone, of the model alone, and of both at once. They share the
-/// processor's cores, so that both at once can take no less than the sum of their times.
+/// Pictures a second of loading alone, of the model alone, and of both at once.
+///
+/// On a CPU the two share the cores, so that both at once can take no less than the sum of their
+/// times. The last rows stand for a device of its own: a model that only waits, and that is
+/// faster or slower than the loading.
 pub fn table() {
     let folder = tempfile::tempdir().unwrap();
-    let jpeg = jpeg(500, 375, 92.0, false);
+    let jpeg = jpeg(500, 375, 98.5, false);
     println!(
         "\nend to end: 500 x 375 JPEGs of {} kB in batches of {BATCH}, {} threads each for loading and computing",
         jpeg.len() / 1000,
         rayon::current_num_threads()
     );
     println!(
-        "{:<20} {:>9} {:>16} {:>16} {:>16} {:>16}",
-        "model", "pictures", "loading alone", "model alone", "sum of times", "both at once"
+        "{:<22} {:>9} {:>14} {:>14} {:>14} {:>14}",
+        "model", "pictures", "loading alone", "model alone", "at best", "both at once"
     );
-    for (name, count) in [("uta_demo", 4096), ("eva_base_p16", 96)] {
-        let samples: Vec<Sample> = (0..count)
-            .map(|i| {
-                let path: PathBuf = folder.path().join(format!("{i}.jpg"));
-                std::fs::write(&path, &jpeg).unwrap();
-                Sample { path, label: 0 }
-            })
-            .collect();
+    let samples: Vec<Sample> = (0..4096)
+        .map(|i| {
+            let path: PathBuf = folder.path().join(format!("{i}.jpg"));
+            std::fs::write(&path, &jpeg).unwrap();
+            Sample { path, label: 0 }
+        })
+        .collect();
+    for (name, count) in [("uta_demo", 4096), ("eva_base_p16", 128)] {
         let variant = Variant::by_name(name).unwrap();
-        let preprocessing = &variant.preprocessing;
-        let load = || {
-            let settings = LoaderSettings {
-                batch_size: BATCH,
-                workers: rayon::current_num_threads(),
-            };
-            let preprocessor = Preprocessor::new(preprocessing.size, preprocessing.interpolation);
-            Loader::start(samples.clone(), preprocessor, settings).unwrap()
-        };
         let compute = Compute::cpu(Precision::F32);
         let tower = vision_tower(&variant, &compute);
-        let encoder = ImageEncoder::new(tower, preprocessing, &compute).unwrap();
+        let encoder = ImageEncoder::new(tower, &variant.preprocessing, &compute).unwrap();
         let columns: Vec<Vec<f32>> = noise(1000 * variant.embedding)
             .chunks(variant.embedding)
             .map(<[f32]>::to_vec)
             .collect();
         let model = ZeroShot::new(encoder, Classifier::new(variant.embedding, &columns));
-
-        let batches: Vec<Batch> = load().take(8).collect();
-        let loading = rate(count, || load().for_each(drop));
-        let computing = rate(count, || {
-            for i in 0..count / BATCH {
-                model.predict(&batches[i % batches.len()]).unwrap();
-            }
+        row(name, &variant, &samples[..count], &model, |load, model| {
+            1.0 / (1.0 / load + 1.0 / model)
         });
-        let both = rate(count, || {
-            load().for_each(|batch| drop(model.predict(&batch).unwrap()));
-        });
-        let sum = 1.0 / (1.0 / loading + 1.0 / computing);
-        println!(
-            "{name:<20} {count:>9} {loading:>16.1} {computing:>16.1} {sum:>16.1} {both:>16.1}"
-        );
     }
+    let variant = Variant::by_name("eva_base_p16").unwrap();
+    for (name, seconds) in [
+        ("waits 4 ms a batch", 0.004),
+        ("waits 20 ms a batch", 0.020),
+    ] {
+        row(name, &variant, &samples, &Waits(seconds), f64::min);
+    }
+}
+
+/// Takes its time and no processor.
+struct Waits(f64);
+
+impl Predictor for Waits {
+    fn predict(&self, _: &Batch) -> Result<Vec<Prediction>, Error> {
+        std::thread::sleep(Duration::from_secs_f64(self.0));
+        Ok(Vec::new())
+    }
+}
+
+fn row(
+    name: &str,
+    variant: &Variant,
+    samples: &[Sample],
+    model: &dyn Predictor,
+    best: impl Fn(f64, f64) -> f64,
+) {
+    let load = || {
+        let settings = LoaderSettings {
+            batch_size: BATCH,
+            workers: rayon::current_num_threads(),
+        };
+        let Preprocessing {
+            size,
+            interpolation,
+            ..
+        } = variant.preprocessing;
+        let preprocessor = Preprocessor::new(size, interpolation);
+        Loader::start(samples.to_vec(), preprocessor, settings).unwrap()
+    };
+    let batches: Vec<Batch> = load().take(8).collect();
+    let count = samples.len();
+    let loading = rate(count, || load().for_each(drop));
+    let alone = rate(count, || {
+        for i in 0..count / BATCH {
+            model.predict(&batches[i % batches.len()]).unwrap();
+        }
+    });
+    let both = rate(count, || {
+        load().for_each(|batch| drop(model.predict(&batch).unwrap()));
+    });
+    let best = best(loading, alone);
+    println!("{name:<22} {count:>9} {loading:>14.1} {alone:>14.1} {best:>14.1} {both:>14.1}");
 }
 
 fn rate(pictures: usize, work: impl FnOnce()) -> f64 {

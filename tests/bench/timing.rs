@@ -4,7 +4,18 @@ use std::time::{Duration, Instant};
 const ENOUGH: Duration = Duration::from_millis(600);
 
 /// Median seconds of a call, after one that warms up.
-pub fn median(mut work: impl FnMut()) -> f64 {
+pub fn median(work: impl FnMut()) -> f64 {
+    let times = times(work);
+    times[times.len() / 2]
+}
+
+/// Seconds of the fastest call.
+pub fn fastest(work: impl FnMut()) -> f64 {
+    times(work)[0]
+}
+
+/// Seconds of several calls, ascending.
+fn times(mut work: impl FnMut()) -> Vec<f64> {
     work();
     let mut times = Vec::new();
     let start = Instant::now();
@@ -14,7 +25,7 @@ pub fn median(mut work: impl FnMut()) -> f64 {
         times.push(clock.elapsed().as_secs_f64());
     }
     times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    times
 }
 
 /// Values between -1 and 1.
