@@ -9,6 +9,11 @@ use uta_eval::error::Error;
 use uta_eval::settings::Settings;
 use uta_eval::temporary::clean_up_when_interrupted;
 
+// Blocks of activations come and go by the hundred; this allocator keeps their pages, where the
+// system's returns them and takes the time to clear new ones.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Without the handler an interrupt would only leave temporary files behind.
     let _ = clean_up_when_interrupted();

@@ -1,6 +1,10 @@
 //! Benchmarks: `cargo bench` prints all tables, `cargo bench -- kernels` one of them.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Linear layers, attention and LayerNorm by named shape.
 mod kernels;
 /// Decoding, resizing and cropping.
