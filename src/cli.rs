@@ -1,4 +1,4 @@
-//! The command line as its user sees it. Only `settings` reads these types.
+//! The command line as its user sees it. Only `settings` and `devices` read these types.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 /// Largest batch: far beyond what helps, far below what overflows.
-const MOST_PICTURES_IN_A_BATCH: u64 = 65_536;
+const MOST_PICTURES_IN_A_BATCH: usize = 65_536;
 const MOST_WORKERS: u64 = 1024;
 
 /// Zero-shot ImageNet accuracy of UTA vision-language checkpoints.
@@ -171,11 +171,25 @@ pub struct CacheArgs {
 /// How the models compute.
 #[derive(Debug, Args)]
 pub struct ComputeArgs {
-    /// Precision of the linear layers [default: f32 on a CPU]
+    /// What computes: auto, cpu, cuda, or cuda:N[,M...] [default: auto]
+    ///
+    /// auto takes the first GPU if one works, and otherwise the CPU; if the program was built with
+    /// the feature `cuda`, it says why. cuda is cuda:0. Several GPUs, as in cuda:0,1, share the
+    /// pictures; the result is one.
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        default_value = "auto",
+        hide_default_value = true,
+        value_parser = DeviceArg::parse
+    )]
+    pub device: DeviceArg,
+    /// Precision of the linear layers [default: f32 on a CPU, f16 on a GPU]
     ///
     /// bf16 rounds their factors to bfloat16 and sums in f32; the residual stream, LayerNorm and
     /// softmax stay f32. It is faster where the processor has instructions for it, and slower
-    /// elsewhere. f16 needs a GPU. auto is the default.
+    /// elsewhere. f16 and tf32 (f32 with 10 bits of mantissa inside products) need a GPU. auto is
+    /// the default.
     #[arg(
         long,
         value_name = "PRECISION",
@@ -191,6 +205,64 @@ pub enum PrecisionArg {
     F32,
     Bf16,
     F16,
+    Tf32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceArg {
+    Auto,
+    Cpu,
+    /// Numbers of GPUs, at least one, all different.
+    Cuda(Vec<usize>),
+}
+
+impl DeviceArg {
+    /// # Errors
+    /// What is wrong with the value.
+    pub fn parse(value: &str) -> Result<Self, String> {
+        match value {
+            "auto" => return Ok(Self::Auto),
+            "cpu" => return Ok(Self::Cpu),
+            "cuda" => return Ok(Self::Cuda(vec![0])),
+            _ => {}
+        }
+        let numbers = value
+            .strip_prefix("cuda:")
+            .ok_or("expected auto, cpu, cuda, or cuda: and numbers of GPUs")?;
+        let mut gpus = Vec::new();
+        for number in numbers.split(',') {
+            let gpu = number
+                .parse()
+                .map_err(|_| format!("\"{number}\" is not the number of a GPU"))?;
+            if gpus.contains(&gpu) {
+                return Err(format!("GPU {gpu} is named twice"));
+            }
+            gpus.push(gpu);
+        }
+        Ok(Self::Cuda(gpus))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchSizeArg {
+    Auto,
+    Pictures(usize),
+}
+
+impl BatchSizeArg {
+    fn parse(value: &str) -> Result<Self, String> {
+        if value == "auto" {
+            return Ok(Self::Auto);
+        }
+        match value.parse() {
+            Ok(pictures) if (1..=MOST_PICTURES_IN_A_BATCH).contains(&pictures) => {
+                Ok(Self::Pictures(pictures))
+            }
+            _ => Err(format!(
+                "expected auto or a number from 1 to {MOST_PICTURES_IN_A_BATCH}"
+            )),
+        }
+    }
 }
 
 /// How the work is done. Only the precision changes the result.
@@ -198,14 +270,18 @@ pub enum PrecisionArg {
 pub struct RunArgs {
     #[command(flatten)]
     pub compute: ComputeArgs,
-    /// Pictures in a batch; does not change the result
+    /// Pictures in a batch, or auto; does not change the result [default: auto]
+    ///
+    /// auto is 64 on a CPU. On a GPU it depends on the model, and if the memory is short, fewer
+    /// pictures are computed at once, with a warning.
     #[arg(
         long,
-        value_name = "N",
-        default_value_t = 64,
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_PICTURES_IN_A_BATCH)
+        value_name = "N|auto",
+        default_value = "auto",
+        hide_default_value = true,
+        value_parser = BatchSizeArg::parse
     )]
-    pub batch_size: usize,
+    pub batch_size: BatchSizeArg,
     /// Threads that read and decode pictures [default: one per core]
     ///
     /// They are beside the threads that compute, of which there is one per core (or as many as

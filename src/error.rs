@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::at_once::is_out_of_memory;
 use crate::checkpoint::CheckpointError;
 use crate::classifier::file::ClassifierFileError;
 use crate::data::{DataError, Unreadable};
@@ -102,6 +103,9 @@ impl Error {
             Self::DemoDiffers { .. } => Some(
                 "this is a defect; please report it with the machine's processor and system".into(),
             ),
+            Self::Compute(e) if is_out_of_memory(e) => Some(
+                "the device's memory is too small even for a single picture, or others use it: free some, or choose another --device".into(),
+            ),
             Self::Compute(_) | Self::System { .. } => None,
         }
     }
@@ -131,6 +135,8 @@ pub enum Warning {
     UnreadablePictures { count: usize },
     UnusableCache { reason: String },
     CacheNotWritten { path: PathBuf, reason: String },
+    NoGpu { reason: String },
+    SmallerBatches { pictures: usize },
 }
 
 impl std::fmt::Display for Warning {
@@ -161,6 +167,11 @@ impl std::fmt::Display for Warning {
                     path.display()
                 )
             }
+            Self::NoGpu { reason } => write!(f, "no GPU works, so the CPU computes: {reason}"),
+            Self::SmallerBatches { pictures } => write!(
+                f,
+                "the device's memory is short: from now on at most {pictures} pictures are computed at once; nothing is left out"
+            ),
             Self::UnreadablePictures { count } => {
                 write!(
                     f,

@@ -1,16 +1,22 @@
 //! The evaluation loop. It sees batches and a predictor, nothing of models or files.
 
 use crate::data::{Batch, Sample, Unreadable};
-use crate::error::Error;
+use crate::error::{Error, Warning};
+use crate::lanes::in_order;
 use crate::metrics::{Prediction, Tally};
 
 /// Names the classes of a batch's pictures.
-pub trait Predictor {
+pub trait Predictor: Sync {
     /// One prediction for each sample of the batch, in order.
     ///
     /// # Errors
     /// When the computation fails.
     fn predict(&self, batch: &Batch) -> Result<Vec<Prediction>, Error>;
+
+    /// Something that its user should know and was not told yet.
+    fn news(&self) -> Option<Warning> {
+        None
+    }
 }
 
 /// Is told of every picture while the evaluation runs.
@@ -27,6 +33,9 @@ pub trait Observer {
     /// When the evaluation is to stop because of it.
     fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error>;
 
+    /// A predictor has news.
+    fn warned(&mut self, warning: Warning);
+
     /// A batch is done.
     fn batch_done(&mut self, tally: &Tally, unreadable: usize);
 }
@@ -38,27 +47,41 @@ pub struct Outcome {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// Evaluates all batches.
+/// Evaluates all batches. Several predictors, which must predict the same, share the work; the
+/// observer sees the batches in order all the same.
 ///
 /// # Errors
-/// When the predictor or the observer fails.
+/// When a predictor or the observer fails.
 pub fn evaluate(
     batches: impl Iterator<Item = Batch>,
-    predictor: &dyn Predictor,
+    predictors: &[&dyn Predictor],
     observer: &mut dyn Observer,
 ) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
-    for mut batch in batches {
+    let workers: Vec<_> = predictors
+        .iter()
+        .map(|predictor| {
+            move |batch: Batch| {
+                let predictions = predictor.predict(&batch);
+                (batch, predictions, predictor.news())
+            }
+        })
+        .collect();
+    in_order(batches, &workers, |(mut batch, predictions, news)| {
+        if let Some(warning) = news {
+            observer.warned(warning);
+        }
         for picture in &batch.unreadable {
             observer.unreadable(picture)?;
         }
-        for (sample, prediction) in batch.samples.iter().zip(predictor.predict(&batch)?) {
+        for (sample, prediction) in batch.samples.iter().zip(predictions?) {
             outcome.tally.add(&prediction, sample.label);
             observer.predicted(sample, &prediction)?;
         }
         outcome.unreadable.append(&mut batch.unreadable);
         observer.batch_done(&outcome.tally, outcome.unreadable.len());
-    }
+        Ok::<(), Error>(())
+    })?;
     Ok(outcome)
 }
 
@@ -99,13 +122,14 @@ mod tests {
             self.skipped += 1;
             Ok(())
         }
+        fn warned(&mut self, _: Warning) {}
         fn batch_done(&mut self, _: &Tally, _: usize) {}
     }
 
     #[test]
     fn counts_and_order_do_not_depend_on_how_pictures_are_batched() {
         let pictures: Vec<(u8, usize)> = vec![(0, 0), (1, 2), (5, 5), (9, 0), (3, 3), (7, 1)];
-        for size in 1..=pictures.len() {
+        for (size, lanes) in (1..=pictures.len()).flat_map(|size| [(size, 1), (size, 3)]) {
             let batches = pictures.chunks(size).map(|chunk| Batch {
                 pixels: chunk.iter().map(|p| p.0).collect(),
                 samples: chunk
@@ -121,7 +145,11 @@ mod tests {
                 }],
             });
             let mut recorder = Recorder::default();
-            let outcome = evaluate(batches, &ByteReader, &mut recorder);
+            let outcome = evaluate(
+                batches,
+                &vec![&ByteReader as &dyn Predictor; lanes],
+                &mut recorder,
+            );
             let Ok(outcome) = outcome else {
                 panic!("the evaluation failed")
             };

@@ -25,7 +25,9 @@
 //! | [`text`] | class names, templates, CLIP's tokenizer |
 //! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
 //! | [`kernels`] | matrix products, attention and normalisation for x86 CPUs, chosen at run time |
-//! | [`model`] | variants and their dimensions, tensor names, both towers in candle |
+//! | [`model`] | variants and their dimensions, tensor names, both towers in candle; `mixed` is for GPUs |
+//! | [`at_once`] | as many pictures at once as fit into a device's memory |
+//! | [`lanes`] | several workers on one stream of items, in order |
 //! | [`checkpoint`] | safetensors and PyTorch files: opening, verifying, converting |
 //! | [`classifier`] | one column for each class, from the trie of all prompts; its file and cache |
 //! | [`metrics`] | ranking, counting, accuracy |
@@ -37,6 +39,7 @@
 //! | [`zero_shot`] | towers and classifier as a predictor |
 //! | [`report`] | results as data; text, JSON and prediction files |
 //! | [`cli`] | the flags |
+//! | [`devices`] | which devices compute, in which precision |
 //! | [`settings`] | validated settings made from flags |
 //! | [`progress`] | bars and warnings on standard error |
 //! | [`commands`] | what each subcommand does |
@@ -47,26 +50,31 @@
 //! - Disk access is in `checkpoint`, `data`, `temporary`, `report::output`, `classifier`'s `file`
 //!   and `cache`, and two functions of `text` and one
 //!   of `model::variant` that read small files named by flags. Nothing uses the network.
-//! - `unsafe` code is in two places: `checkpoint::mapping` maps a file, `kernels` uses vector
-//!   instructions and threads that write to disjoint parts of one buffer.
+//! - `unsafe` code is in three places: `checkpoint::mapping` maps a file, `kernels` uses vector
+//!   instructions and threads that write to disjoint parts of one buffer, `model::mixed::cuda`
+//!   launches kernels.
 //! - A picture's result is the same bits for any batch size, place in the batch and number of
 //!   threads: a kernel computes a row from nothing but that row and the weights. On processors
-//!   without kernels, candle's operations get one picture at a time.
+//!   without kernels, candle's operations get one picture at a time. (On GPUs the last bits may
+//!   differ with the batch.)
 //! - Nothing that can fail early fails late: inputs are checked and outputs opened before weights
 //!   are read.
 //! - Counts are integers; a fraction is formed once, at the end, and never of an empty set.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod at_once;
 pub mod checkpoint;
 pub mod classifier;
 pub mod classifiers;
 pub mod cli;
 pub mod commands;
 pub mod data;
+pub mod devices;
 pub mod error;
 pub mod evaluation;
 pub mod kernels;
+pub mod lanes;
 pub mod loading;
 pub mod memory;
 pub mod metrics;

@@ -55,6 +55,28 @@ pub fn vision_tower(
     })
 }
 
+/// Builds the vision tower for each lane.
+///
+/// # Errors
+/// As [`vision_tower`].
+pub fn vision_towers<'a>(
+    checkpoint: &Arc<Checkpoint>,
+    variant: &Variant,
+    lanes: impl Iterator<Item = &'a Compute>,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<Vec<VisionTower>, Error> {
+    let mut told = false;
+    lanes
+        .map(|compute| {
+            // What is odd about the checkpoint is told once.
+            let mut ignore = |_| ();
+            let warn: &mut dyn FnMut(Warning) = if told { &mut ignore } else { warn };
+            told = true;
+            vision_tower(checkpoint, variant, compute, warn)
+        })
+        .collect()
+}
+
 /// Builds the text tower.
 ///
 /// # Errors

@@ -7,14 +7,15 @@ use safetensors::Dtype;
 use crate::classifier::cache::Cache;
 use crate::classifiers::Stock;
 use crate::cli::{
-    CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, ComputeArgs, ConvertArgs,
-    DemoArgs, EvaluateArgs, FloatType, InspectArgs, ModelArgs, OutputArgs, PrecisionArg,
-    PromptArgs, RunArgs,
+    BatchSizeArg, CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, ComputeArgs,
+    ConvertArgs, DemoArgs, EvaluateArgs, FloatType, InspectArgs, ModelArgs, OutputArgs, PromptArgs,
+    RunArgs,
 };
 use crate::data::{ClassFolders, LoaderSettings};
+use crate::devices::{self, Devices};
 use crate::error::Error;
-use crate::kernels::Precision;
-use crate::model::{Compute, Variant};
+use crate::model::Variant;
+use crate::model::variant::DEMO;
 use crate::report::json::JsonTarget;
 use crate::text::{ClassNames, Templates, imagenet};
 
@@ -52,7 +53,7 @@ pub struct Classifier {
     pub prompts: Prompts,
     pub out: PathBuf,
     pub stock: Stock,
-    pub compute: Compute,
+    pub devices: Devices,
 }
 
 #[derive(Debug)]
@@ -61,7 +62,7 @@ pub struct Classify {
     pub labels: ClassNames,
     pub templates: Templates,
     pub model: Model,
-    pub compute: Compute,
+    pub devices: Devices,
     pub json: Option<JsonTarget>,
 }
 
@@ -98,7 +99,7 @@ pub struct Prompts {
 /// How the work is done.
 #[derive(Debug, Clone)]
 pub struct Run {
-    pub compute: Compute,
+    pub devices: Devices,
     pub loader: LoaderSettings,
     pub strict: bool,
 }
@@ -139,7 +140,7 @@ impl Evaluate {
                 None => stock(args.classifier.cache),
             },
             limit: args.limit,
-            run: Run::new(&args.run)?,
+            run: Run::new(&args.run, &model.variant)?,
             outputs: Outputs::new(args.outputs, &[&model.checkpoint])?,
             model,
         })
@@ -149,7 +150,7 @@ impl Evaluate {
 impl Demo {
     fn new(args: DemoArgs) -> Result<Self, Error> {
         Ok(Self {
-            run: Run::new(&args.run)?,
+            run: Run::new(&args.run, &Variant::from_name_or_file(DEMO)?)?,
             outputs: Outputs::new(args.outputs, &[])?,
         })
     }
@@ -162,7 +163,7 @@ impl Classifier {
             prompts: Prompts::new(args.prompts)?,
             out: given(args.out, "--out")?,
             stock: stock(args.cache),
-            compute: compute(&args.compute)?,
+            devices: devices(&args.compute)?,
         })
     }
 }
@@ -193,7 +194,7 @@ impl Classify {
                 None => Templates::verbatim(),
             },
             json,
-            compute: compute(&args.compute)?,
+            devices: devices(&args.compute)?,
             pictures: args.pictures,
             model,
         })
@@ -282,15 +283,16 @@ impl Prompts {
 }
 
 impl Run {
-    fn new(args: &RunArgs) -> Result<Self, Error> {
+    fn new(args: &RunArgs, variant: &Variant) -> Result<Self, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let workers = args.workers.unwrap_or_else(cores);
+        let devices = devices(&args.compute)?;
         Ok(Self {
-            compute: compute(&args.compute)?,
             loader: LoaderSettings {
-                batch_size: args.batch_size,
+                batch_size: batch_size(args.batch_size, &devices, variant),
                 workers,
             },
+            devices,
             strict: args.strict,
         })
     }
@@ -318,15 +320,16 @@ impl Outputs {
     }
 }
 
-fn compute(args: &ComputeArgs) -> Result<Compute, Error> {
-    match args.precision {
-        PrecisionArg::Auto | PrecisionArg::F32 => Ok(Compute::cpu(Precision::F32)),
-        PrecisionArg::Bf16 => Ok(Compute::cpu(Precision::Bf16)),
-        PrecisionArg::F16 => Err(Error::usage(
-            "--precision f16 needs a GPU, and this program computes on the CPU",
-            "choose f32, or bf16 for speed",
-        )),
+/// Pictures in a batch of a model with so many tokens a picture.
+fn batch_size(wanted: BatchSizeArg, devices: &Devices, variant: &Variant) -> usize {
+    match wanted {
+        BatchSizeArg::Pictures(pictures) => pictures,
+        BatchSizeArg::Auto => devices.batch_size(variant.vision.tokens()),
     }
+}
+
+fn devices(args: &ComputeArgs) -> Result<Devices, Error> {
+    devices::select(&args.device, args.precision)
 }
 
 /// Where classifiers are kept. Without a home folder there is no default one.

@@ -2,11 +2,15 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use crate::classifier::Classifier;
-use crate::data::Batch;
-use crate::error::Error;
+use crate::at_once::AtOnce;
+
+use crate::classifier::{Classifier, LOGIT_SCALE};
+use crate::data::{Batch, Sample};
+use crate::error::{Error, Warning};
 use crate::evaluation::Predictor;
-use crate::metrics::Prediction;
+use crate::metrics::{Prediction, TOP};
+use crate::model::compute::Arithmetic;
+use crate::model::mixed::Ranking;
 use crate::model::{Compute, VisionTower};
 use crate::preprocessing::Preprocessing;
 
@@ -19,11 +23,11 @@ const TOKENS_AT_ONCE: usize = 4096;
 pub struct ImageEncoder {
     tower: VisionTower,
     /// Pictures that go through the tower together.
-    at_once: usize,
+    at_once: AtOnce,
     size: usize,
-    /// [3, 1, 1]
+    /// [3]
     mean: Tensor,
-    /// [3, 1, 1]
+    /// [3]
     std: Tensor,
     device: Device,
 }
@@ -37,16 +41,18 @@ impl ImageEncoder {
         compute: &Compute,
     ) -> Result<Self> {
         let device = &compute.device;
-        let at_once = match compute.kernels {
-            Some(_) => (TOKENS_AT_ONCE / tower.tokens()).max(1),
-            None => 1,
+        let at_once = match compute.arithmetic {
+            Arithmetic::Packed(_) => (TOKENS_AT_ONCE / tower.tokens()).max(1),
+            Arithmetic::Candle => 1,
+            // A batch is what a GPU is given together.
+            Arithmetic::Mixed(_) => usize::MAX,
         };
         Ok(Self {
-            at_once,
+            at_once: AtOnce::new(at_once),
             tower,
             size: preprocessing.size,
-            mean: Tensor::new(&preprocessing.mean, device)?.reshape((3, 1, 1))?,
-            std: Tensor::new(&preprocessing.std, device)?.reshape((3, 1, 1))?,
+            mean: Tensor::new(&preprocessing.mean, device)?,
+            std: Tensor::new(&preprocessing.std, device)?,
             device: device.clone(),
         })
     }
@@ -62,32 +68,47 @@ impl ImageEncoder {
     /// threads: the kernels compute a row from nothing else, and candle's operations, which do
     /// not promise that, get one picture at a time.
     ///
+    /// A GPU's matrix products promise less: there, the last bits may differ with the batch.
+    ///
     /// # Errors
     /// When the computation fails.
     pub fn encode(&self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
-        let mut features = Vec::with_capacity(pixels.len() / self.crop_bytes());
-        for crops in pixels.chunks(self.at_once * self.crop_bytes()) {
-            features.extend(
-                self.tower
-                    .forward(&self.normalise(crops)?)?
-                    .to_vec2::<f32>()?,
-            );
-        }
-        Ok(features)
+        self.in_parts(pixels, |features| features.to_vec2())
     }
 
-    /// [pictures, 3, size, size], in the order of the reference: divide by 255, less the mean,
-    /// divided by the standard deviation. The bytes are what travels to the device.
-    fn normalise(&self, crops: &[u8]) -> Result<Tensor> {
+    /// Gives the features of some consecutive crops after the other to `finish`, and joins what it
+    /// returns, one result for each crop.
+    fn in_parts<T>(
+        &self,
+        pixels: &[u8],
+        mut finish: impl FnMut(&Tensor) -> Result<Vec<T>>,
+    ) -> Result<Vec<T>> {
+        self.at_once.in_parts(pixels, self.crop_bytes(), |crops| {
+            finish(&self.features(crops)?)
+        })
+    }
+
+    /// Features [pictures, embedding] of crops. Bytes are what travels to the device.
+    fn features(&self, crops: &[u8]) -> Result<Tensor> {
         let pictures = crops.len() / self.crop_bytes();
         let shape = (pictures, self.size, self.size, 3);
         let pixels = Tensor::from_slice(crops, shape, &self.device)?;
+        match &self.tower {
+            VisionTower::Mixed(tower) => tower.forward_bytes(&pixels, &self.mean, &self.std),
+            VisionTower::Layers(_) => self.tower.forward(&self.normalise(&pixels)?),
+        }
+    }
+
+    /// [pictures, 3, size, size], in the order of the reference: divide by 255, less the mean,
+    /// divided by the standard deviation.
+    fn normalise(&self, pixels: &Tensor) -> Result<Tensor> {
         let unit = (pixels
             .permute((0, 3, 1, 2))?
             .contiguous()?
             .to_dtype(DType::F32)?
             / 255.0)?;
-        unit.broadcast_sub(&self.mean)?.broadcast_div(&self.std)
+        unit.broadcast_sub(&self.mean.reshape((3, 1, 1))?)?
+            .broadcast_div(&self.std.reshape((3, 1, 1))?)
     }
 }
 
@@ -96,14 +117,41 @@ impl ImageEncoder {
 pub struct ZeroShot {
     encoder: ImageEncoder,
     classifier: Classifier,
+    on_device: Option<OnDevice>,
+}
+
+/// The classifier where the features are, so that only the best classes come back.
+#[derive(Debug)]
+struct OnDevice {
+    /// Distinct columns [columns, embedding].
+    columns: Tensor,
+    /// The column of each class.
+    column_of: Tensor,
 }
 
 impl ZeroShot {
-    pub fn new(encoder: ImageEncoder, classifier: Classifier) -> Self {
-        Self {
+    /// # Errors
+    /// Only when the device cannot hold the classifier.
+    pub fn new(encoder: ImageEncoder, classifier: Classifier) -> Result<Self> {
+        let on_device = match encoder.tower {
+            VisionTower::Layers(_) => None,
+            VisionTower::Mixed(_) => Some(OnDevice {
+                columns: Tensor::from_slice(
+                    classifier.columns(),
+                    ((), classifier.embedding()),
+                    &encoder.device,
+                )?,
+                column_of: Tensor::from_iter(
+                    classifier.column_of().iter().map(|column| *column as u32),
+                    &encoder.device,
+                )?,
+            }),
+        };
+        Ok(Self {
             encoder,
             classifier,
-        }
+            on_device,
+        })
     }
 
     pub fn classifier(&self) -> &Classifier {
@@ -123,8 +171,47 @@ impl ZeroShot {
     }
 }
 
+impl ZeroShot {
+    /// Predictions that the device made; none for a picture whose logits are not all finite.
+    fn ranked(
+        &self,
+        pixels: &[u8],
+        OnDevice { columns, column_of }: &OnDevice,
+    ) -> Result<Vec<Option<Prediction>>> {
+        let VisionTower::Mixed(tower) = &self.encoder.tower else {
+            return Ok(Vec::new());
+        };
+        self.encoder.in_parts(pixels, |features| {
+            let places = tower
+                .mixed()
+                .rank(features, columns, column_of, TOP, LOGIT_SCALE)?;
+            let prediction = |place: Ranking| {
+                place.finite.then_some(Prediction {
+                    classes: place.classes,
+                    logits: place.logits,
+                })
+            };
+            Ok(places.into_iter().map(prediction).collect())
+        })
+    }
+}
+
 impl Predictor for ZeroShot {
+    fn news(&self) -> Option<Warning> {
+        let pictures = self.encoder.at_once.news()?;
+        Some(Warning::SmallerBatches { pictures })
+    }
+
     fn predict(&self, batch: &Batch) -> std::result::Result<Vec<Prediction>, Error> {
+        if let Some(on_device) = &self.on_device {
+            let ranked = self.ranked(&batch.pixels, on_device)?.into_iter();
+            let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
+                prediction.ok_or_else(|| Error::NotANumber {
+                    path: sample.path.clone(),
+                })
+            };
+            return ranked.zip(&batch.samples).map(of_sample).collect();
+        }
         let logits = self.logits(&batch.pixels)?;
         for (logits, sample) in logits.iter().zip(&batch.samples) {
             if logits.iter().any(|logit| !logit.is_finite()) {

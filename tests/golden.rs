@@ -162,7 +162,10 @@ fn classifier_and_logits_are_the_references() {
             .unwrap()
             .to_vec1()
             .unwrap();
-        let logits = ZeroShot::new(encoder, classifier).logits(&pixels).unwrap();
+        let logits = ZeroShot::new(encoder, classifier)
+            .unwrap()
+            .logits(&pixels)
+            .unwrap();
         let expected = golden.get("logits").to_vec2::<f32>().unwrap();
         assert_eq!(logits.len(), expected.len());
         for (picture, (logits, expected)) in logits.iter().zip(&expected).enumerate() {
@@ -195,7 +198,7 @@ fn top_five_of_all_sixteen_photographs_are_the_references() {
         &Compute::cpu(Precision::F32),
     )
     .unwrap();
-    let zero_shot = ZeroShot::new(encoder, imagenet_classifier(&text));
+    let zero_shot = ZeroShot::new(encoder, imagenet_classifier(&text)).unwrap();
     let preprocessor = Preprocessor::new(
         variant.preprocessing.size,
         variant.preprocessing.interpolation,

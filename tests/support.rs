@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use uta_eval::checkpoint::Checkpoint;
 use uta_eval::kernels::{Isa, Precision};
 use uta_eval::loading;
-use uta_eval::model::compute::Kernels;
+use uta_eval::model::compute::{Arithmetic, Kernels};
 use uta_eval::model::{Compute, TextTower, Variant, VisionTower};
 
 /// A file below `tests/fixtures`. One that is missing fails the test.
@@ -62,18 +62,16 @@ pub fn open(checkpoint: &Path, variant: &Variant) -> Arc<Checkpoint> {
 /// Every way to compute in f32 that this machine has: each instruction set, and candle's own
 /// operations.
 pub fn ways() -> Vec<(&'static str, Compute)> {
-    let kernels = |isa| {
-        Some(Kernels {
-            isa,
-            precision: Precision::F32,
-        })
+    let kernels = |isa| Kernels {
+        isa,
+        precision: Precision::F32,
     };
     let own = |isa: Isa| {
         (
             isa.name(),
             Compute {
                 device: Device::Cpu,
-                kernels: kernels(isa),
+                arithmetic: Arithmetic::Packed(kernels(isa)),
             },
         )
     };

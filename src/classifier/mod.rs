@@ -11,7 +11,9 @@ mod trie;
 use std::collections::HashMap;
 
 use candle_core::{DType, Result, Tensor};
+use rayon::prelude::*;
 
+use crate::at_once::is_out_of_memory;
 use crate::model::{Forest, Kept, TextTower};
 use crate::vector::{dot, normalised};
 pub use trie::{Run, Trie};
@@ -19,10 +21,6 @@ pub use trie::{Run, Trie};
 /// Logits are this multiple of the cosine between picture and class. The reference uses the
 /// constant, not the checkpoint's `logit_scale`.
 pub const LOGIT_SCALE: f32 = 100.0;
-
-/// Nodes of the trie that go through the text tower at once. The matrix products are large
-/// enough to run at full speed, and the largest activation of UTA's text tower takes 32 MB.
-const NODES_PER_RUN: usize = 2048;
 
 /// One column for each class. Classes with identical columns share one, so that their logits are
 /// equal to the last bit.
@@ -74,6 +72,16 @@ impl Classifier {
     pub fn column(&self, class: usize) -> &[f32] {
         let start = self.column_of[class] * self.embedding;
         &self.columns[start..start + self.embedding]
+    }
+
+    /// The distinct columns, one after the other.
+    pub fn columns(&self) -> &[f32] {
+        &self.columns
+    }
+
+    /// Which of the distinct columns each class has.
+    pub fn column_of(&self) -> &[usize] {
+        &self.column_of
     }
 
     /// Logits of one picture for all classes, from its features of any length.
@@ -140,7 +148,6 @@ pub fn build(
         next: 0,
         sums: vec![0.0; classes * embedding],
     });
-    let first = partial.next;
     let per_class = trie.ends().len() / classes.max(1);
     // Ordered by node, and so in the same order for classes with the same prompts.
     let mut ends: Vec<(usize, usize)> = trie
@@ -150,13 +157,43 @@ pub fn build(
         .map(|(prompt, node)| (*node, prompt / per_class))
         .collect();
     ends.sort_unstable();
-    let mut ends = ends
-        .into_iter()
-        .skip_while(|(node, _)| *node < first)
-        .peekable();
+    let mut nodes = tower.nodes_at_once();
+    loop {
+        match advance(tower, trie, &ends, nodes, &mut partial, progress) {
+            Ok(()) => break,
+            // The sums are those of whole runs, so the build goes on from there with smaller ones.
+            Err(error) if nodes > 1 && is_out_of_memory(&error) => nodes /= 2,
+            Err(error) => return Err(error),
+        }
+    }
+    let column = |sum: &[f64]| -> Vec<f32> {
+        let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+        sum.iter()
+            .map(|v| (v / length.max(f64::MIN_POSITIVE)) as f32)
+            .collect()
+    };
+    let columns: Vec<Vec<f32>> = partial.sums.chunks_exact(embedding).map(column).collect();
+    Ok(Classifier::new(embedding, &columns))
+}
 
+/// Encodes the nodes that are left, `nodes` at once. `ends` are nodes and the classes of the prompts
+/// that end there, by node. On an error, `partial` is as far as the last run that was finished.
+fn advance(
+    tower: &TextTower,
+    trie: &Trie,
+    ends: &[(usize, usize)],
+    nodes: usize,
+    partial: &mut Partial,
+    progress: &mut dyn FnMut(&Partial),
+) -> Result<()> {
+    let embedding = tower.embedding()?;
+    let first = partial.next;
+    let mut ends = ends[ends.partition_point(|(node, _)| *node < first)..]
+        .iter()
+        .copied()
+        .peekable();
     let mut kept = ancestors(tower, trie, first)?;
-    for run in trie.runs(first, NODES_PER_RUN) {
+    for run in trie.runs(first, nodes) {
         let states = tower.states(&run.forest, &mut kept, &run.keep)?;
         let behind = run.start + run.forest.tokens.len();
         let mut rows: Vec<u32> = Vec::new();
@@ -175,27 +212,20 @@ pub fn build(
             let rows = Tensor::new(rows, states.device())?;
             let features = tower.project(&states.index_select(&rows, 0)?)?;
             let features = features.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+            let features: Vec<Vec<f32>> = features.par_iter().map(|f| normalised(f)).collect();
             for (features, classes) in features.iter().zip(&of_row) {
-                let features = normalised(features);
                 for class in classes {
                     let sum = &mut partial.sums[class * embedding..(class + 1) * embedding];
                     sum.iter_mut()
-                        .zip(&features)
+                        .zip(features)
                         .for_each(|(s, v)| *s += f64::from(*v));
                 }
             }
         }
         partial.next = behind;
-        progress(&partial);
+        progress(partial);
     }
-    let column = |sum: &[f64]| -> Vec<f32> {
-        let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
-        sum.iter()
-            .map(|v| (v / length.max(f64::MIN_POSITIVE)) as f32)
-            .collect()
-    };
-    let columns: Vec<Vec<f32>> = partial.sums.chunks_exact(embedding).map(column).collect();
-    Ok(Classifier::new(embedding, &columns))
+    Ok(())
 }
 
 /// Keys and values of a node's ancestors, which a build that goes on at the node needs.

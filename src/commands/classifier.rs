@@ -23,6 +23,9 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
     }
     let mut console = Console::default();
+    if let Some(remark) = &settings.devices.remark {
+        console.warn(remark.clone());
+    }
     let variant = &settings.model.variant;
     let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
     let mut target = Temporary::beside(out).map_err(failed)?;
@@ -32,7 +35,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         checkpoint: &checkpoint,
         fingerprint: &checkpoint.fingerprint(loading::TEXT_TOWER),
         variant,
-        compute: &settings.compute,
+        compute: settings.devices.first(),
         classes: &settings.prompts.classes,
         templates: &settings.prompts.templates,
     };

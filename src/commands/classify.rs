@@ -48,6 +48,9 @@ struct Label {
 /// When the model cannot be used, or the result cannot be written.
 pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     let mut console = Console::default();
+    if let Some(remark) = &settings.devices.remark {
+        console.warn(remark.clone());
+    }
     let variant = &settings.model.variant;
     let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
 
@@ -65,14 +68,14 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
         }
     }
     let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
-    let compute = &settings.compute;
+    let compute = settings.devices.first();
     console.wait_for("loading the checkpoint");
     let vision = loading::vision_tower(&checkpoint, variant, compute, &mut |w| console.warn(w))?;
     let text = loading::text_tower(&checkpoint, variant, compute)?;
     let tokens = classifiers::tokens(&settings.labels, &settings.templates)?;
     let classifier = classifiers::build(&text, &tokens, settings.labels.len(), None, &mut console)?;
     let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
-    let zero_shot = ZeroShot::new(encoder, classifier);
+    let zero_shot = ZeroShot::new(encoder, classifier)?;
 
     let mut pictures = Vec::new();
     for (path, crop) in crops {

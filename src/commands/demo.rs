@@ -7,12 +7,12 @@ use crate::classifiers::Stock;
 use crate::error::{Error, ExitCode};
 use crate::metrics::Tally;
 use crate::model::Variant;
+use crate::model::variant::DEMO;
 use crate::settings::{Demo, Evaluate, Model, Prompts};
 use crate::temporary::Unfinished;
 
-static DEMO: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/demo");
+static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/demo");
 
-const VARIANT: &str = "uta_demo";
 const CHECKPOINT: &str = "uta_demo.safetensors";
 const PICTURES: &str = "imagenet";
 
@@ -37,11 +37,11 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         .tempdir()
         .map_err(unpacking)?;
     let _unfinished = Unfinished::new(folder.path());
-    DEMO.extract(folder.path()).map_err(unpacking)?;
+    FILES.extract(folder.path()).map_err(unpacking)?;
     let evaluation = Evaluate {
         pictures: folder.path().join(PICTURES),
         model: Model {
-            variant: Variant::from_name_or_file(VARIANT)?,
+            variant: Variant::from_name_or_file(DEMO)?,
             checkpoint: folder.path().join(CHECKPOINT),
         },
         prompts: Prompts::imagenet(),

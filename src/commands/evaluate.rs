@@ -7,7 +7,7 @@ use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
 use crate::classifiers::{self, Wanted};
 use crate::data::{DataSet, Loader, Sample, Unreadable};
 use crate::error::{Error, ExitCode, Warning};
-use crate::evaluation::{self, Observer};
+use crate::evaluation::{self, Observer, Predictor};
 use crate::loading;
 use crate::memory;
 use crate::metrics::{Prediction, Tally};
@@ -37,6 +37,9 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     let mut console = Console::default();
     let variant = &settings.model.variant;
 
+    if let Some(remark) = &settings.run.devices.remark {
+        console.warn(remark.clone());
+    }
     // Everything that can be wrong with the inputs and outputs is found here, in seconds.
     let data = find_pictures(settings, &mut console)?;
     let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
@@ -44,13 +47,14 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
 
     let hash = hash_in_background(&checkpoint)?;
     let mut seconds = report::Seconds::default();
-    let compute = &settings.run.compute;
+    let devices = &settings.run.devices;
     console.wait_for("loading the checkpoint");
     // Reading the text tower for its fingerprint takes the time that loading the vision tower
     // takes anyway; and a vision weight that is not a number is found before the long part.
     let (fingerprint, vision) = std::thread::scope(|scope| {
         let fingerprint = scope.spawn(|| checkpoint.fingerprint(loading::TEXT_TOWER));
-        let vision = loading::vision_tower(&checkpoint, variant, compute, &mut |w| console.warn(w));
+        let warn = &mut |warning| console.warn(warning);
+        let vision = loading::vision_towers(&checkpoint, variant, devices.lanes(), warn);
         let fingerprint = fingerprint
             .join()
             .unwrap_or_else(|_| checkpoint.fingerprint(loading::TEXT_TOWER));
@@ -64,7 +68,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         checkpoint: &checkpoint,
         fingerprint: &fingerprint,
         variant,
-        compute,
+        compute: devices.first(),
         classes: &settings.prompts.classes,
         templates: &settings.prompts.templates,
     };
@@ -87,10 +91,15 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
             source,
         }
     })?;
-    let zero_shot = ZeroShot::new(
-        ImageEncoder::new(vision, &variant.preprocessing, compute)?,
-        obtained.classifier,
-    );
+    let zero_shots = vision
+        .into_iter()
+        .zip(devices.lanes())
+        .map(|(vision, compute)| {
+            let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
+            ZeroShot::new(encoder, obtained.classifier.clone())
+        })
+        .collect::<candle_core::Result<Vec<_>>>()?;
+    let predictors: Vec<&dyn Predictor> = zero_shots.iter().map(|z| z as _).collect();
     let mut watcher = Watcher {
         console: &mut console,
         predictions: sinks.predictions.as_mut(),
@@ -98,7 +107,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         start,
         first_batch: None,
     };
-    let outcome = evaluation::evaluate(loader, &zero_shot, &mut watcher)?;
+    let outcome = evaluation::evaluate(loader, &predictors, &mut watcher)?;
     seconds.first_batch = watcher.first_batch.map(|time| time.as_secs_f64());
     seconds.evaluation = clock.elapsed().as_secs_f64();
     console.clear();
@@ -137,7 +146,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         top1: tally.top1_accuracy(),
         top5: tally.top5_accuracy(),
         unreadable: outcome.unreadable,
-        tied_classes: zero_shot.classifier().tied_classes(),
+        tied_classes: obtained.classifier.tied_classes(),
         pictures_per_second: tally.pictures as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
         seconds,
         peak_memory_bytes: memory::peak(),
@@ -206,8 +215,8 @@ fn checkpoint_facts(checkpoint: &Checkpoint, sha256: String) -> report::Checkpoi
 
 fn run_facts(run: &Run, limit: Option<usize>) -> report::Run {
     report::Run {
-        precision: run.compute.precision(),
-        device: run.compute.device(),
+        precision: run.devices.first().precision(),
+        device: run.devices.name(),
         batch_size: run.loader.batch_size,
         workers: run.loader.workers,
         threads: rayon::current_num_threads(),
@@ -270,6 +279,10 @@ impl Observer for Watcher<'_> {
             picture.reason
         ));
         Ok(())
+    }
+
+    fn warned(&mut self, warning: Warning) {
+        self.console.warn(warning);
     }
 
     fn batch_done(&mut self, tally: &Tally, unreadable: usize) {

@@ -1,15 +1,26 @@
 //! How a tower computes: on which device, by whose kernels, in which precision.
 
-use candle_core::Device;
+use candle_core::{Device, DeviceLocation};
 
+use super::mixed::Mixed;
 use crate::kernels::{Isa, Precision};
 
 /// How a tower computes. Decided once, when it is built.
 #[derive(Debug, Clone)]
 pub struct Compute {
     pub device: Device,
-    /// The kernels of this crate; candle's operations where there are none.
-    pub kernels: Option<Kernels>,
+    pub arithmetic: Arithmetic,
+}
+
+/// By whose kernels.
+#[derive(Debug, Clone)]
+pub enum Arithmetic {
+    /// candle's operations in f32.
+    Candle,
+    /// This crate's kernels for CPUs.
+    Packed(Kernels),
+    /// candle's matrix products and, between them, this crate's kernels for GPUs.
+    Mixed(Mixed),
 }
 
 /// Settings of the CPU kernels.
@@ -29,31 +40,52 @@ impl Compute {
         };
         Self {
             device: Device::Cpu,
-            kernels: Some(kernels),
+            arithmetic: Arithmetic::Packed(kernels),
         }
-    }
-
-    /// The precision of the linear layers, as users write it.
-    pub fn precision(&self) -> &'static str {
-        match self.kernels {
-            Some(Kernels {
-                precision: Precision::Bf16,
-                ..
-            }) => "bf16",
-            _ => "f32",
-        }
-    }
-
-    /// The device, as users write it.
-    pub fn device(&self) -> &'static str {
-        if self.device.is_cpu() { "cpu" } else { "cuda" }
     }
 
     /// candle's operations in f32.
     pub fn candle(device: Device) -> Self {
         Self {
             device,
-            kernels: None,
+            arithmetic: Arithmetic::Candle,
+        }
+    }
+
+    /// The CPU kernels, where they are used.
+    pub fn kernels(&self) -> Option<Kernels> {
+        match self.arithmetic {
+            Arithmetic::Packed(kernels) => Some(kernels),
+            _ => None,
+        }
+    }
+
+    /// Mixed precision, where it is used.
+    pub fn mixed(&self) -> Option<&Mixed> {
+        match &self.arithmetic {
+            Arithmetic::Mixed(mixed) => Some(mixed),
+            _ => None,
+        }
+    }
+
+    /// The precision of the linear layers, as users write it.
+    pub fn precision(&self) -> &'static str {
+        match &self.arithmetic {
+            Arithmetic::Candle => "f32",
+            Arithmetic::Packed(kernels) => match kernels.precision {
+                Precision::F32 => "f32",
+                Precision::Bf16 => "bf16",
+            },
+            Arithmetic::Mixed(mixed) => mixed.factors.name(),
+        }
+    }
+
+    /// The device, as users write it.
+    pub fn device(&self) -> String {
+        match self.device.location() {
+            DeviceLocation::Cpu => "cpu".into(),
+            DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+            DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, bail};
+use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::ops::dense;
@@ -41,6 +41,24 @@ impl Paths {
         Ok(Self {
             paths: Arc::new(paths),
         })
+    }
+
+    /// All paths one after the other, as tensors: where each begins (and the last ends), and rows.
+    ///
+    /// # Errors
+    /// When the device cannot hold them.
+    pub fn flat(&self, device: &Device) -> Result<(Tensor, Tensor)> {
+        let mut start = vec![0u32];
+        let mut rows = Vec::new();
+        for path in self.paths.iter() {
+            rows.extend_from_slice(path);
+            start.push(rows.len() as u32);
+        }
+        let tensor = |values: Vec<u32>| {
+            let count = values.len();
+            Tensor::from_vec(values, count, device)
+        };
+        Ok((tensor(start)?, tensor(rows)?))
     }
 }
 

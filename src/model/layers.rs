@@ -38,7 +38,7 @@ impl Linear {
     /// # Errors
     /// When the weight is no matrix.
     pub fn new(weight: Tensor, bias: Tensor, compute: &Compute) -> Result<Self> {
-        let Some(Kernels { isa, precision }) = compute.kernels else {
+        let Some(Kernels { isa, precision }) = compute.kernels() else {
             return Ok(Self::Candle(with_tracing::Linear::from_weights(
                 weight,
                 Some(bias),
@@ -118,7 +118,7 @@ impl Gated {
         let weight = |name: &str| vb.pp(name).get((outputs, inputs), "weight");
         let bias = |name: &str| vb.pp(name).get(outputs, "bias");
         let (weights, biases) = ([weight("w1")?, weight("w2")?], [bias("w1")?, bias("w2")?]);
-        let Some(Kernels { isa, precision }) = compute.kernels else {
+        let Some(Kernels { isa, precision }) = compute.kernels() else {
             return Ok(Self::Candle(Linear::stacked(&weights, &biases, compute)?));
         };
         let [w1, w2] = [values(&weights[0])?, values(&weights[1])?];
@@ -157,7 +157,7 @@ impl LayerNorm {
     /// # Errors
     /// When a weight is missing or has another shape.
     pub fn load(width: usize, eps: f64, compute: &Compute, vb: VarBuilder) -> Result<Self> {
-        let Some(Kernels { isa, .. }) = compute.kernels else {
+        let Some(Kernels { isa, .. }) = compute.kernels() else {
             return Ok(Self::Candle(candle_nn::layer_norm(width, eps, vb)?));
         };
         Ok(Self::Kernel(ApplyNorm {

@@ -3,6 +3,7 @@
 pub mod compute;
 mod forest_attention;
 mod layers;
+pub mod mixed;
 mod ops;
 pub mod rope;
 pub mod schema;

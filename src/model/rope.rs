@@ -71,6 +71,11 @@ pub struct Rotation {
 }
 
 impl Rope {
+    /// Cosines and sines, both [1 + patches, head dim].
+    pub fn tables(&self) -> (&Tensor, &Tensor) {
+        (&self.cos, &self.sin)
+    }
+
     /// The tables as plain values.
     pub fn rotation(&self) -> Arc<Rotation> {
         Arc::clone(&self.rotation)

@@ -15,16 +15,30 @@ use candle_nn::VarBuilder;
 use super::compute::Compute;
 use super::forest_attention::{ForestAttention, Paths};
 use super::layers::{LayerNorm, Linear, part};
+use super::mixed::text::TextBlock;
 use super::variant::{TEXT_EPS, TextConfig};
+
+/// The matrix products are large enough to run at full speed, and the largest activation of UTA's
+/// text tower takes 32 MB.
+const NODES_AT_ONCE: usize = 2048;
+/// As above, for GPUs.
+const NODES_AT_ONCE_ON_GPU: usize = 16_384;
 
 /// Encodes token prefixes into the space shared with pictures.
 #[derive(Debug)]
 pub struct TextTower {
     token_embedding: Tensor,
     positional_embedding: Tensor,
-    blocks: Vec<Block>,
+    blocks: Blocks,
     ln_final: LayerNorm,
     text_projection: Tensor,
+}
+
+#[derive(Debug)]
+enum Blocks {
+    Layers(Vec<Block>),
+    /// In mixed precision, with kernels that span layers.
+    Mixed(Vec<TextBlock>),
 }
 
 /// A run of nodes, parents before children, each with the row of its parent.
@@ -78,9 +92,18 @@ impl TextTower {
                 .pp("token_embedding")
                 .get((config.vocabulary, width), "weight")?,
             positional_embedding: vb.get((config.context, width), "positional_embedding")?,
-            blocks: (0..config.depth)
-                .map(|i| Block::new(config, compute, blocks.pp(i)))
-                .collect::<Result<_>>()?,
+            blocks: match compute.mixed() {
+                None => Blocks::Layers(
+                    (0..config.depth)
+                        .map(|i| Block::new(config, compute, blocks.pp(i)))
+                        .collect::<Result<_>>()?,
+                ),
+                Some(mixed) => Blocks::Mixed(
+                    (0..config.depth)
+                        .map(|i| TextBlock::new(config, mixed, blocks.pp(i)))
+                        .collect::<Result<_>>()?,
+                ),
+            },
             ln_final: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("ln_final"))?,
             text_projection: vb.get((width, embedding), "text_projection")?,
         })
@@ -92,6 +115,14 @@ impl TextTower {
     /// Never, for a tower that was built.
     pub fn embedding(&self) -> Result<usize> {
         self.text_projection.dim(1)
+    }
+
+    /// Nodes that should go through the tower at once, for its full speed.
+    pub fn nodes_at_once(&self) -> usize {
+        match self.blocks {
+            Blocks::Layers(_) => NODES_AT_ONCE,
+            Blocks::Mixed(_) => NODES_AT_ONCE_ON_GPU,
+        }
     }
 
     /// States [N, W] of the forest's nodes after the last block.
@@ -132,14 +163,28 @@ impl TextTower {
 
         let mut x = (self.token_embedding.index_select(&tokens, 0)?
             + self.positional_embedding.index_select(&positions, 0)?)?; // [N, W]
-        for block in &self.blocks {
-            let keys_values;
-            (x, keys_values) = block.forward(&x, before.next(), &paths)?;
-            observe(&x)?;
+        let mut keep_and_show = |x: &Tensor, (keys, values): (Tensor, Tensor)| {
             if !keep.is_empty() {
-                let (keys, values) = keys_values;
                 kept.blocks
                     .push((keys.index_select(&rows, 0)?, values.index_select(&rows, 0)?));
+            }
+            observe(x)
+        };
+        match &self.blocks {
+            Blocks::Layers(blocks) => {
+                for block in blocks {
+                    let keys_values;
+                    (x, keys_values) = block.forward(&x, before.next(), &paths)?;
+                    keep_and_show(&x, keys_values)?;
+                }
+            }
+            Blocks::Mixed(blocks) => {
+                let (start, path) = paths.flat(device)?;
+                for block in blocks {
+                    let keys_values;
+                    (x, keys_values) = block.forward(&x, before.next(), (&start, &path))?;
+                    keep_and_show(&x, keys_values)?;
+                }
             }
         }
         kept.parents = keep

@@ -12,6 +12,9 @@ pub const CONTEXT: usize = 77;
 /// Size of CLIP's byte-pair vocabulary, its two special tokens included.
 pub const VOCABULARY: usize = 49408;
 
+/// Name of the demo's variant.
+pub const DEMO: &str = "uta_demo";
+
 /// LayerNorm epsilon of the vision tower (EVA-02's `partial(LayerNorm, eps=1e-6)`).
 pub const VISION_EPS: f64 = 1e-6;
 /// LayerNorm epsilon of the text tower (PyTorch's default, which OpenCLIP keeps).
@@ -167,13 +170,7 @@ impl Variant {
             ..text.clone()
         };
         vec![
-            variant(
-                "uta_demo",
-                None,
-                vision(64, 8, 96, 4, 4, 256),
-                &demo_text,
-                64,
-            ),
+            variant(DEMO, None, vision(64, 8, 96, 4, 4, 256), &demo_text, 64),
             variant(
                 "eva_base_p16",
                 published("UTA-B", 77.0),

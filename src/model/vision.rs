@@ -10,6 +10,7 @@ use candle_nn::{VarBuilder, ops};
 
 use super::compute::{Compute, Kernels};
 use super::layers::{Gated, LayerNorm, Linear};
+use super::mixed;
 use super::ops::ApplyAttention;
 use super::rope::{Rope, RopeTables, Rotation};
 use super::variant::{VISION_EPS, VisionConfig};
@@ -17,7 +18,16 @@ use crate::kernels::Isa;
 
 /// Encodes pictures into the space shared with texts.
 #[derive(Debug)]
-pub struct VisionTower {
+pub enum VisionTower {
+    /// Layer by layer.
+    Layers(Box<Layers>),
+    /// In mixed precision, with kernels that span layers.
+    Mixed(Box<mixed::vision::Vision>),
+}
+
+/// The tower as layers.
+#[derive(Debug)]
+pub struct Layers {
     embeddings: Embeddings,
     blocks: Vec<Block>,
     norm: LayerNorm,
@@ -37,20 +47,27 @@ impl VisionTower {
         vb: VarBuilder,
     ) -> Result<Self> {
         let rope = Rope::new(tables)?;
+        if let Some(mixed) = compute.mixed() {
+            let tower = mixed::vision::Vision::new(config, embedding, &rope, mixed, vb)?;
+            return Ok(Self::Mixed(Box::new(tower)));
+        }
         let blocks = vb.pp("blocks");
-        Ok(Self {
+        Ok(Self::Layers(Box::new(Layers {
             embeddings: Embeddings::new(config, compute, vb.clone())?,
             blocks: (0..config.depth)
                 .map(|i| Block::new(config, &rope, compute, blocks.pp(i)))
                 .collect::<Result<_>>()?,
             norm: LayerNorm::load(config.width, VISION_EPS, compute, vb.pp("norm"))?,
             head: Linear::load(config.width, embedding, compute, vb.pp("head"))?,
-        })
+        })))
     }
 
     /// Tokens of one picture.
     pub fn tokens(&self) -> usize {
-        self.embeddings.tokens
+        match self {
+            Self::Layers(layers) => layers.embeddings.tokens,
+            Self::Mixed(tower) => tower.tokens(),
+        }
     }
 
     /// Features [B, embedding] of normalised pictures [B, 3, image, image]; not of unit length.
@@ -67,6 +84,19 @@ impl VisionTower {
     /// # Errors
     /// As [`forward`](Self::forward), and whatever `observe` returns.
     pub fn forward_observed(
+        &self,
+        pictures: &Tensor,
+        observe: &mut dyn FnMut(&Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        match self {
+            Self::Layers(layers) => layers.forward_observed(pictures, observe),
+            Self::Mixed(tower) => tower.forward_observed(pictures, observe),
+        }
+    }
+}
+
+impl Layers {
+    fn forward_observed(
         &self,
         pictures: &Tensor,
         observe: &mut dyn FnMut(&Tensor) -> Result<()>,
@@ -199,7 +229,7 @@ enum Mixing {
 
 impl Mixing {
     fn new(heads: usize, rope: &Rope, compute: &Compute) -> Result<Self> {
-        Ok(match compute.kernels {
+        Ok(match compute.kernels() {
             None => Self::Candle {
                 heads,
                 rope: rope.clone(),

@@ -143,7 +143,7 @@ impl ClassifierFacts {
 #[derive(Debug, Clone, Serialize)]
 pub struct Run {
     pub precision: &'static str,
-    pub device: &'static str,
+    pub device: String,
     pub batch_size: usize,
     /// Threads that decode pictures.
     pub workers: usize,

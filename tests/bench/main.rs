@@ -5,6 +5,8 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// GPUs: whole evaluations without decoding, and where their time goes.
+mod gpu;
 /// Linear layers, attention and LayerNorm by named shape.
 mod kernels;
 /// Decoding, resizing and cropping.
@@ -21,12 +23,13 @@ fn main() {
         .skip(1)
         .filter(|a| !a.starts_with('-'))
         .collect();
-    let tables: [(&str, fn()); 5] = [
+    let tables: [(&str, fn()); 6] = [
         ("kernels", kernels::table),
         ("vision", towers::vision),
         ("text", towers::text),
         ("pictures", pictures::table),
         ("pipeline", pipeline::table),
+        ("gpu", gpu::table),
     ];
     for (name, table) in tables {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {

@@ -52,7 +52,7 @@ pub fn table() {
             .chunks(variant.embedding)
             .map(<[f32]>::to_vec)
             .collect();
-        let model = ZeroShot::new(encoder, Classifier::new(variant.embedding, &columns));
+        let model = ZeroShot::new(encoder, Classifier::new(variant.embedding, &columns)).unwrap();
         row(name, &variant, &samples[..count], &model, |load, model| {
             1.0 / (1.0 / load + 1.0 / model)
         });

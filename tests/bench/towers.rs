@@ -15,7 +15,7 @@ use crate::timing::{median, noise};
 const GFLOP: [(&str, f64); 2] = [("eva_base_p16", 35.1), ("eva_large_p14_336", 382.7)];
 const BATCHES: [usize; 3] = [1, 8, 16];
 /// Multiply-adds of one token position in UTA's text tower, times two, in units of 10^9.
-const TEXT_GFLOP: f64 = 0.604;
+pub const TEXT_GFLOP: f64 = 0.604;
 
 /// Pictures a second through the vision towers.
 pub fn vision() {
@@ -87,29 +87,29 @@ pub fn text() {
 /// A vision tower of random weights.
 pub fn vision_tower(variant: &Variant, compute: &Compute) -> VisionTower {
     let vision = &variant.vision;
-    let tables = RopeTables::compute(vision.grid(), vision.head_dim(), &Device::Cpu).unwrap();
+    let tables = RopeTables::compute(vision.grid(), vision.head_dim(), &compute.device).unwrap();
     VisionTower::new(
         vision,
         variant.embedding,
         &tables,
         compute,
-        weights(variant, "visual."),
+        weights(variant, "visual.", &compute.device),
     )
     .unwrap()
 }
 
-fn text_tower(variant: &Variant, compute: &Compute) -> TextTower {
+pub fn text_tower(variant: &Variant, compute: &Compute) -> TextTower {
     TextTower::new(
         &variant.text,
         variant.embedding,
         compute,
-        weights(variant, "text."),
+        weights(variant, "text.", &compute.device),
     )
     .unwrap()
 }
 
 /// Small random weights of one tower, without their prefix.
-fn weights(variant: &Variant, prefix: &str) -> VarBuilder<'static> {
+fn weights(variant: &Variant, prefix: &str, device: &Device) -> VarBuilder<'static> {
     let mut tensors = HashMap::new();
     for spec in schema::tensors(variant) {
         if let Some(name) = spec.name.strip_prefix(prefix) {
@@ -119,5 +119,5 @@ fn weights(variant: &Variant, prefix: &str) -> VarBuilder<'static> {
             tensors.insert(name.to_string(), tensor);
         }
     }
-    VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
+    VarBuilder::from_tensors(tensors, DType::F32, device)
 }

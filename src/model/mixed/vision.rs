@@ -1,0 +1,226 @@
+//! The vision tower in mixed precision. See [`VisionTower`](crate::model::VisionTower) for names
+//! and shapes; here all activations are rows: [B * N, W].
+
+use candle_core::{D, DType, Result, Tensor};
+use candle_nn::VarBuilder;
+
+use super::Mixed;
+use super::layers::{Linear, Norm};
+use crate::model::rope::Rope;
+use crate::model::variant::{VISION_EPS, VisionConfig};
+
+/// Rows and columns of a weight are padded to a multiple of this, so that products stay on the fast
+/// path of tensor cores. UTA-L has 2730 hidden channels.
+const ALIGNMENT: usize = 64;
+
+/// The tower.
+#[derive(Debug)]
+pub struct Vision {
+    mixed: Mixed,
+    patch: usize,
+    tokens: usize,
+    width: usize,
+    heads: usize,
+    /// Both [N, head dim].
+    rotation: (Tensor, Tensor),
+    /// Over flattened patches [3 * patch * patch].
+    proj: Linear,
+    /// [W]
+    cls_token: Tensor,
+    /// [N, W]
+    pos_embed: Tensor,
+    blocks: Vec<Block>,
+    norm: Norm,
+    head: Linear,
+}
+
+#[derive(Debug)]
+struct Block {
+    norm1: Norm,
+    qkv: Linear,
+    proj: Linear,
+    norm2: Norm,
+    w12: Linear,
+    ffn_ln: Norm,
+    w3: Linear,
+}
+
+impl Vision {
+    /// Builds the tower from the weights below `visual.`.
+    ///
+    /// # Errors
+    /// When a weight is missing or has another shape.
+    pub fn new(
+        config: &VisionConfig,
+        embedding: usize,
+        rope: &Rope,
+        mixed: &Mixed,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let VisionConfig { patch, width, .. } = *config;
+        let factors = mixed.factors.dtype();
+        let proj = vb.pp("patch_embed.proj");
+        let weight = proj.get((width, 3, patch, patch), "weight")?;
+        let blocks = vb.pp("blocks");
+        let (cos, sin) = rope.tables();
+        Ok(Self {
+            mixed: mixed.clone(),
+            patch,
+            tokens: config.tokens(),
+            width,
+            heads: config.heads,
+            rotation: (cos.contiguous()?, sin.contiguous()?),
+            proj: Linear::new(
+                &weight.reshape((width, 3 * patch * patch))?,
+                proj.get(width, "bias")?,
+                factors,
+            )?,
+            cls_token: vb.get((1, 1, width), "cls_token")?.flatten_all()?,
+            pos_embed: vb
+                .get((1, config.tokens(), width), "pos_embed")?
+                .squeeze(0)?,
+            blocks: (0..config.depth)
+                .map(|i| Block::new(config, factors, blocks.pp(i)))
+                .collect::<Result<_>>()?,
+            norm: Norm::load(width, VISION_EPS, vb.pp("norm"))?,
+            head: Linear::load(width, embedding, factors, vb.pp("head"))?,
+        })
+    }
+
+    /// Tokens of one picture.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Mixed precision and its engine.
+    pub fn mixed(&self) -> &Mixed {
+        &self.mixed
+    }
+
+    /// Features [B, embedding] (f32) of pixels [B, S, S, 3] (u8).
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn forward_bytes(&self, pixels: &Tensor, mean: &Tensor, std: &Tensor) -> Result<Tensor> {
+        let patches = self.mixed.patches(pixels, mean, std, self.patch)?;
+        self.forward_patches(&patches, &mut |_| Ok(()))
+    }
+
+    /// Features [B, embedding] (f32) of normalised pictures [B, 3, S, S], showing the residual
+    /// stream [B, N, W] after the embedding and after each block.
+    ///
+    /// # Errors
+    /// When the device fails, and whatever `observe` returns.
+    pub fn forward_observed(
+        &self,
+        pictures: &Tensor,
+        observe: &mut dyn FnMut(&Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        let (batch, channels, height, _) = pictures.dims4()?;
+        let (patch, grid) = (self.patch, height / self.patch);
+        let patches = pictures
+            .reshape((batch, channels, grid, patch, grid, patch))?
+            .permute((0, 2, 4, 1, 3, 5))?
+            .reshape((batch * grid * grid, channels * patch * patch))?
+            .to_dtype(self.mixed.factors.dtype())?;
+        self.forward_patches(&patches, observe)
+    }
+
+    fn forward_patches(
+        &self,
+        patches: &Tensor,
+        observe: &mut dyn FnMut(&Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        let mixed = &self.mixed;
+        let products = self.proj.product(patches)?;
+        let mut x = mixed.embed(&products, &self.proj.bias, &self.cls_token, &self.pos_embed)?;
+        let mut show = |x: &Tensor| observe(&x.reshape(((), self.tokens, self.width))?);
+        show(&x)?;
+        // What ends a block and what begins the next one are one kernel.
+        let mut normed = match self.blocks.first() {
+            Some(block) => Some(mixed.norm(&x, &block.norm1)?),
+            None => None,
+        };
+        for (i, block) in self.blocks.iter().enumerate() {
+            let Some(input) = normed.take() else { break };
+            let hidden = self.hidden(block, &input, &mut x)?;
+            let products = block.w3.product(&hidden)?;
+            match self.blocks.get(i + 1) {
+                Some(next) => {
+                    let (sum, next) = mixed.add_norm(&x, &products, &block.w3.bias, &next.norm1)?;
+                    (x, normed) = (sum, Some(next));
+                }
+                None => x = mixed.add(&x, &products, &block.w3.bias)?,
+            }
+            show(&x)?;
+        }
+        let class = x
+            .reshape(((), self.tokens, self.width))?
+            .narrow(1, 0, 1)?
+            .squeeze(1)?
+            .contiguous()?; // [B, W]
+        let features = self.head.product(&mixed.norm(&class, &self.norm)?)?;
+        features
+            .to_dtype(DType::F32)?
+            .broadcast_add(&self.head.bias)
+    }
+
+    /// Attention, which is added to `x`, and the hidden channels of the MLP.
+    fn hidden(&self, block: &Block, input: &Tensor, x: &mut Tensor) -> Result<Tensor> {
+        let mixed = &self.mixed;
+        let (cos, sin) = &self.rotation;
+        let qkv = block.qkv.product(input)?; // [B * N, 3W]
+        let heads = mixed.heads(&qkv, &block.qkv.bias, (cos, sin), self.heads)?;
+        drop(qkv);
+        let products = block.proj.product(&mixed.attention(&heads)?)?;
+        drop(heads);
+        let (sum, normed) = mixed.add_norm(x, &products, &block.proj.bias, &block.norm2)?;
+        *x = sum;
+        let both = block.w12.product(&normed)?; // [B * N, 2 * hidden]
+        mixed.gate_norm(&both, &block.w12.bias, &block.ffn_ln)
+    }
+}
+
+impl Block {
+    fn new(config: &VisionConfig, factors: DType, vb: VarBuilder) -> Result<Self> {
+        let (width, hidden) = (config.width, config.mlp_hidden);
+        let norm = |name: &str, width| Norm::load(width, VISION_EPS, vb.pp(name));
+        let (attn, mlp) = (vb.pp("attn"), vb.pp("mlp"));
+        let of_heads = |name: &str| attn.pp(name).get((width, width), "weight");
+        let (q_bias, v_bias) = (attn.get(width, "q_bias")?, attn.get(width, "v_bias")?);
+        let k_bias = q_bias.zeros_like()?;
+        let gate = |name: &str| mlp.pp(name).get((hidden, width), "weight");
+        let gate_bias = |name: &str| mlp.pp(name).get(hidden, "bias");
+        let more = hidden.next_multiple_of(ALIGNMENT) - hidden;
+        let longer = |t: Tensor| t.pad_with_zeros(0, 0, more);
+        let w3 = mlp.pp("w3").get((width, hidden), "weight")?;
+        Ok(Self {
+            norm1: norm("norm1", width)?,
+            qkv: Linear::new(
+                &Tensor::cat(
+                    &[
+                        of_heads("q_proj")?,
+                        of_heads("k_proj")?,
+                        of_heads("v_proj")?,
+                    ],
+                    0,
+                )?,
+                Tensor::cat(&[q_bias, k_bias, v_bias], 0)?,
+                factors,
+            )?,
+            proj: Linear::load(width, width, factors, attn.pp("proj"))?,
+            norm2: norm("norm2", width)?,
+            w12: Linear::new(
+                &Tensor::cat(&[longer(gate("w1")?)?, longer(gate("w2")?)?], 0)?,
+                Tensor::cat(&[longer(gate_bias("w1")?)?, longer(gate_bias("w2")?)?], 0)?,
+                factors,
+            )?,
+            ffn_ln: Norm::load(hidden, VISION_EPS, mlp.pp("ffn_ln"))?,
+            w3: Linear::new(
+                &w3.pad_with_zeros(D::Minus1, 0, more)?,
+                mlp.pp("w3").get(width, "bias")?,
+                factors,
+            )?,
+        })
+    }
+}

@@ -1,0 +1,212 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use candle_core::{Device, Result, Tensor};
+use uta_eval::classifier::{self, Classifier, Trie};
+use uta_eval::classifiers::tokens;
+use uta_eval::cli::{DeviceArg, PrecisionArg};
+use uta_eval::data::{Batch, Sample, Unreadable};
+use uta_eval::devices::{self, Devices};
+use uta_eval::error::{Error, Warning};
+use uta_eval::evaluation::{Observer, Predictor, evaluate};
+use uta_eval::metrics::{Prediction, Tally};
+use uta_eval::model::compute::Arithmetic;
+use uta_eval::model::mixed::{Engine, Launch, Mixed};
+use uta_eval::model::{Compute, Variant};
+use uta_eval::text::{ClassNames, Templates};
+use uta_eval::zero_shot::{ImageEncoder, ZeroShot};
+
+use crate::timing::{fastest, noise};
+use crate::towers::{TEXT_GFLOP, text_tower, vision_tower};
+
+/// Models, multiply-adds of a picture times two in units of 10^9, and batches of an evaluation.
+const MODELS: [(&str, f64, usize); 3] = [
+    ("eva_base_p16", 35.1, 60),
+    ("eva_large_p14_336", 382.7, 30),
+    ("eva_giant_p14_336", 1241.0, 12),
+];
+/// Rows, columns and depth of the product that stands for the device's limit.
+const LARGE: usize = 8192;
+
+/// Evaluations of random weights on the first GPU: all of the work but decoding.
+pub fn table() {
+    println!("\nthe first GPU");
+    for precision in [PrecisionArg::F16, PrecisionArg::Bf16, PrecisionArg::F32] {
+        let devices = match devices::select(&DeviceArg::Cuda(vec![0]), precision) {
+            Ok(devices) => devices,
+            Err(error) => return println!("{error}"),
+        };
+        let peak = peak(devices.first());
+        println!(
+            "\n{}: a large product reaches {peak:.0} TFLOP/s",
+            devices.first().precision()
+        );
+        println!(
+            "{:<20} {:>6} {:>12} {:>10} {:>8}",
+            "model", "batch", "pictures/s", "TFLOP/s", "of it"
+        );
+        for (name, gflop, batches) in MODELS {
+            let variant = Variant::by_name(name).unwrap();
+            let size = devices.batch_size(variant.vision.tokens());
+            let rate = evaluation(&variant, &devices, size, batches);
+            let flops = rate * gflop / 1e3;
+            println!(
+                "{name:<20} {size:>6} {rate:>12.0} {flops:>10.0} {:>6.0} %",
+                100.0 * flops / peak
+            );
+            if precision == PrecisionArg::F16 {
+                kernels(&variant, devices.first(), size);
+            }
+        }
+        if precision != PrecisionArg::F32 {
+            text(devices.first());
+        }
+    }
+}
+
+/// TFLOP/s of a large product.
+fn peak(compute: &Compute) -> f64 {
+    let dtype = compute.mixed().unwrap().factors.dtype();
+    let square = Tensor::from_vec(noise(LARGE * LARGE), (LARGE, LARGE), &compute.device);
+    let square = square.unwrap().to_dtype(dtype).unwrap();
+    let seconds = fastest(|| {
+        drop(square.matmul(&square).unwrap());
+        compute.device.synchronize().unwrap();
+    });
+    2.0 * (LARGE as f64).powi(3) / seconds / 1e12
+}
+
+fn zero_shot(variant: &Variant, compute: &Compute) -> ZeroShot {
+    let tower = vision_tower(variant, compute);
+    let encoder = ImageEncoder::new(tower, &variant.preprocessing, compute).unwrap();
+    let columns: Vec<Vec<f32>> = noise(1000 * variant.embedding)
+        .chunks(variant.embedding)
+        .map(<[f32]>::to_vec)
+        .collect();
+    ZeroShot::new(encoder, Classifier::new(variant.embedding, &columns)).unwrap()
+}
+
+fn batch(variant: &Variant, size: usize) -> Batch {
+    let bytes = size * variant.preprocessing.size.pow(2) * 3;
+    let sample = |label| Sample {
+        path: "noise".into(),
+        label,
+    };
+    Batch {
+        pixels: noise(bytes)
+            .iter()
+            .map(|v| (127.0 + 127.0 * v) as u8)
+            .collect(),
+        samples: (0..size).map(sample).collect(),
+        ..Batch::default()
+    }
+}
+
+/// Pictures a second through the loop of the evaluation, with all lanes.
+fn evaluation(variant: &Variant, devices: &Devices, size: usize, batches: usize) -> f64 {
+    let zero_shots: Vec<ZeroShot> = devices
+        .lanes()
+        .map(|lane| zero_shot(variant, lane))
+        .collect();
+    let predictors: Vec<&dyn Predictor> = zero_shots.iter().map(|z| z as _).collect();
+    let one = batch(variant, size);
+    let run = |count: usize| {
+        let copy = |_| Batch {
+            pixels: one.pixels.clone(),
+            samples: one.samples.clone(),
+            ..Batch::default()
+        };
+        evaluate((0..count).map(copy), &predictors, &mut Quiet).unwrap();
+    };
+    run(4); // compiles, allocates
+    let clock = Instant::now();
+    run(batches);
+    (batches * size) as f64 / clock.elapsed().as_secs_f64()
+}
+
+struct Quiet;
+
+impl Observer for Quiet {
+    fn predicted(&mut self, _: &Sample, _: &Prediction) -> std::result::Result<(), Error> {
+        Ok(())
+    }
+    fn unreadable(&mut self, _: &Unreadable) -> std::result::Result<(), Error> {
+        Ok(())
+    }
+    fn warned(&mut self, warning: Warning) {
+        println!("{warning}");
+    }
+    fn batch_done(&mut self, _: &Tally, _: usize) {}
+}
+
+/// Seconds of each kernel, waiting for each.
+#[derive(Debug)]
+struct Watched {
+    engine: Arc<dyn Engine>,
+    device: Device,
+    seconds: Mutex<BTreeMap<String, f64>>,
+}
+
+impl Engine for Watched {
+    fn run(&self, launch: &Launch<'_>) -> Result<Vec<Tensor>> {
+        self.device.synchronize()?;
+        let clock = Instant::now();
+        let outputs = self.engine.run(launch)?;
+        self.device.synchronize()?;
+        let mut seconds = self.seconds.lock().unwrap();
+        *seconds.entry(launch.kernel.clone()).or_default() += clock.elapsed().as_secs_f64();
+        Ok(outputs)
+    }
+
+    fn shared_limit(&self) -> usize {
+        self.engine.shared_limit()
+    }
+}
+
+/// Milliseconds of a batch by kernel; the rest is matrix products and transfers.
+fn kernels(variant: &Variant, compute: &Compute, size: usize) {
+    let mixed = compute.mixed().unwrap();
+    let watched = Arc::new(Watched {
+        engine: Arc::clone(&mixed.engine),
+        device: compute.device.clone(),
+        seconds: Mutex::default(),
+    });
+    let compute = Compute {
+        device: compute.device.clone(),
+        arithmetic: Arithmetic::Mixed(Mixed {
+            engine: watched.clone(),
+            factors: mixed.factors,
+        }),
+    };
+    let (zero_shot, batch) = (zero_shot(variant, &compute), batch(variant, size));
+    zero_shot.predict(&batch).unwrap();
+    watched.seconds.lock().unwrap().clear();
+    let clock = Instant::now();
+    zero_shot.predict(&batch).unwrap();
+    let all = clock.elapsed().as_secs_f64();
+    let seconds = watched.seconds.lock().unwrap();
+    for (kernel, seconds) in &*seconds {
+        println!("    {kernel:<24} {:>8.2} ms", 1e3 * seconds);
+    }
+    let rest = all - seconds.values().sum::<f64>();
+    println!("    {:<24} {:>8.2} ms", "products, transfers", 1e3 * rest);
+}
+
+/// Seconds of a classifier of all classes.
+fn text(compute: &Compute) {
+    let names = ClassNames::imagenet();
+    let trie = Trie::new(&tokens(&names, &Templates::imagenet()).unwrap());
+    let variant = Variant::by_name("eva_base_p16").unwrap();
+    let tower = text_tower(&variant, compute);
+    let build = || classifier::build(&tower, &trie, names.len(), None, &mut |_| ()).unwrap();
+    build(); // compiles, allocates
+    let clock = Instant::now();
+    build();
+    let seconds = clock.elapsed().as_secs_f64();
+    println!(
+        "classifier of {} token positions: {seconds:.2} s, {:.0} TFLOP/s",
+        trie.len(),
+        trie.len() as f64 * TEXT_GFLOP / seconds / 1e3
+    );
+}

@@ -1,0 +1,196 @@
+use candle_core::{D, DType, Device, Tensor};
+use uta_eval::metrics::Prediction;
+use uta_eval::model::mixed::Factors;
+
+use super::emulator::{Order, compute_on, mixed};
+use crate::support::{relative_error, values};
+
+/// Values between -1 and 1.
+fn noise(shape: &[usize], seed: u32) -> Tensor {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+/// Attention as candle's operations say it, without rotation.
+fn plain_attention(qkv: &Tensor, pictures: usize, heads: usize) -> candle_core::Result<Tensor> {
+    let (rows, channels) = qkv.dims2()?;
+    let (tokens, head_dim) = (rows / pictures, channels / 3 / heads);
+    let parts = qkv
+        .reshape((pictures, tokens, 3, heads, head_dim))?
+        .permute((2, 0, 3, 1, 4))?;
+    let [q, k, v] = [0, 1, 2].map(|i| parts.get(i).unwrap().contiguous().unwrap());
+    let scores = (q.matmul(&k.t()?)? * (head_dim as f64).powf(-0.5))?;
+    let weights = candle_nn::ops::softmax(&scores, D::Minus1)?;
+    weights
+        .matmul(&v)?
+        .transpose(1, 2)?
+        .reshape((rows, channels / 3))
+}
+
+/// The published models' heads have 64 and 88 channels; token counts that are no multiples of 16,
+/// one tile, several blocks.
+#[test]
+fn attention_is_candles_for_every_head_and_length() {
+    for (factors, tolerance) in [
+        (Factors::F32, 2e-6),
+        (Factors::F16, 2e-3),
+        (Factors::Bf16, 1.5e-2),
+    ] {
+        for (pictures, tokens, heads, head_dim) in [
+            (2, 5, 3, 64),
+            (1, 70, 2, 88),
+            (1, 33, 1, 64),
+            (2, 17, 1, 16),
+            (1, 20, 1, 40),
+            (1, 18, 1, 100),
+        ] {
+            for (order, room) in [
+                (Order::Forward, 99 << 10),
+                (Order::Uneven, 99 << 10),
+                (Order::Forward, 0),
+            ] {
+                let compute = compute_on(factors, order, room);
+                let mixed = compute.mixed().unwrap();
+                let width = heads * head_dim;
+                let qkv = (noise(&[pictures * tokens, 3 * width], 1) * 2.0).unwrap();
+                let bias = noise(&[3 * width], 2);
+                let angles = (noise(&[tokens, head_dim / 2], 3) * 3.0).unwrap();
+                // Every angle twice, as the rotary tables have them.
+                let angles = Tensor::stack(&[&angles, &angles], 2)
+                    .unwrap()
+                    .flatten_from(1)
+                    .unwrap();
+                let (cos, sin) = (angles.cos().unwrap(), angles.sin().unwrap());
+                let rounded = qkv.to_dtype(factors.dtype()).unwrap();
+                let split = mixed.heads(&rounded, &bias, (&cos, &sin), heads).unwrap();
+                let found = mixed
+                    .attention(&split)
+                    .unwrap()
+                    .to_dtype(DType::F32)
+                    .unwrap();
+
+                let biased = qkv.broadcast_add(&bias).unwrap();
+                let turned = rotate(&biased, (&cos, &sin), pictures, heads).unwrap();
+                let expected = plain_attention(&turned, pictures, heads).unwrap();
+                let error = relative_error(&found, &expected);
+                assert!(
+                    error <= tolerance,
+                    "{factors:?}: {tokens} tokens, {head_dim} channels, room {room}: {error}"
+                );
+            }
+        }
+    }
+}
+
+/// q and k of [pictures * tokens, 3 * width] turned by the tables, in plain Rust.
+fn rotate(
+    qkv: &Tensor,
+    (cos, sin): (&Tensor, &Tensor),
+    pictures: usize,
+    heads: usize,
+) -> candle_core::Result<Tensor> {
+    let (rows, channels) = qkv.dims2()?;
+    let (tokens, head_dim) = cos.dims2()?;
+    assert_eq!(rows, pictures * tokens);
+    let (cos, sin, mut x) = (values(cos), values(sin), values(qkv));
+    for (row, x) in x.chunks_mut(channels).enumerate() {
+        for head in 0..2 * heads {
+            for d in (0..head_dim).step_by(2) {
+                let (at, angle) = (head * head_dim + d, row % tokens * head_dim + d);
+                let (a, b) = (x[at], x[at + 1]);
+                x[at] = a * cos[angle] - b * sin[angle];
+                x[at + 1] = b * cos[angle + 1] + a * sin[angle + 1];
+            }
+        }
+    }
+    Tensor::from_vec(x, (rows, channels), &Device::Cpu)
+}
+
+/// A row of a page: padded tokens must be zeros, or a GPU's leftovers would spread.
+#[test]
+fn padding_of_heads_is_zero() {
+    let mixed = mixed(Factors::F16);
+    let (tokens, head_dim) = (5, 88);
+    let ones = Tensor::ones((tokens, head_dim), DType::F32, &Device::Cpu).unwrap();
+    let qkv = noise(&[tokens, 3 * head_dim], 4)
+        .to_dtype(DType::F16)
+        .unwrap();
+    let bias = Tensor::ones(3 * head_dim, DType::F32, &Device::Cpu).unwrap();
+    let split = mixed.heads(&qkv, &bias, (&ones, &ones), 1).unwrap().qkv;
+    assert_eq!(split.dims(), [3, 1, 16, 96]);
+    let split = split.to_dtype(DType::F32).unwrap();
+    for padding in [split.narrow(2, 5, 11), split.narrow(3, 88, 8)] {
+        assert!(
+            values(&padding.unwrap().contiguous().unwrap())
+                .iter()
+                .all(|v| *v == 0.0)
+        );
+    }
+}
+
+#[test]
+fn ties_rank_by_lower_class_and_what_is_not_finite_is_noticed() {
+    let mixed = mixed(Factors::F16);
+    let (rows, width, classes) = (7, 24, 100);
+    let features = (noise(&[rows, width], 5) * 3.0).unwrap();
+    let columns = noise(&[60, width], 6);
+    let column_of: Vec<u32> = (0..classes).map(|class| class * 7 % 60).collect();
+    let places = Tensor::new(&column_of[..], &Device::Cpu).unwrap();
+    let rank =
+        |features: &Tensor, top| mixed.rank(features, &columns, &places, top, 100.0).unwrap();
+    let lengths = features
+        .sqr()
+        .unwrap()
+        .sum_keepdim(1)
+        .unwrap()
+        .sqrt()
+        .unwrap();
+    let cosines = features
+        .broadcast_div(&lengths)
+        .unwrap()
+        .matmul(&columns.t().unwrap())
+        .unwrap();
+    let cosines: Vec<Vec<f32>> = cosines.to_vec2().unwrap();
+    for (found, cosines) in rank(&features, 5).iter().zip(&cosines) {
+        let logits: Vec<f32> = column_of
+            .iter()
+            .map(|c| 100.0 * cosines[*c as usize])
+            .collect();
+        let expected = Prediction::from_logits(&logits);
+        assert!(found.finite);
+        assert_eq!(found.classes, expected.classes);
+        for (a, b) in found.logits.iter().zip(&expected.logits) {
+            assert!((a - b).abs() < 1e-3, "{a} {b}");
+        }
+        let sum: f64 = logits
+            .iter()
+            .map(|l| f64::from(l - expected.logits[0]).exp())
+            .sum();
+        assert!((f64::from(found.confidence) - 1.0 / sum).abs() < 1e-5);
+    }
+    for bad in [f32::NAN, f32::INFINITY] {
+        let mut all = values(&features);
+        all[2 * width + 3] = bad;
+        let features = Tensor::from_vec(all, (rows, width), &Device::Cpu).unwrap();
+        let finite: Vec<bool> = rank(&features, 5)
+            .iter()
+            .map(|place| place.finite)
+            .collect();
+        assert_eq!(finite, [true, true, false, true, true, true, true]);
+    }
+}
+
+#[test]
+fn fewer_classes_than_places_are_all_ranked() {
+    let mixed = mixed(Factors::F32);
+    let features = Tensor::new(&[[1f32, 0.0]], &Device::Cpu).unwrap();
+    let columns = Tensor::new(&[[0.5f32, 0.1], [0.9, 0.0]], &Device::Cpu).unwrap();
+    let column_of = Tensor::new(&[0u32, 1, 1], &Device::Cpu).unwrap();
+    let places = mixed.rank(&features, &columns, &column_of, 5, 1.0).unwrap();
+    assert_eq!(places[0].classes, [1, 2, 0]);
+}

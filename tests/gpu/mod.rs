@@ -1,0 +1,16 @@
+//! No GPU is needed: the kernels' own source, compiled as C++, runs on the CPU, launch by launch,
+//! with the grids, shared memory and arguments that a GPU is given. What this cannot show is what
+//! only a GPU does: its scheduling, its speed, its tensor cores' rounding, and the few lines that
+//! hand a launch to the driver.
+
+/// The emulated GPU.
+mod emulator;
+
+/// Each kernel against candle's operations or plain Rust.
+mod kernels;
+
+/// Both towers against the reference's numbers.
+mod towers;
+
+/// Choosing devices, and how they share the work.
+mod devices;
