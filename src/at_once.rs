@@ -20,6 +20,11 @@ impl AtOnce {
         }
     }
 
+    /// How many they are now; at least one.
+    pub fn pictures(&self) -> usize {
+        self.pictures.load(Ordering::Relaxed).max(1)
+    }
+
     /// Calls `compute` with consecutive parts of `items`, of at most so many items of `size` values,
     /// and joins the results, one for each item. When memory is short, the part is halved and tried
     /// again, and later parts are no larger.
@@ -35,8 +40,7 @@ impl AtOnce {
         let mut results = Vec::with_capacity(items.len() / size);
         let mut rest = items;
         while !rest.is_empty() {
-            let most = self.pictures.load(Ordering::Relaxed).max(1);
-            let count = most.min(rest.len() / size);
+            let count = self.pictures().min(rest.len() / size);
             let (part, behind) = rest.split_at(count * size);
             match compute(part) {
                 Ok(part) if part.len() == count => results.extend(part),

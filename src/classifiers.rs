@@ -1,5 +1,6 @@
 //! Getting the classifier of a model and classes: from a file, from the cache, or by building it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,12 +31,17 @@ pub enum Stock {
 }
 
 /// A classifier and where it came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Obtained {
-    pub classifier: Classifier,
+    pub classifier: Arc<Classifier>,
     pub recipe: Recipe,
     pub origin: Origin,
 }
+
+/// Classifiers of this process, by the keys of their recipes: models with equal text towers share
+/// one.
+#[derive(Debug, Default)]
+pub struct Shelf(HashMap<String, Obtained>);
 
 /// Where a classifier came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +72,22 @@ pub struct Wanted<'a> {
     pub templates: &'a Templates,
 }
 
+/// The recipe of the classifier, and all prompts as tokens.
+///
+/// # Errors
+/// Only if the embedded tokenizer is damaged.
+pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), Error> {
+    let tokens = tokens(wanted.classes, wanted.templates)?;
+    // The number of heads is nowhere in the weights, but decides what they mean.
+    let tower = format!(
+        "{}, {} heads",
+        wanted.fingerprint, wanted.variant.text.heads
+    );
+    let names = wanted.classes.names();
+    let recipe = Recipe::new(tower, names, &tokens, wanted.compute.precision());
+    Ok((recipe, tokens))
+}
+
 /// Gets the classifier.
 ///
 /// # Errors
@@ -73,20 +95,34 @@ pub struct Wanted<'a> {
 pub fn obtain(
     wanted: &Wanted<'_>,
     stock: &Stock,
+    shelf: &mut Shelf,
     console: &mut Console,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Obtained, Error> {
-    let Wanted {
-        checkpoint,
-        fingerprint,
-        variant,
-        compute,
-        classes,
-        templates,
-    } = *wanted;
-    let tokens = tokens(classes, templates)?;
-    // The number of heads is nowhere in the weights, but decides what they mean.
-    let tower = format!("{fingerprint}, {} heads", variant.text.heads);
-    let recipe = Recipe::new(tower, classes.names(), &tokens, compute.precision());
+    let (recipe, tokens) = recipe(wanted)?;
+    let key = recipe.key();
+    if let (Some(obtained), Stock::Cache(_) | Stock::None) = (shelf.0.get(&key), stock) {
+        return Ok(obtained.clone());
+    }
+    let obtained = find_or_build(wanted, stock, recipe, &tokens, console, warnings)?;
+    if !matches!(stock, Stock::File(_)) {
+        shelf.0.insert(key, obtained.clone());
+    }
+    Ok(obtained)
+}
+
+fn find_or_build(
+    wanted: &Wanted<'_>,
+    stock: &Stock,
+    recipe: Recipe,
+    tokens: &[Vec<u32>],
+    console: &mut Console,
+    warnings: &mut Vec<Warning>,
+) -> Result<Obtained, Error> {
+    let mut warn = |console: &Console, warning: Warning| {
+        console.warn(&warning);
+        warnings.push(warning);
+    };
     let found = match stock {
         Stock::File(path) => {
             let (classifier, found) = file::read(path)?;
@@ -98,15 +134,14 @@ pub fn obtain(
                 })?;
             let origin = Origin::File(path.clone());
             return Ok(Obtained {
-                classifier,
+                classifier: classifier.into(),
                 recipe: found,
                 origin,
             });
         }
         Stock::Cache(cache) => cache.get(&recipe).unwrap_or_else(|e| {
-            console.warn(Warning::UnusableCache {
-                reason: describe(&e),
-            });
+            let reason = describe(&e);
+            warn(console, Warning::UnusableCache { reason });
             None
         }),
         Stock::None => None,
@@ -114,21 +149,21 @@ pub fn obtain(
     if let (Some(classifier), Stock::Cache(cache)) = (found, stock) {
         let origin = Origin::Cache(cache.path(&recipe));
         return Ok(Obtained {
-            classifier,
+            classifier: classifier.into(),
             recipe,
             origin,
         });
     }
     console.wait_for("loading the text tower");
-    let tower = loading::text_tower(checkpoint, variant, compute)?;
+    let tower = loading::text_tower(wanted.checkpoint, wanted.variant, wanted.compute)?;
     let cache = match stock {
         Stock::Cache(cache) => Some(cache),
         _ => None,
     };
     let classifier = build(
         &tower,
-        &tokens,
-        classes.len(),
+        tokens,
+        wanted.classes.len(),
         cache.map(|c| (c, &recipe)),
         console,
     )?;
@@ -136,10 +171,10 @@ pub fn obtain(
         && let Err(e) = cache.put(&recipe, &classifier)
     {
         let (path, reason) = (cache.path(&recipe), e.to_string());
-        console.warn(Warning::CacheNotWritten { path, reason });
+        warn(console, Warning::CacheNotWritten { path, reason });
     }
     Ok(Obtained {
-        classifier,
+        classifier: classifier.into(),
         recipe,
         origin: Origin::Built,
     })

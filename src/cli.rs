@@ -37,7 +37,7 @@ Exit codes:
   4  the checkpoint cannot be used
   5  a result cannot be written
   6  the evaluation ended, but some pictures could not be read and are not counted
-  130  interrupted";
+  130  interrupted; the result, if there is one, is partial and says so";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -96,6 +96,13 @@ pub struct EvaluateArgs {
     pub run: RunArgs,
     #[command(flatten)]
     pub outputs: OutputArgs,
+    /// Keep a journal in FILE, and go on where it ends
+    ///
+    /// Results are appended batch by batch. Killed at any moment, the same command goes on and
+    /// ends in the same result, bit for bit. A file that does not exist is begun; one of another
+    /// model, checkpoint, data set or setting is refused. --batch-size and --workers may change.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub resume: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

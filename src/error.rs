@@ -6,6 +6,7 @@ use crate::at_once::is_out_of_memory;
 use crate::checkpoint::CheckpointError;
 use crate::classifier::file::ClassifierFileError;
 use crate::data::{DataError, Unreadable};
+use crate::journal::JournalError;
 use crate::metrics::Tally;
 use crate::model::variant::VariantError;
 use crate::text::TextError;
@@ -27,6 +28,8 @@ pub enum ExitCode {
     Output = 5,
     /// The evaluation ended, but pictures could not be read and are not counted.
     SkippedPictures = 6,
+    /// The user ended it, as shells number it.
+    Interrupted = 130,
 }
 
 impl From<ExitCode> for std::process::ExitCode {
@@ -66,6 +69,10 @@ pub enum Error {
     DemoDiffers { expected: Tally, found: Tally },
     #[error("the computation failed")]
     Compute(#[from] candle_core::Error),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("interrupted")]
+    Interrupted,
     #[error("{what}")]
     System {
         what: &'static str,
@@ -106,7 +113,8 @@ impl Error {
             Self::Compute(e) if is_out_of_memory(e) => Some(
                 "the device's memory is too small even for a single picture, or others use it: free some, or choose another --device".into(),
             ),
-            Self::Compute(_) | Self::System { .. } => None,
+            Self::Journal(e) => Some(e.hint()),
+            Self::Compute(_) | Self::System { .. } | Self::Interrupted => None,
         }
     }
 
@@ -119,7 +127,10 @@ impl Error {
             Self::Checkpoint(
                 CheckpointError::OutputExists { .. } | CheckpointError::Unwritable { .. },
             )
-            | Self::Output { .. } => ExitCode::Output,
+            | Self::Output { .. }
+            | Self::Journal(JournalError::Io { .. }) => ExitCode::Output,
+            Self::Journal(_) => ExitCode::Usage,
+            Self::Interrupted => ExitCode::Interrupted,
             Self::Checkpoint(_) | Self::NotANumber { .. } => ExitCode::Checkpoint,
             Self::DemoDiffers { .. } | Self::Compute(_) | Self::System { .. } => ExitCode::Failure,
         }

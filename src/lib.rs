@@ -33,7 +33,9 @@
 //! | [`metrics`] | ranking, counting, accuracy |
 //! | [`data`] | folders of class folders, and the pipeline that loads them |
 //! | [`error`] | what can stop a command, what is worth a warning, exit codes |
+//! | [`interruption`] | what Ctrl-C does, and when |
 //! | [`evaluation`] | the loop over batches; knows neither models nor files |
+//! | [`journal`] | what an evaluation found so far, for the one that goes on |
 //! | [`loading`] | from a checkpoint to the towers |
 //! | [`classifiers`] | getting a classifier: from a file, the cache, or by building it |
 //! | [`zero_shot`] | towers and classifier as a predictor |
@@ -47,7 +49,7 @@
 //! # Invariants
 //!
 //! - Only `commands`, `progress` and the binary print; `report::output` writes what they print.
-//! - Disk access is in `checkpoint`, `data`, `temporary`, `report::output`, `classifier`'s `file`
+//! - Disk access is in `checkpoint`, `data`, `temporary`, `journal`, `report::output`, `classifier`'s `file`
 //!   and `cache`, and two functions of `text` and one
 //!   of `model::variant` that read small files named by flags. Nothing uses the network.
 //! - `unsafe` code is in three places: `checkpoint::mapping` maps a file, `kernels` uses vector
@@ -73,6 +75,8 @@ pub mod data;
 pub mod devices;
 pub mod error;
 pub mod evaluation;
+pub mod interruption;
+pub mod journal;
 pub mod kernels;
 pub mod lanes;
 pub mod loading;

@@ -6,8 +6,8 @@ use clap::Parser;
 use uta_eval::cli::Cli;
 use uta_eval::commands;
 use uta_eval::error::Error;
+use uta_eval::interruption;
 use uta_eval::settings::Settings;
-use uta_eval::temporary::clean_up_when_interrupted;
 
 // Blocks of activations come and go by the hundred; this allocator keeps their pages, where the
 // system's returns them and takes the time to clear new ones.
@@ -16,7 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Without the handler an interrupt would only leave temporary files behind.
-    let _ = clean_up_when_interrupted();
+    let _ = interruption::handle();
     match Settings::new(Cli::parse()).and_then(commands::run) {
         Ok(code) => code.into(),
         Err(error) => {

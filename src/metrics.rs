@@ -1,12 +1,12 @@
 //! Ranking and counting.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Classes that a prediction lists.
 pub const TOP: usize = 5;
 
 /// The highest-ranking classes of one picture, best first.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// At most [`TOP`]; fewer when there are fewer classes.
     pub classes: Vec<usize>,

@@ -7,18 +7,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::error::Warning;
 use crate::metrics::Tally;
 
-/// Steps on standard error while the program works, and remembers warnings for the report.
+/// Steps on standard error while the program works, and warns.
 #[derive(Debug)]
 pub struct Console {
     bar: ProgressBar,
-    warnings: Vec<Warning>,
 }
 
 impl Default for Console {
     fn default() -> Self {
         Self {
             bar: ProgressBar::hidden(),
-            warnings: Vec::new(),
         }
     }
 }
@@ -65,20 +63,14 @@ impl Console {
         self.bar = ProgressBar::hidden();
     }
 
-    /// Prints a warning and remembers it.
-    pub fn warn(&mut self, warning: Warning) {
+    /// Prints a warning.
+    pub fn warn(&self, warning: &Warning) {
         self.say(&format!("warning: {warning}"));
-        self.warnings.push(warning);
     }
 
     /// Prints a line above the bar.
     pub fn say(&self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
-    }
-
-    /// All warnings so far.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
     }
 
     fn start(

@@ -1,6 +1,7 @@
 //! Flags become validated settings here, once; nothing behind this module knows the flags.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use safetensors::Dtype;
 
@@ -32,13 +33,17 @@ pub enum Settings {
 
 #[derive(Debug)]
 pub struct Evaluate {
+    /// The run's name in a journal and a sweep's table.
+    pub name: String,
     pub pictures: PathBuf,
     pub model: Model,
-    pub prompts: Prompts,
+    pub prompts: Arc<Prompts>,
     pub classifier: Stock,
     pub limit: Option<usize>,
     pub run: Run,
     pub outputs: Outputs,
+    /// What has been found already, and what will be.
+    pub journal: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -133,8 +138,10 @@ impl Evaluate {
         let model = Model::new(args.model)?;
         check_image_size(args.image_size, &model.variant)?;
         Ok(Self {
+            name: "evaluation".into(),
+            journal: args.resume,
             pictures: given(args.imagenet_path, "--imagenet-path")?,
-            prompts: Prompts::new(args.prompts)?,
+            prompts: Prompts::new(args.prompts)?.into(),
             classifier: match args.classifier.classifier {
                 Some(path) => Stock::File(path),
                 None => stock(args.classifier.cache),

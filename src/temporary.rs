@@ -10,26 +10,15 @@ use tempfile::NamedTempFile;
 /// What an interrupt has to remove.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// The exit code of a program that SIGINT ended, as shells have it.
-const INTERRUPTED: i32 = 130;
-
-/// Makes an interrupt (Ctrl-C, or a request to terminate) remove what is unfinished.
-///
-/// # Errors
-/// When the handler cannot be installed.
-pub fn clean_up_when_interrupted() -> io::Result<()> {
-    ctrlc::set_handler(|| {
-        if let Ok(unfinished) = UNFINISHED.lock() {
-            for path in unfinished.iter() {
-                // Whichever it is; what is already gone needs no removal.
-                let _ = std::fs::remove_file(path);
-                let _ = std::fs::remove_dir_all(path);
-            }
+/// Removes what is unfinished; the program is about to end.
+pub fn remove_unfinished() {
+    if let Ok(unfinished) = UNFINISHED.lock() {
+        for path in unfinished.iter() {
+            // Whichever it is; what is already gone needs no removal.
+            let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_dir_all(path);
         }
-        eprintln!("interrupted");
-        std::process::exit(INTERRUPTED);
-    })
-    .map_err(io::Error::other)
+    }
 }
 
 /// A path that an interrupt removes, as long as this lives.

@@ -1,16 +1,18 @@
 //! The model at work: crops of pictures in, ranked classes out.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Result, Tensor};
 
 use crate::at_once::AtOnce;
-
 use crate::classifier::{Classifier, LOGIT_SCALE};
 use crate::data::{Batch, Sample};
 use crate::error::{Error, Warning};
 use crate::evaluation::Predictor;
+use crate::interruption;
 use crate::metrics::{Prediction, TOP};
 use crate::model::compute::Arithmetic;
-use crate::model::mixed::Ranking;
+use crate::model::mixed::{Mixed, Ranking};
 use crate::model::{Compute, VisionTower};
 use crate::preprocessing::Preprocessing;
 
@@ -60,6 +62,11 @@ impl ImageEncoder {
     /// Bytes of one crop.
     pub fn crop_bytes(&self) -> usize {
         self.size * self.size * 3
+    }
+
+    /// Bytes of the crops that go through the tower together.
+    fn bytes_at_once(&self) -> usize {
+        self.at_once.pictures().saturating_mul(self.crop_bytes())
     }
 
     /// Features [embedding] of each crop in `pixels` (size x size x 3 bytes each), in order.
@@ -116,7 +123,7 @@ impl ImageEncoder {
 #[derive(Debug)]
 pub struct ZeroShot {
     encoder: ImageEncoder,
-    classifier: Classifier,
+    classifier: Arc<Classifier>,
     on_device: Option<OnDevice>,
 }
 
@@ -132,7 +139,8 @@ struct OnDevice {
 impl ZeroShot {
     /// # Errors
     /// Only when the device cannot hold the classifier.
-    pub fn new(encoder: ImageEncoder, classifier: Classifier) -> Result<Self> {
+    pub fn new(encoder: ImageEncoder, classifier: impl Into<Arc<Classifier>>) -> Result<Self> {
+        let classifier = classifier.into();
         let on_device = match encoder.tower {
             VisionTower::Layers(_) => None,
             VisionTower::Mixed(_) => Some(OnDevice {
@@ -172,27 +180,33 @@ impl ZeroShot {
 }
 
 impl ZeroShot {
-    /// Predictions that the device made; none for a picture whose logits are not all finite.
-    fn ranked(
-        &self,
-        pixels: &[u8],
-        OnDevice { columns, column_of }: &OnDevice,
-    ) -> Result<Vec<Option<Prediction>>> {
-        let VisionTower::Mixed(tower) = &self.encoder.tower else {
-            return Ok(Vec::new());
+    /// A prediction for each crop; none where the logits are not all finite.
+    fn ranked(&self, pixels: &[u8]) -> Result<Vec<Option<Prediction>>> {
+        if let (Some(on_device), VisionTower::Mixed(tower)) = (&self.on_device, &self.encoder.tower)
+        {
+            let mixed = tower.mixed();
+            return self
+                .encoder
+                .in_parts(pixels, |features| on_device.ranked(mixed, features));
+        }
+        let prediction = |logits: &Vec<f32>| {
+            let finite = logits.iter().all(|logit| logit.is_finite());
+            finite.then(|| Prediction::from_logits(logits))
         };
-        self.encoder.in_parts(pixels, |features| {
-            let places = tower
-                .mixed()
-                .rank(features, columns, column_of, TOP, LOGIT_SCALE)?;
-            let prediction = |place: Ranking| {
-                place.finite.then_some(Prediction {
-                    classes: place.classes,
-                    logits: place.logits,
-                })
-            };
-            Ok(places.into_iter().map(prediction).collect())
-        })
+        Ok(self.logits(pixels)?.iter().map(prediction).collect())
+    }
+}
+
+impl OnDevice {
+    fn ranked(&self, mixed: &Mixed, features: &Tensor) -> Result<Vec<Option<Prediction>>> {
+        let places = mixed.rank(features, &self.columns, &self.column_of, TOP, LOGIT_SCALE)?;
+        let prediction = |place: Ranking| {
+            place.finite.then_some(Prediction {
+                classes: place.classes,
+                logits: place.logits,
+            })
+        };
+        Ok(places.into_iter().map(prediction).collect())
     }
 }
 
@@ -203,26 +217,22 @@ impl Predictor for ZeroShot {
     }
 
     fn predict(&self, batch: &Batch) -> std::result::Result<Vec<Prediction>, Error> {
-        if let Some(on_device) = &self.on_device {
-            let ranked = self.ranked(&batch.pixels, on_device)?.into_iter();
-            let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
-                prediction.ok_or_else(|| Error::NotANumber {
-                    path: sample.path.clone(),
-                })
-            };
-            return ranked.zip(&batch.samples).map(of_sample).collect();
-        }
-        let logits = self.logits(&batch.pixels)?;
-        for (logits, sample) in logits.iter().zip(&batch.samples) {
-            if logits.iter().any(|logit| !logit.is_finite()) {
-                return Err(Error::NotANumber {
-                    path: sample.path.clone(),
-                });
+        let mut predictions = Vec::with_capacity(batch.samples.len());
+        for crops in batch.pixels.chunks(self.encoder.bytes_at_once()) {
+            if interruption::requested() {
+                return Err(Error::Interrupted);
             }
+            predictions.extend(self.ranked(crops)?);
         }
-        Ok(logits
-            .iter()
-            .map(|logits| Prediction::from_logits(logits))
-            .collect())
+        let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
+            prediction.ok_or_else(|| Error::NotANumber {
+                path: sample.path.clone(),
+            })
+        };
+        predictions
+            .into_iter()
+            .zip(&batch.samples)
+            .map(of_sample)
+            .collect()
     }
 }

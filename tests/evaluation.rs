@@ -11,6 +11,7 @@ use crate::support::{
 #[serde(deny_unknown_fields)]
 struct Report {
     schema_version: u32,
+    interrupted: bool,
     program: Program,
     model: Model,
     checkpoint: Checkpoint,
@@ -145,6 +146,7 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     .ended_with(0);
     let report = report(&ran);
     assert_eq!(report.schema_version, 1);
+    assert!(!report.interrupted);
     assert_eq!(report.program.name, "uta-eval");
     assert_eq!(report.program.version, env!("CARGO_PKG_VERSION"));
     assert_eq!(

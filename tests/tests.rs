@@ -28,6 +28,9 @@ mod demo;
 /// The main job from outside: results, outputs, reproducibility.
 mod evaluation;
 
+/// Evaluations that are killed and go on.
+mod resume;
+
 /// Folder layouts, right and wrong.
 mod folders;
 

@@ -1,7 +1,7 @@
 //! `uta-eval classifier`: a text classifier built ahead of time.
 
 use crate::classifier::file;
-use crate::classifiers::{Obtained, Origin, Wanted, obtain};
+use crate::classifiers::{Obtained, Origin, Shelf, Wanted, obtain};
 use crate::error::{Error, ExitCode};
 use crate::loading;
 use crate::progress::Console;
@@ -24,7 +24,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
     }
     let mut console = Console::default();
     if let Some(remark) = &settings.devices.remark {
-        console.warn(remark.clone());
+        console.warn(remark);
     }
     let variant = &settings.model.variant;
     let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
@@ -43,7 +43,13 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         classifier,
         recipe,
         origin,
-    } = obtain(&wanted, &settings.stock, &mut console)?;
+    } = obtain(
+        &wanted,
+        &settings.stock,
+        &mut Shelf::default(),
+        &mut console,
+        &mut Vec::new(),
+    )?;
     console.clear();
     let bytes = file::to_bytes(&classifier, &recipe).map_err(std::io::Error::other);
     bytes

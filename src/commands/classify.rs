@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::evaluate::preprocessor;
+use super::candidate::preprocessor;
 use crate::classifiers;
 use crate::data::loader::load_one;
 use crate::error::{Error, ExitCode, Warning};
@@ -49,7 +49,7 @@ struct Label {
 pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     let mut console = Console::default();
     if let Some(remark) = &settings.devices.remark {
-        console.warn(remark.clone());
+        console.warn(remark);
     }
     let variant = &settings.model.variant;
     let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
@@ -70,7 +70,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
     let compute = settings.devices.first();
     console.wait_for("loading the checkpoint");
-    let vision = loading::vision_tower(&checkpoint, variant, compute, &mut |w| console.warn(w))?;
+    let vision = loading::vision_tower(&checkpoint, variant, compute, &mut |w| console.warn(&w))?;
     let text = loading::text_tower(&checkpoint, variant, compute)?;
     let tokens = classifiers::tokens(&settings.labels, &settings.templates)?;
     let classifier = classifiers::build(&text, &tokens, settings.labels.len(), None, &mut console)?;
@@ -105,7 +105,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     }
     console.clear();
     if unreadable > 0 {
-        console.warn(Warning::UnreadablePictures { count: unreadable });
+        console.warn(&Warning::UnreadablePictures { count: unreadable });
     }
     json::write(
         output,

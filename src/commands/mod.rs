@@ -1,11 +1,13 @@
 //! What each subcommand does. The only modules that print.
 
+pub mod candidate;
 pub mod classifier;
 pub mod classify;
 pub mod convert;
 pub mod demo;
 pub mod evaluate;
 pub mod inspect;
+pub mod pass;
 
 use crate::error::{Error, ExitCode};
 use crate::settings::Settings;

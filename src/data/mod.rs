@@ -1,6 +1,7 @@
 //! Data sets on disk and the pipeline that turns them into batches of pixels.
 
 pub mod folder;
+pub mod identity;
 pub mod loader;
 
 pub use folder::{ClassFolders, DataError, DataSet, Sample};

@@ -80,6 +80,15 @@ impl Compute {
         }
     }
 
+    /// What the products are computed with: a CPU's instructions, or the name of a library.
+    pub fn instructions(&self) -> &'static str {
+        match &self.arithmetic {
+            Arithmetic::Candle => "candle's",
+            Arithmetic::Packed(kernels) => kernels.isa.name(),
+            Arithmetic::Mixed(_) => "cuBLAS's",
+        }
+    }
+
     /// The device, as users write it.
     pub fn device(&self) -> String {
         match self.device.location() {

@@ -22,6 +22,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     pub schema_version: u32,
+    /// Whether the user ended it before all pictures were evaluated.
+    pub interrupted: bool,
     pub program: Program,
     pub model: Model,
     pub checkpoint: CheckpointFacts,

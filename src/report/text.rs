@@ -19,6 +19,17 @@ impl Display for Report {
             }
             _ => self.model.name.clone(),
         };
+        if self.interrupted {
+            let pictures = self
+                .data
+                .pictures
+                .min(self.settings.limit.unwrap_or(usize::MAX));
+            let done = self.top1.total + self.unreadable.len() as u64;
+            writeln!(
+                f,
+                "PARTIAL      interrupted after {done} of {pictures} pictures"
+            )?;
+        }
         writeln!(f, "top-1        {}", Fraction(self.top1))?;
         writeln!(f, "top-5        {}", Fraction(self.top5))?;
         writeln!(

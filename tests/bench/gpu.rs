@@ -9,7 +9,7 @@ use uta_eval::cli::{DeviceArg, PrecisionArg};
 use uta_eval::data::{Batch, Sample, Unreadable};
 use uta_eval::devices::{self, Devices};
 use uta_eval::error::{Error, Warning};
-use uta_eval::evaluation::{Observer, Predictor, evaluate};
+use uta_eval::evaluation::{Entrant, Finding, Observer, Predictor, evaluate};
 use uta_eval::metrics::{Prediction, Tally};
 use uta_eval::model::compute::Arithmetic;
 use uta_eval::model::mixed::{Engine, Launch, Mixed};
@@ -117,7 +117,18 @@ fn evaluation(variant: &Variant, devices: &Devices, size: usize, batches: usize)
             samples: one.samples.clone(),
             ..Batch::default()
         };
-        evaluate((0..count).map(copy), &predictors, &mut Quiet).unwrap();
+        let samples: Vec<Sample> = one
+            .samples
+            .iter()
+            .cycle()
+            .take(count * size)
+            .cloned()
+            .collect();
+        let mut observer = Quiet;
+        let entrant = Entrant::new(predictors.clone(), &mut observer, &samples, Vec::new());
+        let mut entrants = [entrant.unwrap()];
+        evaluate(&samples, (0..count).map(copy), &mut entrants);
+        assert!(entrants[0].failure.is_none());
     };
     run(4); // compiles, allocates
     let clock = Instant::now();
@@ -128,6 +139,9 @@ fn evaluation(variant: &Variant, devices: &Devices, size: usize, batches: usize)
 struct Quiet;
 
 impl Observer for Quiet {
+    fn found(&mut self, _: usize, _: &[Finding]) -> std::result::Result<(), Error> {
+        Ok(())
+    }
     fn predicted(&mut self, _: &Sample, _: &Prediction) -> std::result::Result<(), Error> {
         Ok(())
     }

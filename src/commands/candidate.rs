@@ -1,0 +1,334 @@
+//! A checkpoint made ready for pictures, and the report on it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+
+use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
+use crate::classifiers::{self, Shelf, Stock, Wanted};
+use crate::data::{DataSet, Sample, identity};
+use crate::error::{Error, Warning};
+use crate::evaluation::{Finding, Outcome};
+use crate::journal::{Journal, Subject};
+use crate::loading;
+use crate::memory;
+use crate::model::Variant;
+use crate::picture::Preprocessor;
+use crate::progress::Console;
+use crate::report::{self, Report};
+use crate::settings::{Evaluate, Run};
+use crate::zero_shot::{ImageEncoder, ZeroShot};
+
+/// Pictures to evaluate on, and what is odd about them.
+pub struct Pictures {
+    pub data: DataSet,
+    /// All of them, or the first ones.
+    pub samples: Vec<Sample>,
+    pub warnings: Vec<Warning>,
+}
+
+impl Pictures {
+    /// Finds them, and says what is odd.
+    ///
+    /// # Errors
+    /// When the folder cannot be evaluated.
+    pub fn find(settings: &Evaluate, console: &mut Console) -> Result<Self, Error> {
+        let data = DataSet::scan(&settings.pictures, &settings.prompts.folders)?;
+        let mut warnings = Vec::new();
+        if data.classes_present < data.classes {
+            let (present, classes) = (data.classes_present, data.classes);
+            warnings.push(Warning::PartialDataSet { present, classes });
+        }
+        if data.ignored != Default::default() {
+            let (hidden, not_pictures) = (data.ignored.hidden, data.ignored.not_pictures);
+            warnings.push(Warning::IgnoredFiles {
+                hidden,
+                not_pictures,
+            });
+        }
+        for warning in &warnings {
+            console.warn(warning);
+        }
+        let samples = data.samples.iter();
+        let samples = samples.take(settings.limit.unwrap_or(usize::MAX));
+        Ok(Self {
+            samples: samples.cloned().collect(),
+            data,
+            warnings,
+        })
+    }
+}
+
+/// A checkpoint that is loaded, with its classifier.
+pub struct Candidate<'a> {
+    pub settings: &'a Evaluate,
+    /// One for each lane.
+    pub zero_shots: Vec<ZeroShot>,
+    /// What a journal knows of its pictures.
+    pub known: Vec<Finding>,
+    pub seconds: report::Seconds,
+    pub warnings: Vec<Warning>,
+    /// When its turn came.
+    pub start: Instant,
+    checkpoint: Arc<Checkpoint>,
+    sha256: Hash,
+    classifier: report::ClassifierFacts,
+    tied_classes: Vec<Vec<usize>>,
+    templates: usize,
+}
+
+impl<'a> Candidate<'a> {
+    /// Opens, checks and loads a checkpoint, and gets its classifier. All that can be wrong with
+    /// it is found here.
+    ///
+    /// # Errors
+    /// Whatever is wrong.
+    pub fn prepare(
+        settings: &'a Evaluate,
+        start: Instant,
+        checkpoint: Arc<Checkpoint>,
+        pictures: &Pictures,
+        journal: Option<&mut Journal>,
+        shelf: &mut Shelf,
+        console: &mut Console,
+    ) -> Result<Self, Error> {
+        let variant = &settings.model.variant;
+        let devices = &settings.run.devices;
+        let mut seconds = report::Seconds::default();
+        let remark = devices.remark.iter();
+        let mut warnings: Vec<Warning> = remark.chain(&pictures.warnings).cloned().collect();
+        let mut sha256 = Hash::start(&checkpoint)?;
+        console.wait_for("loading the checkpoint");
+        // Reading the text tower for its fingerprint takes the time that loading the vision tower
+        // takes anyway; and a vision weight that is not a number is found before the long part.
+        let (fingerprint, vision) = std::thread::scope(|scope| {
+            let fingerprint = scope.spawn(|| checkpoint.fingerprint(loading::TEXT_TOWER));
+            let warn = &mut |warning| {
+                console.warn(&warning);
+                warnings.push(warning);
+            };
+            let vision = loading::vision_towers(&checkpoint, variant, devices.lanes(), warn);
+            let fingerprint = fingerprint
+                .join()
+                .unwrap_or_else(|_| checkpoint.fingerprint(loading::TEXT_TOWER));
+            (fingerprint, vision)
+        });
+        let vision = vision?;
+        let wanted = Wanted {
+            checkpoint: &checkpoint,
+            fingerprint: &fingerprint,
+            variant,
+            compute: devices.first(),
+            classes: &settings.prompts.classes,
+            templates: &settings.prompts.templates,
+        };
+        let known = match journal {
+            Some(journal) => {
+                let subject = subject(&wanted, settings, pictures, sha256.get()?)?;
+                journal.begin(&settings.name, subject)?
+            }
+            None => Vec::new(),
+        };
+        seconds.load = start.elapsed().as_secs_f64();
+
+        let clock = Instant::now();
+        let obtained =
+            classifiers::obtain(&wanted, &settings.classifier, shelf, console, &mut warnings)?;
+        seconds.classifier = clock.elapsed().as_secs_f64();
+        let zero_shots = vision
+            .into_iter()
+            .zip(devices.lanes())
+            .map(|(vision, compute)| {
+                let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
+                ZeroShot::new(encoder, Arc::clone(&obtained.classifier))
+            })
+            .collect::<candle_core::Result<_>>()?;
+        Ok(Self {
+            settings,
+            classifier: report::ClassifierFacts::of(&obtained),
+            templates: obtained.recipe.templates,
+            tied_classes: obtained.classifier.tied_classes(),
+            zero_shots,
+            known,
+            seconds,
+            warnings,
+            start,
+            checkpoint,
+            sha256,
+        })
+    }
+
+    /// The result. `seconds` are complete except for the total; `computed` is the number of
+    /// pictures that were evaluated in them.
+    ///
+    /// # Errors
+    /// When the checkpoint's file cannot be read any more.
+    pub fn report(
+        mut self,
+        pictures: &Pictures,
+        outcome: Outcome,
+        computed: usize,
+        interrupted: bool,
+    ) -> Result<Report, Error> {
+        let settings = self.settings;
+        let sha256 = self.sha256.get()?.to_string();
+        let mut seconds = self.seconds;
+        seconds.total = self.start.elapsed().as_secs_f64();
+        let count = outcome.unreadable.len();
+        if count > 0 {
+            self.warnings.push(Warning::UnreadablePictures { count });
+        }
+        let data = &pictures.data;
+        let tally = outcome.tally;
+        Ok(Report {
+            schema_version: report::SCHEMA_VERSION,
+            interrupted,
+            program: report::Program::default(),
+            model: report::Model::of(&settings.model.variant),
+            checkpoint: checkpoint_facts(&self.checkpoint, sha256),
+            data: report::Data {
+                path: data.root.clone(),
+                pictures: data.samples.len(),
+                classes_present: data.classes_present,
+                classes: data.classes,
+                ignored: data.ignored,
+            },
+            prompts: report::Prompts {
+                templates: self.templates,
+                templates_file: settings.prompts.templates_file.clone(),
+                classnames_file: settings.prompts.classnames_file.clone(),
+            },
+            classifier: self.classifier,
+            settings: run_facts(&settings.run, settings.limit),
+            top1: tally.top1_accuracy(),
+            top5: tally.top5_accuracy(),
+            unreadable: outcome.unreadable,
+            tied_classes: self.tied_classes,
+            pictures_per_second: computed as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
+            seconds,
+            peak_memory_bytes: memory::peak(),
+            warnings: self.warnings.iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+/// All that decides the result, in a user's words.
+fn subject(
+    wanted: &Wanted<'_>,
+    settings: &Evaluate,
+    pictures: &Pictures,
+    sha256: &str,
+) -> Result<Subject, Error> {
+    let variant = wanted.variant;
+    let short = |bytes: &[u8]| -> String {
+        let digest = Sha256::digest(bytes);
+        digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    };
+    let classifier = match &settings.classifier {
+        Stock::File(path) => {
+            let bytes = std::fs::read(path).map_err(|source| Error::System {
+                what: "the classifier's file cannot be read",
+                source,
+            })?;
+            format!("file {}", short(&bytes))
+        }
+        Stock::Cache(_) | Stock::None => {
+            let recipe = classifiers::recipe(wanted)?.0;
+            format!("of {} templates, {}", recipe.templates, recipe.key())
+        }
+    };
+    let description = short(format!("{variant:?}").as_bytes());
+    let limit = settings.limit.map_or("none".into(), |n| n.to_string());
+    let folders = identity::identity(&pictures.data.root, &pictures.samples);
+    let facts = [
+        ("program", env!("CARGO_PKG_VERSION").to_string()),
+        ("model", format!("{} ({description})", variant.name)),
+        ("checkpoint", format!("sha256 {sha256}")),
+        ("precision", wanted.compute.precision().into()),
+        ("device", settings.run.devices.name()),
+        ("instructions", wanted.compute.instructions().into()),
+        ("classifier", classifier),
+        ("limit", limit),
+        (
+            "pictures",
+            format!("{} ({folders})", pictures.samples.len()),
+        ),
+    ];
+    Ok(facts.map(|(name, value)| (name.into(), value)).into())
+}
+
+/// The preparation of pictures that a variant asks for.
+pub fn preprocessor(variant: &Variant) -> Preprocessor {
+    Preprocessor::new(
+        variant.preprocessing.size,
+        variant.preprocessing.interpolation,
+    )
+}
+
+/// A file's SHA-256, which a thread computes meanwhile.
+struct Hash {
+    checkpoint: Arc<Checkpoint>,
+    thread: Option<std::thread::JoinHandle<Result<String, CheckpointError>>>,
+    value: String,
+}
+
+impl Hash {
+    fn start(checkpoint: &Arc<Checkpoint>) -> Result<Self, Error> {
+        let checkpoint = Arc::clone(checkpoint);
+        let file = Arc::clone(&checkpoint);
+        let thread = std::thread::Builder::new()
+            .name("sha256".into())
+            .spawn(move || file.sha256())
+            .map_err(|source| Error::System {
+                what: "a thread cannot be started",
+                source,
+            })?;
+        Ok(Self {
+            checkpoint,
+            thread: Some(thread),
+            value: String::new(),
+        })
+    }
+
+    /// Waits for it.
+    fn get(&mut self) -> Result<&str, CheckpointError> {
+        if let Some(thread) = self.thread.take() {
+            self.value = thread.join().unwrap_or_else(|_| self.checkpoint.sha256())?;
+        }
+        Ok(&self.value)
+    }
+}
+
+fn checkpoint_facts(checkpoint: &Checkpoint, sha256: String) -> report::CheckpointFacts {
+    let mut dtypes: Vec<String> = checkpoint.entries().map(|e| dtype_name(e.dtype)).collect();
+    dtypes.sort_unstable();
+    dtypes.dedup();
+    let path = checkpoint.path();
+    report::CheckpointFacts {
+        path: path.into(),
+        name: path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned(),
+        format: checkpoint.format().to_string(),
+        bytes: checkpoint.bytes(),
+        sha256,
+        dtypes,
+    }
+}
+
+fn run_facts(run: &Run, limit: Option<usize>) -> report::Run {
+    report::Run {
+        precision: run.devices.first().precision(),
+        device: run.devices.name(),
+        batch_size: run.loader.batch_size,
+        workers: run.loader.workers,
+        threads: rayon::current_num_threads(),
+        limit,
+    }
+}

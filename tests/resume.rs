@@ -1,0 +1,131 @@
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Folder, demo, quick_demo_on, run};
+
+/// Kills that the result has to survive.
+const KILLS: usize = 50;
+
+fn with(arguments: &[String], more: &[&str]) -> Vec<String> {
+    let more = more.iter().map(ToString::to_string);
+    arguments.iter().cloned().chain(more).collect()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The report without what no two runs share.
+fn result(path: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for field in [
+        "seconds",
+        "pictures_per_second",
+        "peak_memory_bytes",
+        "classifier",
+    ] {
+        report.as_object_mut().unwrap().remove(field).unwrap();
+    }
+    report
+}
+
+#[test]
+fn killed_fifty_times_at_random_it_ends_in_the_uninterrupted_result() {
+    let folder = Folder::new();
+    let classifier = folder.join("classifier.safetensors");
+    let templates = folder.write("templates.txt", "a photo of a {}.\n");
+    let checkpoint = demo("uta_demo.safetensors");
+    let model = ["--model", "uta_demo", "--ckpt-path", text(&checkpoint)];
+    let build = ["classifier", "--no-cache", "--templates", text(&templates)];
+    run(&[&build[..], &model, &["--out", text(&classifier)]].concat()).ended_with(0);
+    let pictures = demo("imagenet");
+    let base = [
+        &model[..],
+        &[
+            "--imagenet-path",
+            text(&pictures),
+            "--classifier",
+            text(&classifier),
+        ],
+        &["--batch-size", "2", "--workers", "1"],
+    ]
+    .concat()
+    .iter()
+    .map(ToString::to_string)
+    .collect::<Vec<_>>();
+
+    let (json, lines) = (folder.join("whole.json"), folder.join("whole.jsonl"));
+    let clock = Instant::now();
+    run(&with(
+        &base,
+        &["--json", text(&json), "--predictions", text(&lines)],
+    ))
+    .ended_with(0);
+    let whole = clock.elapsed();
+
+    let journal = folder.join("journal");
+    let (again, again_lines) = (folder.join("again.json"), folder.join("again.jsonl"));
+    let outputs = ["--json", text(&again), "--predictions", text(&again_lines)];
+    let resumed = with(&with(&base, &["--resume", text(&journal)]), &outputs);
+    let mut random = 0x2545_F491_4F6C_DD1D_u64 ^ u64::from(std::process::id());
+    for _ in 0..KILLS {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let wait = whole.mul_f64((random >> 40) as f64 / (1 << 24) as f64);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_uta-eval"))
+            .args(&resumed)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(wait.max(Duration::from_millis(1)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // A run that got to its end in time leaves nothing to kill: begin anew.
+        if again.exists() {
+            assert_eq!(result(&again), result(&json));
+            std::fs::remove_file(&again).unwrap();
+            std::fs::remove_file(&journal).unwrap();
+        }
+    }
+    run(&resumed).ended_with(0);
+    assert_eq!(result(&again), result(&json));
+    assert_eq!(
+        std::fs::read(&again_lines).unwrap(),
+        std::fs::read(&lines).unwrap()
+    );
+}
+
+#[test]
+fn a_changed_setting_or_data_set_is_refused_with_what_changed() {
+    let folder = Folder::new();
+    let from = demo("imagenet/val");
+    let wnid = std::fs::read_dir(&from)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    for entry in std::fs::read_dir(&wnid).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(&from).unwrap().to_str().unwrap();
+        folder.copy(&path, &format!("pictures/{name}"));
+    }
+    let journal = folder.join("journal");
+    let base = quick_demo_on(&folder.join("pictures"), &folder);
+    let resumed = with(&base, &["--resume", text(&journal)]);
+    run(&resumed).ended_with(0);
+    let bytes = std::fs::read(&journal).unwrap();
+    run(&with(&resumed, &["--precision", "bf16"]))
+        .ended_with(2)
+        .warned(&["precision was f32 and is bf16"]);
+    run(&with(&resumed, &["--limit", "1"]))
+        .ended_with(2)
+        .warned(&["limit was none and is 1"]);
+    folder.write("pictures/n01440764/new.png", "");
+    run(&resumed).ended_with(2).warned(&["pictures was"]);
+    assert_eq!(std::fs::read(&journal).unwrap(), bytes);
+}
