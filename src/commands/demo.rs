@@ -53,6 +53,9 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         outputs: settings.outputs,
     };
     let (tally, exit_code) = evaluate::evaluate_and_report(&evaluation)?;
+    if exit_code == ExitCode::Interrupted {
+        return Ok(exit_code);
+    }
     if tally != EXPECTED {
         return Err(Error::DemoDiffers {
             expected: EXPECTED,
