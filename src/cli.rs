@@ -31,12 +31,13 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  everything was done
-  1  the computation failed
-  2  the flags, the model, or a template, class-name or classifier file cannot be used
+  1  the result is not the expected one (--expect-top1, --expect-top5, --expect)
+  2  the flags, the model, or a template, class-name, classifier or result file cannot be used
   3  the pictures' folder cannot be evaluated; with --strict, a picture cannot be read
   4  the checkpoint cannot be used
   5  a result cannot be written
   6  the evaluation ended, but some pictures could not be read and are not counted
+  7  the computation failed
   130  interrupted; the result, if there is one, is partial and says so";
 
 #[derive(Debug, Subcommand)]
@@ -65,6 +66,22 @@ pub enum Command {
     /// Reads .safetensors and PyTorch's .pt, .pth or .bin, removes nesting and prefixes. The new
     /// file appears whole or not at all; an existing file is never overwritten.
     Convert(ConvertArgs),
+    /// Put the results of all shards together
+    ///
+    /// Reads the JSON results of runs with --shard i/n and gives the result that one run would
+    /// have given, bit for bit but for the times. Shards that overlap, are missing, are incomplete
+    /// or were made with other settings are refused.
+    Merge(MergeArgs),
+    /// Tell whether two results differ by more than chance
+    ///
+    /// Reads two JSON results on the same pictures and gives McNemar's paired test for top-1 and
+    /// top-5: the exact binomial form below 25 discordant pictures, else chi-square with
+    /// continuity correction.
+    Compare(CompareArgs),
+    /// Print the JSON schema of a result
+    ///
+    /// The document describes what --json writes; its version is the field schema_version.
+    Schema,
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +109,16 @@ pub struct EvaluateArgs {
     /// File order is class folder by class folder, sorted by name.
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: Option<usize>,
+    /// Evaluate part I of N: `I/N` with I from 1 to N, or `auto`
+    ///
+    /// The pictures, after --limit, are cut in file order into N parts whose sizes differ by at
+    /// most one. Put the parts' JSON results together with `uta-eval merge`. auto reads a Slurm
+    /// array's task (SLURM_ARRAY_TASK_ID and its COUNT, MIN and STEP), or RANK and WORLD_SIZE,
+    /// which count from 0. Without this flag these variables mean nothing.
+    #[arg(long, value_name = "I/N|auto")]
+    pub shard: Option<String>,
+    #[command(flatten)]
+    pub expect: ExpectArgs,
     #[command(flatten)]
     pub run: RunArgs,
     #[command(flatten)]
@@ -103,6 +130,69 @@ pub struct EvaluateArgs {
     /// model, checkpoint, data set or setting is refused. --batch-size and --workers may change.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub resume: Option<PathBuf>,
+}
+
+/// What the result ought to be.
+#[derive(Debug, Args)]
+pub struct ExpectArgs {
+    /// Expect this top-1 accuracy in percent; exit code 1 if it is missed
+    ///
+    /// The result is printed and written in any case. See --tolerance.
+    #[arg(long, value_name = "PERCENT")]
+    pub expect_top1: Option<f64>,
+    /// Expect this top-5 accuracy in percent; exit code 1 if it is missed
+    #[arg(long, value_name = "PERCENT")]
+    pub expect_top5: Option<f64>,
+    /// Expect the accuracy that was published for the model
+    ///
+    /// The top-1 accuracy of UTA-B, UTA-L-pix336 or UTA-g-pix336 on all of ImageNet's validation
+    /// pictures. No top-5 is published.
+    #[arg(long, value_name = "WHAT", conflicts_with = "expect_top1")]
+    pub expect: Option<ExpectArg>,
+    /// Percentage points by which an expectation may be missed, either way
+    #[arg(long, value_name = "POINTS", default_value_t = 0.1)]
+    pub tolerance: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExpectArg {
+    Published,
+}
+
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// JSON results of all shards, in any order
+    #[arg(value_name = "RESULT", required = true, value_hint = ValueHint::FilePath)]
+    pub results: Vec<PathBuf>,
+    #[command(flatten)]
+    pub expect: ExpectArgs,
+    /// Write the result as JSON; `-` is standard output, then without the text
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write a page to look at: one HTML file, which needs no network
+    ///
+    /// Accuracy with intervals, classes, confusions, calibration, and the worst and most surprising
+    /// pictures as thumbnails.
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// JSON result to compare with
+    #[arg(value_name = "A", value_hint = ValueHint::FilePath)]
+    pub a: PathBuf,
+    /// JSON result to compare
+    #[arg(value_name = "B", value_hint = ValueHint::FilePath)]
+    pub b: PathBuf,
+    /// Compare on the pictures that both results have
+    ///
+    /// Otherwise results on different pictures are refused.
+    #[arg(long)]
+    pub common: bool,
+    /// Write the comparison as JSON; `-` is standard output, then without the text
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -319,6 +409,12 @@ pub struct OutputArgs {
     /// logits.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub predictions: Option<PathBuf>,
+    /// Write a page to look at: one HTML file, which needs no network
+    ///
+    /// Accuracy with intervals, classes, confusions, calibration, and the worst and most surprising
+    /// pictures as thumbnails.
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use crate::at_once::is_out_of_memory;
 use crate::checkpoint::CheckpointError;
 use crate::classifier::file::ClassifierFileError;
 use crate::data::{DataError, Unreadable};
+use crate::expectation::Checked;
 use crate::journal::JournalError;
 use crate::metrics::Tally;
 use crate::model::variant::VariantError;
@@ -16,9 +17,9 @@ use crate::text::TextError;
 pub enum ExitCode {
     /// Everything asked for was done.
     Success = 0,
-    /// The computation failed: out of memory, a defect.
-    Failure = 1,
-    /// Flags that make no sense, or a model, template, class-name or classifier file that cannot be used.
+    /// The result was computed and written, but is not the expected one.
+    Unexpected = 1,
+    /// Flags that make no sense, or a model, template, class-name, classifier or result file that cannot be used.
     Usage = 2,
     /// The pictures' folder cannot be evaluated, or (with `--strict`) a picture cannot be read.
     Data = 3,
@@ -28,6 +29,8 @@ pub enum ExitCode {
     Output = 5,
     /// The evaluation ended, but pictures could not be read and are not counted.
     SkippedPictures = 6,
+    /// The computation failed: out of memory, a defect.
+    Failure = 7,
     /// The user ended it, as shells number it.
     Interrupted = 130,
 }
@@ -67,6 +70,8 @@ pub enum Error {
     NotANumber { path: PathBuf },
     #[error("the demo's result differs on this machine: expected {expected}, found {found}")]
     DemoDiffers { expected: Tally, found: Tally },
+    #[error("{}", missed(.0))]
+    Missed(Vec<Checked>),
     #[error("the computation failed")]
     Compute(#[from] candle_core::Error),
     #[error(transparent)]
@@ -114,7 +119,7 @@ impl Error {
                 "the device's memory is too small even for a single picture, or others use it: free some, or choose another --device".into(),
             ),
             Self::Journal(e) => Some(e.hint()),
-            Self::Compute(_) | Self::System { .. } | Self::Interrupted => None,
+            Self::Missed(_) | Self::Compute(_) | Self::System { .. } | Self::Interrupted => None,
         }
     }
 
@@ -132,9 +137,19 @@ impl Error {
             Self::Journal(_) => ExitCode::Usage,
             Self::Interrupted => ExitCode::Interrupted,
             Self::Checkpoint(_) | Self::NotANumber { .. } => ExitCode::Checkpoint,
-            Self::DemoDiffers { .. } | Self::Compute(_) | Self::System { .. } => ExitCode::Failure,
+            Self::DemoDiffers { .. } | Self::Missed(_) => ExitCode::Unexpected,
+            Self::Compute(_) | Self::System { .. } => ExitCode::Failure,
         }
     }
+}
+
+/// The expectations that were not met, as one line.
+fn missed(checked: &[Checked]) -> String {
+    let missed = checked.iter().filter(|checked| !checked.met);
+    missed
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Something a user should know that does not stop the run.

@@ -10,6 +10,7 @@ use crate::error::{Error, Warning};
 use crate::interruption;
 use crate::lanes::in_order;
 use crate::metrics::{Prediction, Tally};
+use crate::statistics::Judgement;
 
 /// Names the classes of a batch's pictures.
 pub trait Predictor: Sync {
@@ -66,6 +67,8 @@ pub enum Finding {
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
     pub tally: Tally,
+    /// One for each evaluated picture, in order.
+    pub judgements: Vec<Judgement>,
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -144,6 +147,9 @@ impl<'a> Entrant<'a> {
             match finding {
                 Finding::Predicted(prediction) => {
                     self.outcome.tally.add(&prediction, sample.label);
+                    let name = sample.path.to_string_lossy().into_owned();
+                    let judgement = Judgement::new(name, sample.label, &prediction);
+                    self.outcome.judgements.push(judgement);
                     self.observer.predicted(sample, &prediction)?;
                 }
                 Finding::Unreadable(reason) => {
@@ -412,6 +418,10 @@ mod tests {
                 let first = first_needed(&entrants);
                 evaluate(&samples(), batches(first, size), &mut entrants);
                 assert_eq!(entrants[0].outcome.tally, EXPECTED);
+                let judgements = &entrants[0].outcome.judgements;
+                let ranks: Vec<_> = judgements.iter().map(|j| j.rank).collect();
+                assert_eq!(ranks.iter().filter(|rank| rank.is_some()).count(), 4);
+                assert_eq!(ranks[..2], [Some(0), Some(2)]);
                 assert_eq!(entrants[0].outcome.unreadable.len(), 2);
                 assert_eq!(entrants[0].computed, PICTURES.len() - known);
                 assert_eq!(recorder.seen, [0, 2, 5, 0, 3, 1]);

@@ -316,6 +316,7 @@ mod tests {
             Finding::Predicted(Prediction {
                 classes: vec![3, 1, 4, 1],
                 logits,
+                confidence: 314_159,
             }),
             Finding::Unreadable("the file is empty".into()),
         ]

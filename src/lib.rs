@@ -30,16 +30,20 @@
 //! | [`lanes`] | several workers on one stream of items, in order |
 //! | [`checkpoint`] | safetensors and PyTorch files: opening, verifying, converting |
 //! | [`classifier`] | one column for each class, from the trie of all prompts; its file and cache |
+//! | [`interval`] | how sure a share is |
 //! | [`metrics`] | ranking, counting, accuracy |
+//! | [`statistics`] | classes, calibration, confusions, paired tests; from one small record a picture |
+//! | [`shard`] | the part of a data set that one of several processes evaluates |
 //! | [`data`] | folders of class folders, and the pipeline that loads them |
 //! | [`error`] | what can stop a command, what is worth a warning, exit codes |
+//! | [`expectation`] | the accuracy that a result ought to have |
 //! | [`interruption`] | what Ctrl-C does, and when |
 //! | [`evaluation`] | the loop over batches; knows neither models nor files |
 //! | [`journal`] | what an evaluation found so far, for the one that goes on |
 //! | [`loading`] | from a checkpoint to the towers |
 //! | [`classifiers`] | getting a classifier: from a file, the cache, or by building it |
 //! | [`zero_shot`] | towers and classifier as a predictor |
-//! | [`report`] | results as data; text, JSON and prediction files |
+//! | [`report`] | results as data; text, JSON, HTML and prediction files; merging and comparing them |
 //! | [`cli`] | the flags |
 //! | [`devices`] | which devices compute, in which precision |
 //! | [`settings`] | validated settings made from flags |
@@ -61,7 +65,8 @@
 //!   differ with the batch.)
 //! - Nothing that can fail early fails late: inputs are checked and outputs opened before weights
 //!   are read.
-//! - Counts are integers; a fraction is formed once, at the end, and never of an empty set.
+//! - Counts and sums are integers; a fraction is formed once, at the end, and never of an empty
+//!   set. So the results of shards add up to the whole's, bit for bit.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -75,7 +80,9 @@ pub mod data;
 pub mod devices;
 pub mod error;
 pub mod evaluation;
+pub mod expectation;
 pub mod interruption;
+pub mod interval;
 pub mod journal;
 pub mod kernels;
 pub mod lanes;
@@ -88,6 +95,8 @@ pub mod preprocessing;
 pub mod progress;
 pub mod report;
 pub mod settings;
+pub mod shard;
+pub mod statistics;
 pub mod temporary;
 pub mod text;
 pub mod vector;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::interval::wilson95;
+
 /// Classes that a prediction lists.
 pub const TOP: usize = 5;
 
@@ -12,6 +14,13 @@ pub struct Prediction {
     pub classes: Vec<usize>,
     /// Their logits.
     pub logits: Vec<f32>,
+    /// Probability of the best class, the softmax over all logits, in millionths.
+    pub confidence: u32,
+}
+
+/// A probability as the nearest number of millionths.
+pub fn millionths(probability: f64) -> u32 {
+    (1e6 * probability.clamp(0.0, 1.0)).round() as u32
 }
 
 impl Prediction {
@@ -24,8 +33,14 @@ impl Prediction {
             classes.truncate(TOP);
         }
         classes.sort_unstable_by(order);
-        let logits = classes.iter().map(|class| logits[*class]).collect();
-        Self { classes, logits }
+        let best = classes.first().map_or(0.0, |class| logits[*class]);
+        // In f64, and in the classes' order, so that the last digit is not chance.
+        let sum: f64 = logits.iter().map(|l| f64::from(l - best).exp()).sum();
+        Self {
+            logits: classes.iter().map(|class| logits[*class]).collect(),
+            confidence: millionths(1.0 / sum.max(1.0)),
+            classes,
+        }
     }
 
     /// Position of a class in the list, 0 being the best.
@@ -46,6 +61,11 @@ impl Tally {
     /// Counts one picture.
     pub fn add(&mut self, prediction: &Prediction, label: usize) {
         let rank = prediction.rank_of(label);
+        self.count(rank.and_then(|rank| u8::try_from(rank).ok()));
+    }
+
+    /// Counts a picture by the place of its label among the first five.
+    pub fn count(&mut self, rank: Option<u8>) {
         self.pictures += 1;
         self.top1 += u64::from(rank == Some(0));
         self.top5 += u64::from(rank.is_some());
@@ -72,12 +92,15 @@ impl std::fmt::Display for Tally {
 }
 
 /// A fraction of pictures, with what it is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Accuracy {
     pub correct: u64,
     pub total: u64,
     /// In percent; absent when there were no pictures.
     pub percent: Option<f64>,
+    /// Wilson's 95 % interval, in percent.
+    pub interval95: Option<[f64; 2]>,
 }
 
 impl Accuracy {
@@ -87,6 +110,7 @@ impl Accuracy {
             correct,
             total,
             percent,
+            interval95: wilson95(correct, total),
         }
     }
 }
@@ -100,6 +124,16 @@ mod tests {
         let prediction = Prediction::from_logits(&[1.0, 3.0, 2.0, 3.0, 2.0, 2.0, 2.0]);
         assert_eq!(prediction.classes, [1, 3, 2, 4, 5]);
         assert_eq!(prediction.logits, [3.0, 3.0, 2.0, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn confidence_is_the_softmax_of_the_best_logit() {
+        let even = Prediction::from_logits(&[3.0; 4]);
+        assert_eq!(even.confidence, 250_000);
+        let sure = Prediction::from_logits(&[100.0, 0.0]);
+        assert_eq!(sure.confidence, 1_000_000);
+        let odds = Prediction::from_logits(&[0.0, 3f32.ln()]);
+        assert_eq!(odds.confidence, 750_000);
     }
 
     #[test]

@@ -8,16 +8,18 @@ use safetensors::Dtype;
 use crate::classifier::cache::Cache;
 use crate::classifiers::Stock;
 use crate::cli::{
-    BatchSizeArg, CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, ComputeArgs,
-    ConvertArgs, DemoArgs, EvaluateArgs, FloatType, InspectArgs, ModelArgs, OutputArgs, PromptArgs,
-    RunArgs,
+    BatchSizeArg, CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, CompareArgs,
+    ComputeArgs, ConvertArgs, DemoArgs, EvaluateArgs, ExpectArgs, FloatType, InspectArgs,
+    MergeArgs, ModelArgs, OutputArgs, PromptArgs, RunArgs,
 };
 use crate::data::{ClassFolders, LoaderSettings};
 use crate::devices::{self, Devices};
 use crate::error::Error;
+use crate::expectation::{Expectations, Tolerance};
 use crate::model::Variant;
 use crate::model::variant::DEMO;
 use crate::report::json::JsonTarget;
+use crate::shard::Shard;
 use crate::text::{ClassNames, Templates, imagenet};
 
 /// What to do, completely determined.
@@ -29,6 +31,9 @@ pub enum Settings {
     Classify(Box<Classify>),
     Inspect(Inspect),
     Convert(Convert),
+    Merge(Merge),
+    Compare(Compare),
+    Schema,
 }
 
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub struct Evaluate {
     pub prompts: Arc<Prompts>,
     pub classifier: Stock,
     pub limit: Option<usize>,
+    pub shard: Option<Shard>,
+    pub expectations: Expectations,
     pub run: Run,
     pub outputs: Outputs,
     /// What has been found already, and what will be.
@@ -84,6 +91,22 @@ pub struct Convert {
     pub dtype: Option<Dtype>,
 }
 
+#[derive(Debug)]
+pub struct Merge {
+    pub results: Vec<PathBuf>,
+    pub expectations: Expectations,
+    pub outputs: Outputs,
+}
+
+#[derive(Debug)]
+pub struct Compare {
+    pub a: PathBuf,
+    pub b: PathBuf,
+    /// Compare on the pictures that both have.
+    pub common: bool,
+    pub json: Option<JsonTarget>,
+}
+
 /// A variant and where its weights are.
 #[derive(Debug)]
 pub struct Model {
@@ -114,6 +137,8 @@ pub struct Run {
 pub struct Outputs {
     pub json: Option<JsonTarget>,
     pub predictions: Option<PathBuf>,
+    /// The HTML report.
+    pub report: Option<PathBuf>,
 }
 
 impl Settings {
@@ -129,6 +154,9 @@ impl Settings {
             Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
             Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
             Some(Command::Convert(args)) => Self::Convert(Convert::new(args)),
+            Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
+            Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
+            Some(Command::Schema) => Self::Schema,
         })
     }
 }
@@ -137,6 +165,15 @@ impl Evaluate {
     fn new(args: EvaluateArgs) -> Result<Self, Error> {
         let model = Model::new(args.model)?;
         check_image_size(args.image_size, &model.variant)?;
+        let shard = args.shard.as_deref().map(Shard::from_flag).transpose()?;
+        let expectations = expectations(&args.expect)?;
+        if shard.is_some() && !expectations.is_empty() {
+            return Err(Error::usage(
+                "a shard's accuracy is not the data set's, so that nothing can be expected of it",
+                "give --expect, --expect-top1 and --expect-top5 to uta-eval merge",
+            ));
+        }
+        expectations.check_published(&model.variant.name)?;
         Ok(Self {
             name: "evaluation".into(),
             journal: args.resume,
@@ -147,6 +184,8 @@ impl Evaluate {
                 None => stock(args.classifier.cache),
             },
             limit: args.limit,
+            shard,
+            expectations,
             run: Run::new(&args.run, &model.variant)?,
             outputs: Outputs::new(args.outputs, &[&model.checkpoint])?,
             model,
@@ -237,6 +276,37 @@ impl Convert {
     }
 }
 
+impl Merge {
+    fn new(args: MergeArgs) -> Result<Self, Error> {
+        let inputs: Vec<&PathBuf> = args.results.iter().collect();
+        let outputs = OutputArgs {
+            json: args.json,
+            predictions: None,
+            report: args.report,
+        };
+        Ok(Self {
+            outputs: Outputs::new(outputs, &inputs)?,
+            expectations: expectations(&args.expect)?,
+            results: args.results,
+        })
+    }
+}
+
+impl Compare {
+    fn new(args: CompareArgs) -> Result<Self, Error> {
+        let json = args.json.map(JsonTarget::new);
+        if let Some(path) = json.as_ref().and_then(JsonTarget::file) {
+            check_no_input(path, "--json", &[&args.a, &args.b])?;
+        }
+        Ok(Self {
+            a: args.a,
+            b: args.b,
+            common: args.common,
+            json,
+        })
+    }
+}
+
 impl Model {
     fn new(args: ModelArgs) -> Result<Self, Error> {
         Ok(Self {
@@ -308,14 +378,20 @@ impl Run {
 impl Outputs {
     fn new(args: OutputArgs, inputs: &[&PathBuf]) -> Result<Self, Error> {
         let json = args.json.map(JsonTarget::new);
-        if let Some(path) = json.as_ref().and_then(JsonTarget::file) {
-            check_no_input(path, "--json", inputs)?;
-        }
-        if let Some(path) = &args.predictions {
-            check_no_input(path, "--predictions", inputs)?;
-            if json.as_ref().and_then(JsonTarget::file) == Some(path) {
+        let files: Vec<(&str, &Path)> = [
+            ("--json", json.as_ref().and_then(JsonTarget::file)),
+            ("--predictions", args.predictions.as_deref()),
+            ("--report", args.report.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(flag, path)| Some((flag, path?)))
+        .collect();
+        for (index, (flag, path)) in files.iter().enumerate() {
+            check_no_input(path, flag, inputs)?;
+            let others = files.get(index + 1..).unwrap_or_default();
+            if let Some((other, _)) = others.iter().find(|(_, other)| other == path) {
                 return Err(Error::usage(
-                    format!("--json and --predictions both name {}", path.display()),
+                    format!("{flag} and {other} both name {}", path.display()),
                     "give each a file of its own",
                 ));
             }
@@ -323,6 +399,7 @@ impl Outputs {
         Ok(Self {
             json,
             predictions: args.predictions,
+            report: args.report,
         })
     }
 }
@@ -337,6 +414,16 @@ fn batch_size(wanted: BatchSizeArg, devices: &Devices, variant: &Variant) -> usi
 
 fn devices(args: &ComputeArgs) -> Result<Devices, Error> {
     devices::select(&args.device, args.precision)
+}
+
+fn expectations(args: &ExpectArgs) -> Result<Expectations, Error> {
+    let tolerance = Tolerance::new(args.tolerance)?;
+    Expectations::new(
+        args.expect_top1,
+        args.expect_top5,
+        args.expect.is_some(),
+        tolerance,
+    )
 }
 
 /// Where classifiers are kept. Without a home folder there is no default one.

@@ -10,7 +10,7 @@ use crate::data::{Batch, Sample};
 use crate::error::{Error, Warning};
 use crate::evaluation::Predictor;
 use crate::interruption;
-use crate::metrics::{Prediction, TOP};
+use crate::metrics::{Prediction, TOP, millionths};
 use crate::model::compute::Arithmetic;
 use crate::model::mixed::{Mixed, Ranking};
 use crate::model::{Compute, VisionTower};
@@ -204,6 +204,7 @@ impl OnDevice {
             place.finite.then_some(Prediction {
                 classes: place.classes,
                 logits: place.logits,
+                confidence: millionths(place.confidence.into()),
             })
         };
         Ok(places.into_iter().map(prediction).collect())

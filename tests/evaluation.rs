@@ -21,12 +21,19 @@ struct Report {
     settings: Settings,
     top1: Accuracy,
     top5: Accuracy,
+    mean_per_class_recall_percent: Option<f64>,
+    calibration: serde_json::Value,
+    ties: serde_json::Value,
+    confusions: Vec<serde_json::Value>,
+    per_class: Vec<serde_json::Value>,
+    expectations: Vec<serde_json::Value>,
     unreadable: Vec<Unreadable>,
     tied_classes: Vec<Vec<usize>>,
     seconds: Seconds,
     pictures_per_second: f64,
     peak_memory_bytes: Option<u64>,
     warnings: Vec<String>,
+    judgements: Vec<(String, usize, usize, u8, u32, u8)>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +68,8 @@ struct Checkpoint {
 struct Data {
     path: String,
     pictures: usize,
+    selected: usize,
+    selected_sha256: String,
     classes_present: usize,
     classes: usize,
     ignored: Ignored,
@@ -98,6 +107,7 @@ struct Settings {
     workers: usize,
     threads: usize,
     limit: Option<usize>,
+    shard: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +116,7 @@ struct Accuracy {
     correct: u64,
     total: u64,
     percent: Option<f64>,
+    interval95: Option<[f64; 2]>,
 }
 
 #[derive(Deserialize)]
@@ -145,7 +156,7 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     ))
     .ended_with(0);
     let report = report(&ran);
-    assert_eq!(report.schema_version, 1);
+    assert_eq!(report.schema_version, 2);
     assert!(!report.interrupted);
     assert_eq!(report.program.name, "uta-eval");
     assert_eq!(report.program.version, env!("CARGO_PKG_VERSION"));
@@ -216,7 +227,7 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
         (settings.batch_size, settings.workers, settings.limit),
         (7, 3, None)
     );
-    assert!(settings.threads > 0);
+    assert!(settings.threads > 0 && settings.shard.is_none());
     for accuracy in [&report.top1, &report.top5] {
         assert_eq!(accuracy.total, 220);
         let percent = 100.0 * accuracy.correct as f64 / 220.0;
@@ -224,6 +235,25 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     }
     assert!(report.top1.correct > 150 && report.top1.correct <= report.top5.correct);
     assert_eq!(report.unreadable.len(), 0);
+    assert_eq!(report.data.selected, 220);
+    assert_eq!(report.data.selected_sha256.len(), 64);
+    let [low, high] = report.top1.interval95.unwrap();
+    assert!(low < report.top1.percent.unwrap() && report.top1.percent.unwrap() < high);
+    // Every class has ten pictures, so that the mean over classes is the accuracy.
+    let recall = report.mean_per_class_recall_percent.unwrap();
+    assert!((recall - report.top1.percent.unwrap()).abs() < 1e-9);
+    assert_eq!(report.calibration["bins"].as_array().unwrap().len(), 15);
+    assert!(report.ties["pictures"].as_u64().is_some());
+    assert!(!report.confusions.is_empty() && report.per_class.len() >= 22);
+    assert!(report.expectations.is_empty());
+    assert_eq!(report.judgements.len(), 220);
+    let (name, label, ..) = &report.judgements[0];
+    assert_eq!(
+        (name.as_str(), *label),
+        ("n02165456/n02165456_000.jpg", 301)
+    );
+    let right = report.judgements.iter().filter(|j| j.3 == 1 && j.1 == j.2);
+    assert_eq!(right.count() as u64, report.top1.correct);
     assert_eq!(report.tied_classes, [[657, 744], [836, 837]]);
     let seconds = report.seconds;
     assert!(seconds.load + seconds.classifier + seconds.evaluation <= seconds.total);

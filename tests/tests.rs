@@ -28,8 +28,13 @@ mod demo;
 /// The main job from outside: results, outputs, reproducibility.
 mod evaluation;
 
+/// Merged, compared, expected and described results.
+mod results;
 /// Evaluations that are killed and go on.
 mod resume;
+
+/// Intervals, tests and calibration against scipy, statsmodels and numpy.
+mod statistics;
 
 /// Folder layouts, right and wrong.
 mod folders;

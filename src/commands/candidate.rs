@@ -1,5 +1,6 @@
 //! A checkpoint made ready for pictures, and the report on it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,14 +18,18 @@ use crate::model::Variant;
 use crate::picture::Preprocessor;
 use crate::progress::Console;
 use crate::report::{self, Report};
-use crate::settings::{Evaluate, Run};
+use crate::settings::Evaluate;
+use crate::statistics::Statistics;
 use crate::zero_shot::{ImageEncoder, ZeroShot};
 
 /// Pictures to evaluate on, and what is odd about them.
 pub struct Pictures {
     pub data: DataSet,
-    /// All of them, or the first ones.
+    /// Those that this process evaluates.
     pub samples: Vec<Sample>,
+    /// Number of those of all shards.
+    selected: usize,
+    selected_sha256: String,
     pub warnings: Vec<Warning>,
 }
 
@@ -50,10 +55,14 @@ impl Pictures {
         for warning in &warnings {
             console.warn(warning);
         }
-        let samples = data.samples.iter();
-        let samples = samples.take(settings.limit.unwrap_or(usize::MAX));
+        let selected = data.samples.len().min(settings.limit.unwrap_or(usize::MAX));
+        let all = &data.samples[..selected];
+        let shard = settings.shard;
+        let range = shard.map_or(0..selected, |shard| shard.range(selected));
         Ok(Self {
-            samples: samples.cloned().collect(),
+            samples: all[range].to_vec(),
+            selected,
+            selected_sha256: report::selection_sha256(all, &data.root),
             data,
             warnings,
         })
@@ -175,12 +184,22 @@ impl<'a> Candidate<'a> {
         let sha256 = self.sha256.get()?.to_string();
         let mut seconds = self.seconds;
         seconds.total = self.start.elapsed().as_secs_f64();
-        let count = outcome.unreadable.len();
-        if count > 0 {
-            self.warnings.push(Warning::UnreadablePictures { count });
-        }
+        self.warnings
+            .extend(report::unreadable_warning(&outcome.unreadable));
         let data = &pictures.data;
-        let tally = outcome.tally;
+        let mut judgements = outcome.judgements;
+        for judgement in &mut judgements {
+            judgement.name = report::picture_name(Path::new(&judgement.name), &data.root);
+        }
+        let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
+        let expectations = match interrupted {
+            true => Vec::new(),
+            false => settings.expectations.check(
+                &settings.model.variant.name,
+                &statistics.top1,
+                &statistics.top5,
+            ),
+        };
         Ok(Report {
             schema_version: report::SCHEMA_VERSION,
             interrupted,
@@ -190,6 +209,8 @@ impl<'a> Candidate<'a> {
             data: report::Data {
                 path: data.root.clone(),
                 pictures: data.samples.len(),
+                selected: pictures.selected,
+                selected_sha256: pictures.selected_sha256.clone(),
                 classes_present: data.classes_present,
                 classes: data.classes,
                 ignored: data.ignored,
@@ -200,15 +221,16 @@ impl<'a> Candidate<'a> {
                 classnames_file: settings.prompts.classnames_file.clone(),
             },
             classifier: self.classifier,
-            settings: run_facts(&settings.run, settings.limit),
-            top1: tally.top1_accuracy(),
-            top5: tally.top5_accuracy(),
+            settings: run_facts(settings),
+            statistics,
+            expectations,
             unreadable: outcome.unreadable,
             tied_classes: self.tied_classes,
             pictures_per_second: computed as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
             seconds,
             peak_memory_bytes: memory::peak(),
             warnings: self.warnings.iter().map(ToString::to_string).collect(),
+            judgements,
         })
     }
 }
@@ -243,6 +265,7 @@ fn subject(
     };
     let description = short(format!("{variant:?}").as_bytes());
     let limit = settings.limit.map_or("none".into(), |n| n.to_string());
+    let shard = settings.shard.map_or("none".into(), |s| s.to_string());
     let folders = identity::identity(&pictures.data.root, &pictures.samples);
     let facts = [
         ("program", env!("CARGO_PKG_VERSION").to_string()),
@@ -253,6 +276,7 @@ fn subject(
         ("instructions", wanted.compute.instructions().into()),
         ("classifier", classifier),
         ("limit", limit),
+        ("shard", shard),
         (
             "pictures",
             format!("{} ({folders})", pictures.samples.len()),
@@ -322,13 +346,15 @@ fn checkpoint_facts(checkpoint: &Checkpoint, sha256: String) -> report::Checkpoi
     }
 }
 
-fn run_facts(run: &Run, limit: Option<usize>) -> report::Run {
+fn run_facts(settings: &Evaluate) -> report::Run {
+    let run = &settings.run;
     report::Run {
-        precision: run.devices.first().precision(),
+        precision: run.devices.first().precision().into(),
         device: run.devices.name(),
         batch_size: run.loader.batch_size,
         workers: run.loader.workers,
         threads: rayon::current_num_threads(),
-        limit,
+        limit: settings.limit,
+        shard: settings.shard,
     }
 }

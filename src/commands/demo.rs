@@ -5,6 +5,7 @@ use include_dir::{Dir, include_dir};
 use super::evaluate;
 use crate::classifiers::Stock;
 use crate::error::{Error, ExitCode};
+use crate::expectation::Expectations;
 use crate::metrics::Tally;
 use crate::model::Variant;
 use crate::model::variant::DEMO;
@@ -48,6 +49,8 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         limit: None,
         name: DEMO.into(),
         journal: None,
+        shard: None,
+        expectations: Expectations::default(),
         classifier: Stock::None,
         run: settings.run,
         outputs: settings.outputs,

@@ -4,15 +4,18 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use super::candidate::{Candidate, Pictures};
+use super::page;
 use super::pass::{self, Ended};
 use crate::classifiers::Shelf;
 use crate::error::{Error, ExitCode};
+use crate::expectation::Checked;
 use crate::journal::Journal;
 use crate::loading;
 use crate::metrics::Tally;
 use crate::progress::Console;
 use crate::report::Report;
 use crate::report::json::{self, JsonOutput};
+use crate::report::output::OutputFile;
 use crate::report::predictions::PredictionsFile;
 use crate::settings::{Evaluate, Outputs};
 
@@ -67,6 +70,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         sinks.show_partial(&report)?;
     } else {
         sinks.finish(&report)?;
+        demand(report.expectations)?;
     }
     Ok((tally, exit_code))
 }
@@ -82,10 +86,22 @@ pub fn exit_code(report: &Report) -> ExitCode {
     }
 }
 
+/// Ends in an error if an expectation is missed; called when the result is safely written.
+///
+/// # Errors
+/// When that is so.
+pub fn demand(expectations: Vec<Checked>) -> Result<(), Error> {
+    match expectations.iter().all(|checked| checked.met) {
+        true => Ok(()),
+        false => Err(Error::Missed(expectations)),
+    }
+}
+
 /// Where the results go, opened before the expensive part.
 struct Sinks {
     json: Option<JsonOutput>,
     predictions: Option<PredictionsFile>,
+    html: Option<OutputFile>,
 }
 
 impl Sinks {
@@ -96,13 +112,21 @@ impl Sinks {
             .as_deref()
             .map(PredictionsFile::create)
             .transpose()?;
-        Ok(Self { json, predictions })
+        let html = outputs.report.as_deref().map(OutputFile::create);
+        Ok(Self {
+            json,
+            predictions,
+            html: html.transpose()?,
+        })
     }
 
     /// Completes the files and prints the report.
     fn finish(self, report: &Report) -> Result<(), Error> {
         if let Some(predictions) = self.predictions {
             predictions.finish()?;
+        }
+        if let Some(file) = self.html {
+            page::write(file, report)?;
         }
         json::write(self.json, report)
     }

@@ -3,11 +3,15 @@
 pub mod candidate;
 pub mod classifier;
 pub mod classify;
+pub mod compare;
 pub mod convert;
 pub mod demo;
 pub mod evaluate;
 pub mod inspect;
+pub mod merge;
+mod page;
 pub mod pass;
+pub mod schema;
 
 use crate::error::{Error, ExitCode};
 use crate::settings::Settings;
@@ -24,5 +28,8 @@ pub fn run(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Classify(settings) => classify::run(&settings),
         Settings::Inspect(settings) => inspect::run(&settings),
         Settings::Convert(settings) => convert::run(&settings),
+        Settings::Merge(settings) => merge::run(&settings),
+        Settings::Compare(settings) => compare::run(&settings),
+        Settings::Schema => schema::run(),
     }
 }

@@ -11,8 +11,8 @@ use crate::interruption::{self, Listening};
 use crate::journal::Journal;
 use crate::metrics::{Prediction, Tally};
 use crate::progress::Console;
-use crate::report::Report;
 use crate::report::predictions::PredictionsFile;
+use crate::report::{self, Report};
 
 /// What became of a candidate.
 pub struct Ended {
@@ -111,9 +111,10 @@ pub fn run(
             candidate.warnings.append(&mut warnings);
             candidate.seconds.first_batch = first_batch.map(|time| time.as_secs_f64());
             candidate.seconds.evaluation = time.as_secs_f64();
-            let count = outcome.unreadable.len();
-            if count > 0 && !std::mem::replace(&mut warned, true) {
-                console.warn(&Warning::UnreadablePictures { count });
+            if let Some(warning) = report::unreadable_warning(&outcome.unreadable)
+                && !std::mem::replace(&mut warned, true)
+            {
+                console.warn(&warning);
             }
             let tally = outcome.tally;
             let interrupted = interrupted && outcome.pictures() < samples.len();

@@ -79,7 +79,7 @@ pub struct DataSet {
 }
 
 /// Numbers of entries that were left out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ignored {
     /// Names that start with a dot.
     pub hidden: usize,

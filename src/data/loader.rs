@@ -39,7 +39,7 @@ pub struct Batch {
 }
 
 /// A picture that could not be read, and why.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Unreadable {
     pub path: PathBuf,
     pub reason: String,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::layout;
 use super::output::{OutputFile, print};
 use crate::error::Error;
 
@@ -63,12 +64,11 @@ pub fn write(
     output: Option<JsonOutput>,
     result: &(impl Serialize + std::fmt::Display),
 ) -> Result<(), Error> {
-    let document = || -> Result<String, Error> {
-        let json = serde_json::to_string_pretty(result).map_err(|e| Error::System {
+    let document = || {
+        layout::to_string(result).map_err(|e| Error::System {
             what: "the result cannot be formed",
             source: e.into(),
-        })?;
-        Ok(json + "\n")
+        })
     };
     match output {
         Some(JsonOutput::Stdout) => return print(&document()?),

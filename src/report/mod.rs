@@ -1,25 +1,36 @@
 //! Results as plain data, and one small file for each form they are written in.
 
+pub mod compare;
+pub mod html;
 pub mod json;
+mod layout;
+pub mod merge;
 pub mod output;
 pub mod predictions;
+pub mod read;
+pub mod schema;
 pub mod text;
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::classifiers::{Obtained, Origin};
-use crate::data::Unreadable;
 use crate::data::folder::Ignored;
-use crate::metrics::Accuracy;
+use crate::data::{Sample, Unreadable};
+use crate::error::Warning;
+use crate::expectation::Checked;
 use crate::model::Variant;
+use crate::shard::Shard;
+use crate::statistics::{Judgement, Statistics};
 
-/// Version of the JSON form. It grows when a field changes its meaning or goes away.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Version of the JSON form. It grows when a field appears, changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The result of an evaluation, with everything needed to repeat it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     pub schema_version: u32,
     /// Whether the user ended it before all pictures were evaluated.
@@ -31,8 +42,10 @@ pub struct Report {
     pub prompts: Prompts,
     pub classifier: ClassifierFacts,
     pub settings: Run,
-    pub top1: Accuracy,
-    pub top5: Accuracy,
+    #[serde(flatten)]
+    pub statistics: Statistics,
+    /// What was expected; empty when nothing was.
+    pub expectations: Vec<Checked>,
     /// Pictures that could not be read. They are in neither `correct` nor `total`.
     pub unreadable: Vec<Unreadable>,
     /// Groups of classes whose logits always tie; the lower index ranks first.
@@ -43,24 +56,35 @@ pub struct Report {
     /// Largest resident memory in bytes, mapped files included; `null` if the system does not tell.
     pub peak_memory_bytes: Option<u64>,
     pub warnings: Vec<String>,
+    /// Each evaluated picture, in file order.
+    pub judgements: Vec<Judgement>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+impl Report {
+    /// Pictures that this run, or its shard, was to evaluate.
+    pub fn to_evaluate(&self) -> usize {
+        let selected = self.data.selected;
+        let shard = self.settings.shard;
+        shard.map_or(selected, |shard| shard.range(selected).len())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Program {
-    pub name: &'static str,
-    pub version: &'static str,
+    pub name: Cow<'static, str>,
+    pub version: Cow<'static, str>,
 }
 
 impl Default for Program {
     fn default() -> Self {
         Self {
-            name: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
+            name: env!("CARGO_PKG_NAME").into(),
+            version: env!("CARGO_PKG_VERSION").into(),
         }
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     pub name: String,
     pub published_name: Option<String>,
@@ -81,7 +105,7 @@ impl Model {
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointFacts {
     pub path: PathBuf,
     /// The file's name.
@@ -94,19 +118,23 @@ pub struct CheckpointFacts {
     pub dtypes: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Data {
     /// The folder with the class folders.
     pub path: PathBuf,
     /// Pictures found; `--limit` may have left some out.
     pub pictures: usize,
+    /// Pictures to evaluate, by all shards together.
+    pub selected: usize,
+    /// SHA-256 over the names and labels of the selected pictures, in order.
+    pub selected_sha256: String,
     pub classes_present: usize,
     /// Classes each picture was ranked among.
     pub classes: usize,
     pub ignored: Ignored,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prompts {
     /// Templates for each class.
     pub templates: usize,
@@ -117,10 +145,10 @@ pub struct Prompts {
 }
 
 /// Where the text classifier came from.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierFacts {
     /// `built`, `cache` or `file`.
-    pub origin: &'static str,
+    pub origin: Cow<'static, str>,
     /// The file, unless it was built.
     pub path: Option<PathBuf>,
     /// SHA-256 over all that decides its values.
@@ -135,16 +163,16 @@ impl ClassifierFacts {
             Origin::File(path) => ("file", Some(path.clone())),
         };
         Self {
-            origin,
+            origin: origin.into(),
             path,
             key: obtained.recipe.key(),
         }
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    pub precision: &'static str,
+    pub precision: Cow<'static, str>,
     pub device: String,
     pub batch_size: usize,
     /// Threads that decode pictures.
@@ -152,10 +180,19 @@ pub struct Run {
     /// Threads that compute.
     pub threads: usize,
     pub limit: Option<usize>,
+    /// The part that this process evaluated, of several.
+    pub shard: Option<Shard>,
+}
+
+impl Run {
+    /// `cpu` or `cuda`.
+    pub fn device_kind(&self) -> &str {
+        self.device.split(':').next().unwrap_or(&self.device)
+    }
 }
 
 /// Wall time of the stages, in seconds.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
     /// Opening the checkpoint and loading the vision tower.
     pub load: f64,
@@ -166,4 +203,29 @@ pub struct Seconds {
     /// Evaluating the pictures.
     pub evaluation: f64,
     pub total: f64,
+}
+
+/// A picture's name in reports: its path below the data set's folder, with `/` between the parts.
+pub fn picture_name(path: &Path, root: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+/// SHA-256 over the names and labels of pictures, in order.
+pub fn selection_sha256(samples: &[Sample], root: &Path) -> String {
+    let mut hash = Sha256::new();
+    for sample in samples {
+        // No file name holds a zero byte, so that no two lists run together.
+        hash.update(picture_name(&sample.path, root));
+        hash.update([0]);
+        hash.update((sample.label as u64).to_le_bytes());
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The counts of pictures that a warning about unreadable ones names, in one place.
+pub fn unreadable_warning(unreadable: &[Unreadable]) -> Option<Warning> {
+    let count = unreadable.len();
+    (count > 0).then_some(Warning::UnreadablePictures { count })
 }

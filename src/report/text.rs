@@ -8,6 +8,9 @@ use crate::metrics::Accuracy;
 /// Unreadable pictures that are listed; the JSON form lists all.
 const LISTED: usize = 10;
 
+/// Confusions that are listed; the JSON form lists more.
+const CONFUSIONS: usize = 3;
+
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let model = match (
@@ -20,18 +23,52 @@ impl Display for Report {
             _ => self.model.name.clone(),
         };
         if self.interrupted {
-            let pictures = self
-                .data
-                .pictures
-                .min(self.settings.limit.unwrap_or(usize::MAX));
-            let done = self.top1.total + self.unreadable.len() as u64;
+            let done = self.statistics.top1.total + self.unreadable.len() as u64;
             writeln!(
                 f,
-                "PARTIAL      interrupted after {done} of {pictures} pictures"
+                "PARTIAL      interrupted after {done} of {} pictures",
+                self.to_evaluate()
             )?;
         }
-        writeln!(f, "top-1        {}", Fraction(self.top1))?;
-        writeln!(f, "top-5        {}", Fraction(self.top5))?;
+        let statistics = &self.statistics;
+        writeln!(f, "top-1        {}", Fraction(statistics.top1))?;
+        writeln!(f, "top-5        {}", Fraction(statistics.top5))?;
+        for checked in &self.expectations {
+            let outcome = if checked.met { "met" } else { "missed" };
+            writeln!(f, "{outcome:<13}{checked}")?;
+        }
+        if let (Some(recall), Some(ece), Some(confidence)) = (
+            statistics.mean_per_class_recall_percent,
+            statistics.calibration.ece_percent,
+            statistics.calibration.mean_confidence_percent,
+        ) {
+            writeln!(
+                f,
+                "recall       {recall:.2} %, the mean of the classes' accuracies"
+            )?;
+            writeln!(
+                f,
+                "calibration  {ece:.2} % expected error, {confidence:.2} % mean confidence"
+            )?;
+        }
+        for (index, confusion) in statistics.confusions.iter().take(CONFUSIONS).enumerate() {
+            writeln!(
+                f,
+                "{:<13}{} taken for {} ({})",
+                if index == 0 { "confused" } else { "" },
+                confusion.label_name,
+                confusion.predicted_name,
+                confusion.pictures
+            )?;
+        }
+        if statistics.ties.pictures > 0 {
+            let ties = statistics.ties;
+            writeln!(
+                f,
+                "tied         {} pictures between classes; {} by index for the label, {} against it",
+                ties.pictures, ties.label_first, ties.label_behind
+            )?;
+        }
         writeln!(
             f,
             "model        {model}, {0} x {0} pixels",
@@ -69,6 +106,9 @@ impl Display for Report {
         }
         if let Some(limit) = self.settings.limit {
             writeln!(f, "limit        the first {limit} pictures")?;
+        }
+        if let Some(shard) = self.settings.shard {
+            writeln!(f, "shard        {shard} of {} pictures", self.data.selected)?;
         }
         if !self.unreadable.is_empty() {
             writeln!(
@@ -134,7 +174,13 @@ struct Fraction(Accuracy);
 impl Display for Fraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.percent {
-            Some(percent) => write!(f, "{percent:.2} %  ({}/{})", self.0.correct, self.0.total),
+            Some(percent) => {
+                write!(f, "{percent:.2} %  ({}/{})", self.0.correct, self.0.total)?;
+                match self.0.interval95 {
+                    Some([low, high]) => write!(f, ", 95 % interval {low:.2} to {high:.2}"),
+                    None => Ok(()),
+                }
+            }
             None => write!(f, "undefined: no picture could be read"),
         }
     }

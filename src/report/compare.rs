@@ -1,0 +1,234 @@
+//! Two results on the same pictures, and whether they differ by more than chance.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Report, SCHEMA_VERSION};
+use crate::error::Error;
+use crate::metrics::{Accuracy, Tally};
+use crate::statistics::mcnemar::Form;
+use crate::statistics::{Judgement, McNemar};
+
+/// What the comparison says.
+#[derive(Debug, Clone, Serialize)]
+pub struct Comparison {
+    pub schema_version: u32,
+    pub a: Side,
+    pub b: Side,
+    /// Pictures that both results have, on which everything here is counted.
+    pub pictures: usize,
+    /// Pictures that one result has and the other has not.
+    pub left_out: LeftOut,
+    pub top1: Difference,
+    pub top5: Difference,
+    /// Pictures whose top-1 only the first result has right.
+    pub only_a: Vec<String>,
+    /// Pictures whose top-1 only the second result has right.
+    pub only_b: Vec<String>,
+}
+
+/// One of the two results.
+#[derive(Debug, Clone, Serialize)]
+pub struct Side {
+    pub path: PathBuf,
+    pub model: String,
+    pub checkpoint: String,
+    pub checkpoint_sha256: String,
+    pub precision: String,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct LeftOut {
+    pub only_in_a: usize,
+    pub only_in_b: usize,
+}
+
+/// How often both results are right, and the paired test.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Difference {
+    pub a: Accuracy,
+    pub b: Accuracy,
+    /// The second less the first, in percentage points.
+    pub difference: Option<f64>,
+    pub mcnemar: McNemar,
+}
+
+impl Difference {
+    fn new(a: Accuracy, b: Accuracy, only_a: u64, only_b: u64) -> Self {
+        let difference = (a.percent.zip(b.percent)).map(|(a, b)| b - a);
+        Self {
+            a,
+            b,
+            difference,
+            mcnemar: McNemar::new(only_a, only_b),
+        }
+    }
+}
+
+impl Comparison {
+    /// Compares; with `common`, on the pictures that both have.
+    ///
+    /// # Errors
+    /// When the pictures or their labels differ.
+    pub fn new(
+        (a_path, a): (&Path, &Report),
+        (b_path, b): (&Path, &Report),
+        common: bool,
+    ) -> Result<Self, Error> {
+        let of_b: HashMap<&str, &Judgement> =
+            b.judgements.iter().map(|j| (j.name.as_str(), j)).collect();
+        let pairs: Vec<(&Judgement, &Judgement)> = a
+            .judgements
+            .iter()
+            .filter_map(|j| Some((j, *of_b.get(j.name.as_str())?)))
+            .collect();
+        let left_out = LeftOut {
+            only_in_a: a.judgements.len() - pairs.len(),
+            only_in_b: of_b.len() - pairs.len(),
+        };
+        let names = format!("{} and {}", a_path.display(), b_path.display());
+        if pairs.is_empty() {
+            return Err(Error::usage(
+                format!("{names} have no picture in common"),
+                "compare results on the same pictures",
+            ));
+        }
+        if !common && (left_out.only_in_a, left_out.only_in_b) != (0, 0) {
+            return Err(Error::usage(
+                format!(
+                    "{names} are not on the same pictures: {} are only in the first, {} only in the second, {} in both",
+                    left_out.only_in_a,
+                    left_out.only_in_b,
+                    pairs.len()
+                ),
+                "--common compares them on the pictures that both have",
+            ));
+        }
+        if let Some((a, b)) = pairs.iter().find(|(a, b)| a.label != b.label) {
+            return Err(Error::usage(
+                format!(
+                    "{names} label {} differently: {} and {}",
+                    a.name, a.label, b.label
+                ),
+                "compare results with the same classes",
+            ));
+        }
+        let only = |right: fn(&Judgement) -> bool| {
+            let mut only = (0, 0);
+            for (a, b) in &pairs {
+                only.0 += u64::from(right(a) && !right(b));
+                only.1 += u64::from(right(b) && !right(a));
+            }
+            only
+        };
+        let mut tallies = (Tally::default(), Tally::default());
+        for (a, b) in &pairs {
+            tallies.0.count(a.rank);
+            tallies.1.count(b.rank);
+        }
+        let difference = |accuracy: fn(&Tally) -> Accuracy, (only_a, only_b)| {
+            Difference::new(accuracy(&tallies.0), accuracy(&tallies.1), only_a, only_b)
+        };
+        let names_where = |right: fn(&(&Judgement, &Judgement)) -> bool| {
+            let pairs = pairs.iter().filter(|pair| right(pair));
+            pairs.map(|(a, _)| a.name.clone()).collect()
+        };
+        Ok(Self {
+            schema_version: SCHEMA_VERSION,
+            a: Side::of(a_path, a),
+            b: Side::of(b_path, b),
+            pictures: pairs.len(),
+            left_out,
+            top1: difference(Tally::top1_accuracy, only(Judgement::top1)),
+            top5: difference(Tally::top5_accuracy, only(Judgement::top5)),
+            only_a: names_where(|(a, b)| a.top1() && !b.top1()),
+            only_b: names_where(|(a, b)| b.top1() && !a.top1()),
+        })
+    }
+}
+
+impl Side {
+    fn of(path: &Path, report: &Report) -> Self {
+        Self {
+            path: path.into(),
+            model: report.model.name.clone(),
+            checkpoint: report.checkpoint.name.clone(),
+            checkpoint_sha256: report.checkpoint.sha256.clone(),
+            precision: report.settings.precision.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (letter, side) in [("A", &self.a), ("B", &self.b)] {
+            writeln!(
+                f,
+                "{letter}            {}: {}, {}, {}",
+                side.path.display(),
+                side.model,
+                side.checkpoint,
+                side.precision
+            )?;
+        }
+        write!(f, "pictures     {}", self.pictures)?;
+        match self.left_out {
+            LeftOut {
+                only_in_a: 0,
+                only_in_b: 0,
+            } => writeln!(f)?,
+            LeftOut {
+                only_in_a,
+                only_in_b,
+            } => writeln!(
+                f,
+                " in both; left out: {only_in_a} only in A, {only_in_b} only in B"
+            )?,
+        }
+        for (name, difference) in [("top-1", &self.top1), ("top-5", &self.top5)] {
+            writeln!(f, "{name:<13}{difference}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |accuracy: Accuracy| accuracy.percent.unwrap_or(f64::NAN);
+        writeln!(
+            f,
+            "A {:.2} %, B {:.2} %, difference {:+.2} points",
+            percent(self.a),
+            percent(self.b),
+            self.difference.unwrap_or(f64::NAN)
+        )?;
+        let test = self.mcnemar;
+        write!(
+            f,
+            "{:13}only A right {}, only B right {}; McNemar ",
+            "", test.only_a, test.only_b
+        )?;
+        match (test.form, test.statistic) {
+            (Form::ChiSquareCorrected, Some(statistic)) => write!(
+                f,
+                "(chi-square {statistic:.3}, continuity-corrected) p = {}",
+                PValue(test.p_value)
+            ),
+            _ => write!(f, "(exact binomial) p = {}", PValue(test.p_value)),
+        }
+    }
+}
+
+struct PValue(f64);
+
+impl fmt::Display for PValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            p if p < 1e-4 => write!(f, "{p:.1e}"),
+            p => write!(f, "{p:.4}"),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::{Folder, Ran, demo, quick_demo_on, run, run_with};
+
+/// Evaluates the demo's pictures, writes JSON to `name` and gives its path.
+fn result(folder: &Folder, name: &str, more: &[&str]) -> PathBuf {
+    let file = folder.join(name);
+    evaluate(folder, &file, more).ended_with(0);
+    file
+}
+
+fn evaluate(folder: &Folder, file: &Path, more: &[&str]) -> Ran {
+    run_with(&arguments(folder, file, more), &[])
+}
+
+fn arguments(folder: &Folder, file: &Path, more: &[&str]) -> Vec<String> {
+    let mut arguments = quick_demo_on(&demo("imagenet"), folder);
+    arguments.extend(["--json".into(), file.to_str().unwrap().into()]);
+    arguments.extend(more.iter().map(ToString::to_string));
+    arguments
+}
+
+fn value(file: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// The document's text without the lines that hold times and memory.
+fn timeless(file: &Path) -> String {
+    let mut value = value(file);
+    for field in ["seconds", "pictures_per_second", "peak_memory_bytes"] {
+        assert!(value.as_object_mut().unwrap().remove(field).is_some());
+    }
+    serde_json::to_string_pretty(&value).unwrap()
+}
+
+#[track_caller]
+fn check_schema(document: &Value) {
+    let schema = run(&["schema"]).ended_with(0).stdout;
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(document)
+        .map(|e| format!("{}: {e}", e.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+fn merge(files: &[PathBuf], more: &[&str]) -> Ran {
+    let mut arguments = vec!["merge".to_string()];
+    arguments.extend(files.iter().map(|file| file.to_str().unwrap().to_string()));
+    arguments.extend(more.iter().map(ToString::to_string));
+    run(&arguments)
+}
+
+fn shards(folder: &Folder, of: usize, more: &[&str]) -> Vec<PathBuf> {
+    (1..=of)
+        .map(|index| {
+            let shard = format!("{index}/{of}");
+            let more: Vec<&str> = ["--shard", &shard].iter().chain(more).copied().collect();
+            result(folder, &format!("{index}-of-{of}.json"), &more)
+        })
+        .collect()
+}
+
+#[test]
+fn shards_merge_to_the_single_run_bit_for_bit_and_fit_the_schema() {
+    let folder = Folder::new();
+    let single = result(&folder, "single.json", &[]);
+    check_schema(&value(&single));
+    for of in [1, 2, 3, 7] {
+        let mut parts = shards(&folder, of, &[]);
+        check_schema(&value(&parts[0]));
+        parts.reverse();
+        let merged = folder.join("merged.json");
+        merge(&parts, &["--json", merged.to_str().unwrap()])
+            .ended_with(0)
+            .printed(&["top-1", "/220)"]);
+        assert_eq!(timeless(&merged), timeless(&single), "{of} shards");
+        check_schema(&value(&merged));
+    }
+}
+
+#[test]
+fn shards_with_unreadable_pictures_merge_to_the_single_run_too() {
+    let folder = Folder::new();
+    for (index, good) in [true, false, true, false, true].iter().enumerate() {
+        let name = format!("set/n02165456/{index}.jpg");
+        if *good {
+            let picture = format!("imagenet/val/n02165456/n02165456_00{index}.jpg");
+            folder.copy(&demo(&picture), &name);
+        } else {
+            folder.write(&name, "no picture");
+        }
+    }
+    let evaluate = |name: &str, more: &[&str]| {
+        let file = folder.join(name);
+        let mut arguments = quick_demo_on(&folder.join("set"), &folder);
+        arguments.extend(["--json".into(), file.to_str().unwrap().into()]);
+        arguments.extend(more.iter().map(ToString::to_string));
+        let code = run(&arguments).code;
+        assert!([0, 6].contains(&code), "{code}");
+        file
+    };
+    let single = evaluate("single.json", &[]);
+    let parts = ["1/7", "2/7", "3/7", "4/7", "5/7", "6/7", "7/7"]
+        .map(|shard| evaluate(&format!("{}.json", &shard[..1]), &["--shard", shard]));
+    let merged = folder.join("merged.json");
+    merge(&parts, &["--json", merged.to_str().unwrap()]).ended_with(6);
+    assert_eq!(timeless(&merged), timeless(&single));
+    check_schema(&value(&merged));
+}
+
+#[test]
+fn merging_refuses_overlaps_gaps_mixtures_and_incomplete_shards() {
+    let folder = Folder::new();
+    let parts = shards(&folder, 3, &["--limit", "9"]);
+    let [a, b, c] = [&parts[0], &parts[1], &parts[2]].map(Clone::clone);
+    let refused = |files: &[&PathBuf], texts: &[&str]| {
+        let files: Vec<PathBuf> = files.iter().map(|file| (*file).clone()).collect();
+        merge(&files, &[]).ended_with(2).said(texts);
+    };
+    refused(&[&a, &c], &["1 of 3 shards are missing: 2/3"]);
+    refused(&[&a, &b, &b, &c], &["overlap", "both are shard 2/3"]);
+    let change = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut document = value(&b);
+        change(&mut document);
+        folder.write(name, document.to_string())
+    };
+    let mixed = change("mixed.json", &|v| {
+        v["settings"]["precision"] = json!("bf16");
+        v["checkpoint"]["sha256"] = json!("00");
+    });
+    refused(
+        &[&a, &mixed, &c],
+        &[
+            "precision (f32 and bf16)",
+            "checkpoint sha256 (",
+            "mixed.json",
+        ],
+    );
+    let other = change("other.json", &|v| v["settings"]["shard"]["of"] = json!(4));
+    refused(&[&a, &other, &c], &["the number of shards (3 and 4)"]);
+    let cut = change("cut.json", &|v| {
+        v["judgements"].as_array_mut().unwrap().pop();
+    });
+    refused(&[&a, &cut, &c], &["cut.json holds 2 pictures", "2/3 has 3"]);
+    let twice = change("twice.json", &|v| {
+        v["judgements"] = value(&a)["judgements"].clone();
+    });
+    refused(&[&a, &twice, &c], &["is in two shards"]);
+    let whole = change("whole.json", &|v| v["settings"]["shard"] = Value::Null);
+    refused(&[&a, &whole], &["whole.json is the result of a whole run"]);
+    let old = change("old.json", &|v| v["schema_version"] = json!(1));
+    refused(&[&a, &old], &["old.json has schema version 1"]);
+    let junk = folder.write("junk.json", "{\"schema_version\": 2}");
+    refused(&[&junk], &["junk.json is no result"]);
+}
+
+#[test]
+fn the_environment_names_the_shard_only_when_asked() {
+    let folder = Folder::new();
+    let variables = [("RANK", "1"), ("WORLD_SIZE", "2")];
+    let ran = |more: &[&str]| {
+        let file = folder.join("result.json");
+        let more: Vec<&str> = ["--limit", "4"].iter().chain(more).copied().collect();
+        run_with(&arguments(&folder, &file, &more), &variables).ended_with(0);
+        let document = value(&file);
+        let shard = document["settings"]["shard"].clone();
+        (shard, document["judgements"].as_array().unwrap().len())
+    };
+    assert_eq!(ran(&[]), (Value::Null, 4));
+    assert_eq!(ran(&["--shard", "auto"]), (json!({"index": 2, "of": 2}), 2));
+    assert_eq!(ran(&["--shard", "1/4"]), (json!({"index": 1, "of": 4}), 1));
+    let file = folder.join("x.json");
+    evaluate(&folder, &file, &["--shard", "0/4"])
+        .ended_with(2)
+        .said(&["--shard 0/4 is no part", "I from 1 to N"]);
+}
+
+#[test]
+fn a_missed_expectation_ends_in_exit_code_1_with_the_result_written() {
+    let folder = Folder::new();
+    let file = folder.join("result.json");
+    let found = evaluate(
+        &folder,
+        &file,
+        &[
+            "--expect-top1",
+            "12.5",
+            "--tolerance",
+            "0.1",
+            "--expect-top5",
+            "0",
+        ],
+    )
+    .ended_with(1)
+    .printed(&["top-1", "missed"])
+    .warned(&[
+        "error: top-1: expected 12.5 % within 0.1, found ",
+        "difference +",
+    ]);
+    assert!(found.stderr.contains("top-5: expected 0 %"));
+    let document = value(&file);
+    check_schema(&document);
+    assert_eq!(document["expectations"][0]["met"], json!(false));
+    let top1 = document["top1"]["percent"].to_string();
+    evaluate(
+        &folder,
+        &file,
+        &["--expect-top1", &top1, "--tolerance", "0"],
+    )
+    .ended_with(0)
+    .printed(&["met"]);
+}
+
+#[test]
+fn expectations_that_make_no_sense_are_refused_before_the_evaluation() {
+    let folder = Folder::new();
+    let file = folder.join("result.json");
+    let refused = |more: &[&str], texts: &[&str]| {
+        evaluate(&folder, &file, more).ended_with(2).said(texts);
+    };
+    refused(
+        &["--expect", "published"],
+        &["no accuracy is published for uta_demo"],
+    );
+    refused(&["--expect-top1", "101"], &["101 is no percentage"]);
+    refused(&["--tolerance=-1"], &["--tolerance -1 is no distance"]);
+    refused(
+        &["--expect-top1", "5", "--shard", "1/2"],
+        &["a shard's accuracy", "uta-eval merge"],
+    );
+}
+
+#[test]
+fn expectations_are_checked_after_merging() {
+    let folder = Folder::new();
+    let parts = shards(&folder, 2, &["--limit", "6"]);
+    merge(&parts, &["--expect-top5", "100"]).ended_with(0);
+    merge(&parts, &["--expect-top5", "3"]).ended_with(1);
+}
+
+#[test]
+fn two_results_are_compared_picture_by_picture() {
+    let folder = Folder::new();
+    let a = result(&folder, "a.json", &[]);
+    let other = folder.write("other.txt", "{}\n");
+    let b = folder.join("b.json");
+    let mut arguments = crate::support::demo_on(&demo("imagenet"));
+    for argument in [
+        "--json",
+        b.to_str().unwrap(),
+        "--templates",
+        other.to_str().unwrap(),
+    ] {
+        arguments.push(argument.into());
+    }
+    run(&arguments).ended_with(0);
+    let compared = |more: &[&str]| {
+        let mut arguments = vec!["compare", a.to_str().unwrap(), b.to_str().unwrap()];
+        arguments.extend(more);
+        run(&arguments)
+    };
+    let found: Value =
+        serde_json::from_str(&compared(&["--json", "-"]).ended_with(0).stdout).unwrap();
+    // Counted anew from the rows.
+    let right = |file: &Path| -> Vec<bool> {
+        let rows = value(file)["judgements"].clone();
+        let rows = rows.as_array().unwrap().clone();
+        rows.iter().map(|row| row[3] == json!(1)).collect()
+    };
+    let (in_a, in_b) = (right(&a), right(&b));
+    let only_a = in_a.iter().zip(&in_b).filter(|(a, b)| **a && !**b).count();
+    let only_b = in_a.iter().zip(&in_b).filter(|(a, b)| !**a && **b).count();
+    assert!(
+        only_a + only_b > 0,
+        "the two prompts ought to differ somewhere"
+    );
+    assert_eq!(found["top1"]["mcnemar"]["only_a"], json!(only_a));
+    assert_eq!(found["top1"]["mcnemar"]["only_b"], json!(only_b));
+    assert_eq!(found["only_a"].as_array().unwrap().len(), only_a);
+    assert_eq!(found["pictures"], json!(220));
+    compared(&[])
+        .ended_with(0)
+        .printed(&["McNemar (", "difference"]);
+
+    let short = result(&folder, "short.json", &["--limit", "20"]);
+    let (a, short) = (a.to_str().unwrap(), short.to_str().unwrap());
+    run(&["compare", a, short]).ended_with(2).said(&[
+        "not on the same pictures",
+        "200 are only in the first",
+        "--common",
+    ]);
+    run(&["compare", a, short, "--common"])
+        .ended_with(0)
+        .printed(&["pictures     20 in both", "p = 1.0000"]);
+}
+
+#[test]
+fn the_html_report_is_one_file_that_asks_nothing_of_the_network() {
+    let folder = Folder::new();
+    let page = folder.join("report.html");
+    let file = result(
+        &folder,
+        "result.json",
+        &["--report", page.to_str().unwrap()],
+    );
+    let html = std::fs::read_to_string(&page).unwrap();
+    let document = value(&file);
+    for text in [
+        "<!DOCTYPE html>",
+        "prefers-color-scheme: dark",
+        "data:image/jpeg;base64,",
+        "<svg",
+        document["checkpoint"]["sha256"].as_str().unwrap(),
+        document["confusions"][0]["label_name"].as_str().unwrap(),
+    ] {
+        assert!(html.contains(text), "no {text}");
+    }
+    for text in ["http://", "https://", "<script", "<link", "@import", "url("] {
+        assert!(!html.contains(text), "{text}");
+    }
+    assert!(html.len() < 1_000_000, "{} bytes", html.len());
+
+    let merged = folder.join("merged.html");
+    let parts = shards(&folder, 2, &[]);
+    merge(&parts, &["--report", merged.to_str().unwrap()]).ended_with(0);
+    let merged = std::fs::read_to_string(&merged).unwrap();
+    let timeless = |html: &str| -> Vec<String> {
+        let rows = html.split("<tr>");
+        rows.filter(|row| !row.starts_with("<th>time"))
+            .map(Into::into)
+            .collect()
+    };
+    assert_eq!(timeless(&merged), timeless(&html));
+}
+
+#[test]
+fn names_in_the_html_report_are_escaped() {
+    let folder = Folder::new();
+    folder.copy(
+        &demo("imagenet/val/n02165456/n02165456_000.jpg"),
+        "set/<b>&\"/<i>.jpg",
+    );
+    let names = folder.write("names.txt", "<b>&\"\t<script>ladybug\nz\tzebra\n");
+    let page = folder.join("report.html");
+    let mut arguments = quick_demo_on(&folder.join("set"), &folder);
+    for argument in ["--classnames", names.to_str().unwrap(), "--report"] {
+        arguments.push(argument.into());
+    }
+    arguments.push(page.to_str().unwrap().into());
+    run(&arguments).ended_with(0);
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("&lt;script&gt;ladybug"));
+    for text in ["<script", "<b>&", "<i>"] {
+        assert!(!html.contains(text), "{text}");
+    }
+}
