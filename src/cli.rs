@@ -26,6 +26,24 @@ pub struct Cli {
     pub command: Option<Command>,
     #[command(flatten)]
     pub evaluate: EvaluateArgs,
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+/// How much the program says on standard error.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TalkArgs {
+    /// Say nothing on standard error but errors
+    ///
+    /// No progress bars and no warnings; the warnings are in the result all the same.
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Tell each stage and the time that it took
+    ///
+    /// Where standard error is no terminal, and progress bars do not appear, this is how to follow
+    /// a run.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
 }
 
 const EXIT_CODES: &str = "\
@@ -82,6 +100,21 @@ pub enum Command {
     ///
     /// The document describes what --json writes; its version is the field schema_version.
     Schema,
+    /// Print a completion script for a shell
+    ///
+    /// For bash: uta-eval completions bash > ~/.local/share/bash-completion/completions/uta-eval
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    ///
+    /// To read it: uta-eval man > uta-eval.1 && man ./uta-eval.1
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]

@@ -47,7 +47,7 @@
 //! | [`cli`] | the flags |
 //! | [`devices`] | which devices compute, in which precision |
 //! | [`settings`] | validated settings made from flags |
-//! | [`progress`] | bars and warnings on standard error |
+//! | [`progress`] | bars, stages and warnings on standard error, as many as are wanted |
 //! | [`commands`] | what each subcommand does |
 //!
 //! # Invariants

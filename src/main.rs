@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use uta_eval::cli::Cli;
+use uta_eval::cli::{Cli, TalkArgs};
 use uta_eval::commands;
 use uta_eval::error::Error;
 use uta_eval::interruption;
+use uta_eval::progress::Talk;
 use uta_eval::settings::Settings;
 
 // Blocks of activations come and go by the hundred; this allocator keeps their pages, where the
@@ -17,12 +18,22 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Without the handler an interrupt would only leave temporary files behind.
     let _ = interruption::handle();
-    match Settings::new(Cli::parse()).and_then(commands::run) {
+    let cli = Cli::parse();
+    talk(cli.talk).choose();
+    match Settings::new(cli).and_then(commands::run) {
         Ok(code) => code.into(),
         Err(error) => {
             explain(&error);
             error.exit_code().into()
         }
+    }
+}
+
+fn talk(args: TalkArgs) -> Talk {
+    match (args.quiet, args.verbose) {
+        (true, _) => Talk::Quiet,
+        (_, true) => Talk::Verbose,
+        _ => Talk::Normal,
     }
 }
 

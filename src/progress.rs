@@ -1,22 +1,52 @@
 //! Progress bars and warnings on standard error. Bars appear on a terminal only.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Warning;
 use crate::metrics::Tally;
 
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Talk {
+    /// Errors only.
+    Quiet,
+    /// Bars on a terminal, and warnings.
+    #[default]
+    Normal,
+    /// A line for each stage, too.
+    Verbose,
+}
+
+/// Chosen once, when the program starts.
+static TALK: OnceLock<Talk> = OnceLock::new();
+
+impl Talk {
+    /// Makes this what every console of the process does. Only the first call counts.
+    pub fn choose(self) {
+        let _ = TALK.set(self);
+    }
+
+    fn chosen() -> Self {
+        TALK.get().copied().unwrap_or_default()
+    }
+}
+
 /// Steps on standard error while the program works, and warns.
 #[derive(Debug)]
 pub struct Console {
     bar: ProgressBar,
+    /// What is going on, and since when.
+    stage: Option<(&'static str, Instant)>,
 }
 
 impl Default for Console {
     fn default() -> Self {
         Self {
             bar: ProgressBar::hidden(),
+            stage: None,
         }
     }
 }
@@ -25,7 +55,7 @@ impl Console {
     /// Shows that something without a countable end is going on.
     pub fn wait_for(&mut self, what: &'static str) {
         let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
-        self.start(ProgressBar::new_spinner(), style, what);
+        self.start(what, ProgressBar::new_spinner(), style, what);
     }
 
     /// Starts the classifier's bar; its steps are token positions.
@@ -33,7 +63,8 @@ impl Console {
         let style = ProgressStyle::with_template(
             "classifier {wide_bar} {percent} % of {len} token positions, {eta} left",
         );
-        self.start(ProgressBar::new(positions as u64), style, "");
+        let bar = ProgressBar::new(positions as u64);
+        self.start("building the classifier", bar, style, "");
     }
 
     /// Token positions done.
@@ -46,7 +77,8 @@ impl Console {
         let style = ProgressStyle::with_template(
             "pictures {wide_bar} {pos}/{len}, {per_sec}, {eta} left, top-1 {msg}",
         );
-        self.start(ProgressBar::new(pictures as u64), style, "–");
+        let bar = ProgressBar::new(pictures as u64);
+        self.start("evaluating the pictures", bar, style, "–");
     }
 
     /// Pictures done, with the running accuracy.
@@ -57,10 +89,15 @@ impl Console {
         }
     }
 
-    /// Removes the bar.
+    /// Removes the bar. When verbose, tells how long its stage took.
     pub fn clear(&mut self) {
         self.bar.finish_and_clear();
         self.bar = ProgressBar::hidden();
+        if let Some((what, since)) = self.stage.take()
+            && Talk::chosen() == Talk::Verbose
+        {
+            self.say(&format!("{what}: {:.1} s", since.elapsed().as_secs_f64()));
+        }
     }
 
     /// Prints a warning.
@@ -68,18 +105,29 @@ impl Console {
         self.say(&format!("warning: {warning}"));
     }
 
-    /// Prints a line above the bar.
+    /// Prints a line above the bar, unless the program is to be quiet.
     pub fn say(&self, line: &str) {
+        if Talk::chosen() == Talk::Quiet {
+            return;
+        }
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
     fn start(
         &mut self,
+        what: &'static str,
         bar: ProgressBar,
         style: Result<ProgressStyle, indicatif::style::TemplateError>,
         message: &'static str,
     ) {
         self.clear();
+        self.stage = Some((what, Instant::now()));
+        match Talk::chosen() {
+            // The bar stays hidden.
+            Talk::Quiet => return,
+            Talk::Verbose => self.say(&format!("{what} …")),
+            Talk::Normal => {}
+        }
         if let Ok(style) = style {
             bar.set_style(style);
         }

@@ -34,6 +34,8 @@ pub enum Settings {
     Merge(Merge),
     Compare(Compare),
     Schema,
+    Completions(clap_complete::Shell),
+    Man,
 }
 
 #[derive(Debug)]
@@ -157,6 +159,8 @@ impl Settings {
             Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
             Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
             Some(Command::Schema) => Self::Schema,
+            Some(Command::Completions(args)) => Self::Completions(args.shell),
+            Some(Command::Man) => Self::Man,
         })
     }
 }

@@ -47,3 +47,6 @@ mod commands;
 
 /// Bad input: every message and exit code.
 mod errors;
+
+/// Completions, the manual page, and how much is said on standard error.
+mod habits;

@@ -9,6 +9,7 @@ use crate::expectation::Expectations;
 use crate::metrics::Tally;
 use crate::model::Variant;
 use crate::model::variant::DEMO;
+use crate::progress::Console;
 use crate::settings::{Demo, Evaluate, Model, Prompts};
 use crate::temporary::Unfinished;
 
@@ -65,7 +66,8 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
             found: tally,
         });
     }
-    eprintln!("The demo's result is the expected one. To evaluate a real checkpoint:");
-    eprintln!("  uta-eval --imagenet-path PATH --model eva_base_p16 --ckpt-path FILE");
+    let console = Console::default();
+    console.say("The demo's result is the expected one. To evaluate a real checkpoint:");
+    console.say("  uta-eval --imagenet-path PATH --model eva_base_p16 --ckpt-path FILE");
     Ok(exit_code)
 }

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod convert;
 pub mod demo;
 pub mod evaluate;
+pub mod help;
 pub mod inspect;
 pub mod merge;
 mod page;
@@ -31,5 +32,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Merge(settings) => merge::run(&settings),
         Settings::Compare(settings) => compare::run(&settings),
         Settings::Schema => schema::run(),
+        Settings::Completions(shell) => help::completions(shell),
+        Settings::Man => help::man(),
     }
 }

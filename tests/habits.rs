@@ -1,0 +1,90 @@
+use std::path::Path;
+
+use crate::support::{Folder, demo, quick_demo_on, run, run_with};
+
+/// A run that has something to warn of.
+fn part_of_imagenet(folder: &Folder, flag: &str) -> Vec<String> {
+    let class = demo("imagenet/val").read_dir().unwrap();
+    let class = class.map(|entry| entry.unwrap().path()).min().unwrap();
+    let picture = class.read_dir().unwrap().next().unwrap().unwrap().path();
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
+    folder.copy(
+        &picture,
+        &format!("set/{}/{}", name(&class), name(&picture)),
+    );
+    let mut arguments = quick_demo_on(&folder.join("set"), folder);
+    arguments.push(flag.into());
+    arguments
+}
+
+#[test]
+fn every_shell_gets_a_completion_script_with_subcommands_and_flags() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = run(&["completions", shell]).ended_with(0);
+        assert_eq!(script.stderr, "");
+        script.printed(&["uta-eval", "inspect", "imagenet-path"]);
+    }
+    run(&["completions", "cmd"]).ended_with(2).said(&["bash"]);
+}
+
+#[test]
+fn the_manual_page_has_every_subcommand_and_the_exit_codes() {
+    let page = run(&["man"]).ended_with(0);
+    assert_eq!(page.stderr, "");
+    let page = page.printed(&[
+        ".TH uta-eval 1",
+        ".SH \"UTA-EVAL CLASSIFY\"",
+        "\\-\\-imagenet\\-path",
+        "\\-\\-labels",
+        "Exit codes",
+    ]);
+    assert!(!page.stdout.contains("UTA-EVAL HELP"));
+}
+
+#[test]
+fn quiet_silences_warnings_and_keeps_them_in_the_result() {
+    let folder = Folder::new();
+    let quiet = run(&part_of_imagenet(&folder, "--quiet")).ended_with(0);
+    assert_eq!(quiet.stderr, "");
+    quiet.printed(&["top-1"]);
+    let mut arguments = part_of_imagenet(&folder, "-q");
+    arguments.extend(["--json".into(), "-".into()]);
+    run(&arguments)
+        .ended_with(0)
+        .printed(&["they are ranked among all"]);
+}
+
+#[test]
+fn quiet_keeps_errors() {
+    run(&["inspect", "--quiet", "/nonexistent.safetensors"])
+        .ended_with(4)
+        .said(&["error: /nonexistent.safetensors does not exist", "hint: "]);
+}
+
+#[test]
+fn verbose_tells_each_stage_and_its_time_without_a_terminal() {
+    let folder = Folder::new();
+    run(&part_of_imagenet(&folder, "-v"))
+        .ended_with(0)
+        .warned(&[
+            "warning: ",
+            "loading the checkpoint …",
+            "building the classifier: ",
+            "evaluating the pictures: ",
+            " s\n",
+        ]);
+    run(&["man", "--quiet", "--verbose"])
+        .ended_with(2)
+        .said(&["cannot be used with"]);
+}
+
+#[test]
+fn no_color_wins_over_forced_colours() {
+    let escapes = |variables: &[(&str, &str)]| {
+        let ran = run_with(&["--no-such-flag"], variables).ended_with(2);
+        ran.stderr.contains('\u{1b}')
+    };
+    assert!(escapes(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!escapes(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    assert!(!escapes(&[]));
+}
