@@ -56,6 +56,7 @@ Exit codes:
   5  a result cannot be written
   6  the evaluation ended, but some pictures could not be read and are not counted
   7  the computation failed
+  8  some evaluations of a sweep failed
   130  interrupted; the result, if there is one, is partial and says so";
 
 #[derive(Debug, Subcommand)]
@@ -84,6 +85,11 @@ pub enum Command {
     /// Reads .safetensors and PyTorch's .pt, .pth or .bin, removes nesting and prefixes. The new
     /// file appears whole or not at all; an existing file is never overwritten.
     Convert(ConvertArgs),
+    /// Evaluate many checkpoints, models, data sets or precisions
+    ///
+    /// Pictures are decoded once for all that want the same crops and fit in memory together, and
+    /// equal text towers share one classifier. A failing evaluation does not stop the others.
+    Sweep(SweepArgs),
     /// Put the results of all shards together
     ///
     /// Reads the JSON results of runs with --shard i/n and gives the result that one run would
@@ -110,14 +116,14 @@ pub enum Command {
     Man,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct EvaluateArgs {
     /// Folder of pictures: PATH/val/<wnid>/ or PATH/<wnid>/
     ///
@@ -126,7 +132,13 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::DirPath)]
     pub imagenet_path: Option<PathBuf>,
     #[command(flatten)]
-    pub model: ModelArgs,
+    pub model: ModelNameArgs,
+    /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin; several make a sweep
+    ///
+    /// A pattern like 'run1/*.safetensors' stands for the files that fit it. Pictures are decoded
+    /// once for all checkpoints that fit in memory together, and the result is a table; see --out.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
+    pub ckpt_path: Vec<PathBuf>,
     /// Side of the model's input in pixels; must agree with the model
     ///
     /// The size belongs to the model and need not be given. It is accepted for scripts that pass
@@ -163,10 +175,33 @@ pub struct EvaluateArgs {
     /// model, checkpoint, data set or setting is refused. --batch-size and --workers may change.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub resume: Option<PathBuf>,
+    /// Write the results of a sweep into this folder
+    ///
+    /// A JSON result for each checkpoint, and the table as table.csv, table.md and table.tex.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SweepArgs {
+    /// TOML file with the flags of the evaluations
+    ///
+    /// Keys are flags without dashes. A list stands for one evaluation with each of its values,
+    /// several lists for all combinations; [[run]] tables replace or add keys.
+    #[arg(value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Write the results into this folder
+    ///
+    /// A JSON result for each evaluation, and the table as table.csv, table.md and table.tex.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Keep a journal in FILE, and go on where it ends
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub resume: Option<PathBuf>,
 }
 
 /// What the result ought to be.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ExpectArgs {
     /// Expect this top-1 accuracy in percent; exit code 1 if it is missed
     ///
@@ -192,7 +227,7 @@ pub enum ExpectArg {
     Published,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct MergeArgs {
     /// JSON results of all shards, in any order
     #[arg(value_name = "RESULT", required = true, value_hint = ValueHint::FilePath)]
@@ -210,7 +245,7 @@ pub struct MergeArgs {
     pub report: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
     /// JSON result to compare with
     #[arg(value_name = "A", value_hint = ValueHint::FilePath)]
@@ -228,7 +263,7 @@ pub struct CompareArgs {
     pub json: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     #[command(flatten)]
     pub run: RunArgs,
@@ -236,9 +271,9 @@ pub struct DemoArgs {
     pub outputs: OutputArgs,
 }
 
-/// Which model, with which weights.
-#[derive(Debug, Args)]
-pub struct ModelArgs {
+/// Which model.
+#[derive(Debug, Clone, Args)]
+pub struct ModelNameArgs {
     /// Model: a name, or a JSON file that describes one
     ///
     /// eva_base_p16 (UTA-B), eva_large_p14_336 (UTA-L-pix336), eva_giant_p14_336 (UTA-g-pix336)
@@ -246,13 +281,20 @@ pub struct ModelArgs {
     /// of the same architecture.
     #[arg(long, value_name = "NAME|FILE", default_value = "eva_base_p16")]
     pub model: String,
+}
+
+/// Which model, with which weights.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    #[command(flatten)]
+    pub name: ModelNameArgs,
     /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin
     #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub ckpt_path: Option<PathBuf>,
 }
 
 /// The texts that the classifier is made of.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct PromptArgs {
     /// Prompt templates, one per line with {} for the class name
     ///
@@ -268,7 +310,7 @@ pub struct PromptArgs {
 }
 
 /// Where the text classifier comes from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ClassifierArgs {
     /// Use the classifier in this file, made by `uta-eval classifier`
     ///
@@ -285,7 +327,7 @@ pub struct ClassifierArgs {
     pub cache: CacheArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CacheArgs {
     /// Folder in which finished classifiers are kept [default: the user's cache folder]
     ///
@@ -299,7 +341,7 @@ pub struct CacheArgs {
 }
 
 /// How the models compute.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ComputeArgs {
     /// What computes: auto, cpu, cuda, or cuda:N[,M...] [default: auto]
     ///
@@ -396,7 +438,7 @@ impl BatchSizeArg {
 }
 
 /// How the work is done. Only the precision changes the result.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     #[command(flatten)]
     pub compute: ComputeArgs,
@@ -431,7 +473,7 @@ pub struct RunArgs {
 }
 
 /// Where results go beside the text on standard output.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct OutputArgs {
     /// Write the result as JSON; `-` is standard output, then without the text
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
@@ -450,7 +492,7 @@ pub struct OutputArgs {
     pub report: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ClassifierCommandArgs {
     #[command(flatten)]
     pub model: ModelArgs,
@@ -465,7 +507,7 @@ pub struct ClassifierCommandArgs {
     pub compute: ComputeArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ClassifyArgs {
     /// Pictures
     #[arg(value_name = "PICTURE", required = true, value_hint = ValueHint::FilePath)]
@@ -489,7 +531,7 @@ pub struct ClassifyArgs {
     pub json: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct InspectArgs {
     /// Checkpoint to look into
     #[arg(value_name = "CKPT", value_hint = ValueHint::FilePath)]
@@ -501,7 +543,7 @@ pub struct InspectArgs {
     pub model: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ConvertArgs {
     /// Checkpoint to read
     #[arg(value_name = "IN", value_hint = ValueHint::FilePath)]

@@ -10,6 +10,7 @@ use crate::expectation::Checked;
 use crate::journal::JournalError;
 use crate::metrics::Tally;
 use crate::model::variant::VariantError;
+use crate::sweep_file::SweepFileError;
 use crate::text::TextError;
 
 /// How the program ends. The numbers are part of its interface.
@@ -31,6 +32,8 @@ pub enum ExitCode {
     SkippedPictures = 6,
     /// The computation failed: out of memory, a defect.
     Failure = 7,
+    /// Some evaluations of a sweep failed; the others are done.
+    PartOfSweep = 8,
     /// The user ended it, as shells number it.
     Interrupted = 130,
 }
@@ -76,6 +79,8 @@ pub enum Error {
     Compute(#[from] candle_core::Error),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    SweepFile(#[from] SweepFileError),
     #[error("interrupted")]
     Interrupted,
     #[error("{what}")]
@@ -92,6 +97,17 @@ impl Error {
             message: message.into(),
             hint: Some(hint.into()),
         }
+    }
+
+    /// The message with those of all its causes, in one line.
+    pub fn with_causes(&self) -> String {
+        let mut message = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(source) = cause {
+            message += &format!(": {source}");
+            cause = source.source();
+        }
+        message
     }
 
     /// What to do next.
@@ -119,6 +135,7 @@ impl Error {
                 "the device's memory is too small even for a single picture, or others use it: free some, or choose another --device".into(),
             ),
             Self::Journal(e) => Some(e.hint()),
+            Self::SweepFile(e) => Some(e.hint().into()),
             Self::Missed(_) | Self::Compute(_) | Self::System { .. } | Self::Interrupted => None,
         }
     }
@@ -134,7 +151,7 @@ impl Error {
             )
             | Self::Output { .. }
             | Self::Journal(JournalError::Io { .. }) => ExitCode::Output,
-            Self::Journal(_) => ExitCode::Usage,
+            Self::Journal(_) | Self::SweepFile(_) => ExitCode::Usage,
             Self::Interrupted => ExitCode::Interrupted,
             Self::Checkpoint(_) | Self::NotANumber { .. } => ExitCode::Checkpoint,
             Self::DemoDiffers { .. } | Self::Missed(_) => ExitCode::Unexpected,

@@ -46,6 +46,7 @@
 //! | [`report`] | results as data; text, JSON, HTML and prediction files; merging and comparing them |
 //! | [`cli`] | the flags |
 //! | [`devices`] | which devices compute, in which precision |
+//! | [`sweep_file`] | a sweep's file as command lines |
 //! | [`settings`] | validated settings made from flags |
 //! | [`progress`] | bars, stages and warnings on standard error, as many as are wanted |
 //! | [`commands`] | what each subcommand does |
@@ -97,6 +98,7 @@ pub mod report;
 pub mod settings;
 pub mod shard;
 pub mod statistics;
+pub mod sweep_file;
 pub mod temporary;
 pub mod text;
 pub mod vector;

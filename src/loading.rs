@@ -12,6 +12,8 @@ use crate::model::{Compute, TextTower, Variant, VisionTower, schema};
 
 /// What the names of the text tower's tensors begin with.
 pub const TEXT_TOWER: &str = "text.";
+/// What the names of the vision tower's tensors begin with.
+pub const VISION_TOWER: &str = "visual.";
 
 /// Opens a checkpoint and compares its keys with the variant's, before any weight is read.
 ///

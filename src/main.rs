@@ -39,13 +39,7 @@ fn talk(args: TalkArgs) -> Talk {
 
 /// Prints what went wrong with all its causes, and what to do next.
 fn explain(error: &Error) {
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        message += &format!(": {source}");
-        cause = source.source();
-    }
-    eprintln!("error: {message}");
+    eprintln!("error: {}", error.with_causes());
     if let Some(hint) = error.hint() {
         eprintln!("hint: {hint}");
     }

@@ -19,6 +19,14 @@ pub fn peak() -> Option<u64> {
     None
 }
 
+/// Bytes that the system could still give to programs. `None` where it does not tell.
+pub fn available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     #[test]

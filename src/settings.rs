@@ -1,5 +1,6 @@
 //! Flags become validated settings here, once; nothing behind this module knows the flags.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,18 +10,22 @@ use crate::classifier::cache::Cache;
 use crate::classifiers::Stock;
 use crate::cli::{
     BatchSizeArg, CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, CompareArgs,
-    ComputeArgs, ConvertArgs, DemoArgs, EvaluateArgs, ExpectArgs, FloatType, InspectArgs,
-    MergeArgs, ModelArgs, OutputArgs, PromptArgs, RunArgs,
+    ComputeArgs, ConvertArgs, DemoArgs, DeviceArg, EvaluateArgs, ExpectArgs, FloatType,
+    InspectArgs, MergeArgs, ModelArgs, OutputArgs, PrecisionArg, PromptArgs, RunArgs, SweepArgs,
 };
 use crate::data::{ClassFolders, LoaderSettings};
 use crate::devices::{self, Devices};
-use crate::error::Error;
+use crate::error::{Error, Warning};
 use crate::expectation::{Expectations, Tolerance};
+use crate::loading;
 use crate::model::Variant;
+use crate::model::schema::{self, TensorSpec};
 use crate::model::variant::DEMO;
 use crate::report::json::JsonTarget;
 use crate::shard::Shard;
+use crate::sweep_file;
 use crate::text::{ClassNames, Templates, imagenet};
+use clap::Parser;
 
 /// What to do, completely determined.
 #[derive(Debug)]
@@ -31,6 +36,7 @@ pub enum Settings {
     Classify(Box<Classify>),
     Inspect(Inspect),
     Convert(Convert),
+    Sweep(Sweep),
     Merge(Merge),
     Compare(Compare),
     Schema,
@@ -93,6 +99,15 @@ pub struct Convert {
     pub dtype: Option<Dtype>,
 }
 
+/// Several evaluations.
+#[derive(Debug)]
+pub struct Sweep {
+    pub runs: Vec<Evaluate>,
+    /// Folder for the results.
+    pub out: Option<PathBuf>,
+    pub journal: Option<PathBuf>,
+}
+
 #[derive(Debug)]
 pub struct Merge {
     pub results: Vec<PathBuf>,
@@ -150,12 +165,13 @@ impl Settings {
     /// When a flag's value makes no sense or contradicts another.
     pub fn new(cli: Cli) -> Result<Self, Error> {
         Ok(match cli.command {
-            None => Self::Evaluate(Box::new(Evaluate::new(cli.evaluate)?)),
+            None => Self::evaluation(cli.evaluate)?,
             Some(Command::Demo(args)) => Self::Demo(Demo::new(args)?),
             Some(Command::Classifier(args)) => Self::Classifier(Box::new(Classifier::new(args)?)),
             Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
             Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
             Some(Command::Convert(args)) => Self::Convert(Convert::new(args)),
+            Some(Command::Sweep(args)) => Self::Sweep(Sweep::of_file(args)?),
             Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
             Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
             Some(Command::Schema) => Self::Schema,
@@ -163,11 +179,148 @@ impl Settings {
             Some(Command::Man) => Self::Man,
         })
     }
+
+    /// One evaluation, or a sweep over several checkpoints.
+    fn evaluation(args: EvaluateArgs) -> Result<Self, Error> {
+        let checkpoints = checkpoints(&args.ckpt_path)?;
+        Ok(match checkpoints.as_slice() {
+            [only] if args.out.is_none() => {
+                let run = Evaluate::new(args, only, &mut Opened::default())?;
+                Self::Evaluate(Box::new(run))
+            }
+            _ => Self::Sweep(Sweep::of_checkpoints(&args, &checkpoints)?),
+        })
+    }
+}
+
+impl Sweep {
+    /// The evaluations of several checkpoints with the same flags.
+    fn of_checkpoints(args: &EvaluateArgs, checkpoints: &[PathBuf]) -> Result<Self, Error> {
+        let OutputArgs {
+            json,
+            predictions,
+            report,
+        } = &args.outputs;
+        for (flag, path) in [
+            ("--json", json),
+            ("--predictions", predictions),
+            ("--report", report),
+        ] {
+            if path.is_some() {
+                return Err(Error::usage(
+                    format!("{flag} is for the result of one checkpoint"),
+                    "give --out DIR, which gets a JSON result for each checkpoint",
+                ));
+            }
+        }
+        let mut opened = Opened::default();
+        let run = |checkpoint: &PathBuf| Evaluate::new(args.clone(), checkpoint, &mut opened);
+        Self::new(
+            checkpoints.iter().map(run).collect::<Result<_, _>>()?,
+            args.out.clone(),
+            args.resume.clone(),
+        )
+    }
+
+    /// The evaluations of a sweep's file.
+    fn of_file(args: SweepArgs) -> Result<Self, Error> {
+        let mut opened = Opened::default();
+        let mut runs = Vec::new();
+        for flags in sweep_file::read(&args.file)? {
+            let line = std::iter::once("uta-eval").chain(flags.iter().map(String::as_str));
+            let run = Cli::try_parse_from(line).map_err(|e| {
+                let text = e.to_string();
+                let reason = text.lines().next().unwrap_or_default();
+                let reason = reason.trim_start_matches("error: ");
+                Error::usage(
+                    format!("{}: {}: {reason}", args.file.display(), flags.join(" ")),
+                    "its keys are the flags of the main command; see uta-eval --help",
+                )
+            })?;
+            let run = run.evaluate;
+            for checkpoint in checkpoints(&run.ckpt_path)? {
+                runs.push(Evaluate::new(run.clone(), &checkpoint, &mut opened)?);
+            }
+        }
+        Self::new(runs, args.out, args.resume)
+    }
+
+    fn new(
+        mut runs: Vec<Evaluate>,
+        out: Option<PathBuf>,
+        journal: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        let mut names = HashSet::new();
+        for run in &mut runs {
+            let checkpoint = run.model.checkpoint.display();
+            let precision = run.run.devices.first().precision();
+            let model = &run.model.variant.name;
+            run.name = format!("{model} {checkpoint} {precision} {}", run.stream());
+            if !names.insert(run.name.clone()) {
+                return Err(Error::usage(
+                    format!("the sweep evaluates {checkpoint} twice in the same way"),
+                    "name each checkpoint once",
+                ));
+            }
+        }
+        Ok(Self { runs, out, journal })
+    }
+
+    /// What is worth a warning about the devices, once.
+    pub fn remarks(&self) -> impl Iterator<Item = &Warning> {
+        let mut told = HashSet::new();
+        let remarks = self
+            .runs
+            .iter()
+            .filter_map(|run| run.run.devices.remark.as_ref());
+        remarks.filter(move |remark| told.insert(remark.to_string()))
+    }
 }
 
 impl Evaluate {
-    fn new(args: EvaluateArgs) -> Result<Self, Error> {
-        let model = Model::new(args.model)?;
+    /// Names the list of pictures: evaluations in which it is equal see the same ones.
+    pub fn stream(&self) -> String {
+        let shard = self.shard.map(|shard| shard.to_string());
+        format!(
+            "{} {:?} {:?} {:?}",
+            self.pictures.display(),
+            self.limit,
+            shard,
+            self.prompts.classnames_file
+        )
+    }
+
+    /// A short name for the data set: its folder's.
+    pub fn set_name(&self) -> String {
+        let mut names = self
+            .pictures
+            .iter()
+            .rev()
+            .map(|part| part.to_string_lossy());
+        let name = names.find(|name| !matches!(name.as_ref(), "val" | "." | "/"));
+        name.map_or_else(|| self.pictures.display().to_string(), Into::into)
+    }
+
+    /// Memory that the loaded vision towers take, on all lanes together.
+    pub fn tower_bytes(&self) -> u64 {
+        let element = match self.run.devices.first().precision() {
+            "bf16" | "f16" => 2,
+            _ => 4,
+        };
+        let vision = |tensor: &TensorSpec| tensor.name.starts_with(loading::VISION_TOWER);
+        let elements: usize = schema::tensors(&self.model.variant)
+            .iter()
+            .filter(|tensor| tensor.required && vision(tensor))
+            .map(|tensor| tensor.shape.iter().product::<usize>())
+            .sum();
+        (elements * element * self.run.devices.lanes().count()) as u64
+    }
+
+    fn new(args: EvaluateArgs, checkpoint: &Path, opened: &mut Opened) -> Result<Self, Error> {
+        let model = Model {
+            variant: Variant::from_name_or_file(&args.model.model)?,
+            checkpoint: checkpoint.into(),
+        };
         check_image_size(args.image_size, &model.variant)?;
         let shard = args.shard.as_deref().map(Shard::from_flag).transpose()?;
         let expectations = expectations(&args.expect)?;
@@ -190,7 +343,7 @@ impl Evaluate {
             limit: args.limit,
             shard,
             expectations,
-            run: Run::new(&args.run, &model.variant)?,
+            run: Run::new(&args.run, &model.variant, opened)?,
             outputs: Outputs::new(args.outputs, &[&model.checkpoint])?,
             model,
         })
@@ -200,7 +353,11 @@ impl Evaluate {
 impl Demo {
     fn new(args: DemoArgs) -> Result<Self, Error> {
         Ok(Self {
-            run: Run::new(&args.run, &Variant::from_name_or_file(DEMO)?)?,
+            run: Run::new(
+                &args.run,
+                &Variant::from_name_or_file(DEMO)?,
+                &mut Opened::default(),
+            )?,
             outputs: Outputs::new(args.outputs, &[])?,
         })
     }
@@ -314,7 +471,7 @@ impl Compare {
 impl Model {
     fn new(args: ModelArgs) -> Result<Self, Error> {
         Ok(Self {
-            variant: Variant::from_name_or_file(&args.model)?,
+            variant: Variant::from_name_or_file(&args.name.model)?,
             checkpoint: given(args.ckpt_path, "--ckpt-path")?,
         })
     }
@@ -364,10 +521,10 @@ impl Prompts {
 }
 
 impl Run {
-    fn new(args: &RunArgs, variant: &Variant) -> Result<Self, Error> {
+    fn new(args: &RunArgs, variant: &Variant, opened: &mut Opened) -> Result<Self, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let workers = args.workers.unwrap_or_else(cores);
-        let devices = devices(&args.compute)?;
+        let devices = opened.devices(&args.compute)?;
         Ok(Self {
             loader: LoaderSettings {
                 batch_size: batch_size(args.batch_size, &devices, variant),
@@ -414,6 +571,53 @@ fn batch_size(wanted: BatchSizeArg, devices: &Devices, variant: &Variant) -> usi
         BatchSizeArg::Pictures(pictures) => pictures,
         BatchSizeArg::Auto => devices.batch_size(variant.vision.tokens()),
     }
+}
+
+/// Devices that were opened for earlier evaluations of a sweep.
+#[derive(Default)]
+struct Opened(Vec<(DeviceArg, PrecisionArg, Devices)>);
+
+impl Opened {
+    fn devices(&mut self, args: &ComputeArgs) -> Result<Devices, Error> {
+        let known = self
+            .0
+            .iter()
+            .find(|(device, precision, _)| (device, precision) == (&args.device, &args.precision));
+        if let Some((_, _, devices)) = known {
+            return Ok(devices.clone());
+        }
+        let devices = devices(args)?;
+        self.0
+            .push((args.device.clone(), args.precision, devices.clone()));
+        Ok(devices)
+    }
+}
+
+/// The files that paths and patterns name.
+fn checkpoints(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']));
+        let Some(pattern) = pattern.filter(|_| !path.exists()) else {
+            files.push(path.clone());
+            continue;
+        };
+        let unfit = |reason: String| {
+            Error::usage(
+                format!("--ckpt-path {pattern}: {reason}"),
+                "* stands for any part of a name, ** for any folders",
+            )
+        };
+        let found = glob::glob(pattern).map_err(|e| unfit(e.to_string()))?;
+        let before = files.len();
+        for file in found {
+            files.push(file.map_err(|e| unfit(e.to_string()))?);
+        }
+        if files.len() == before {
+            return Err(unfit("no file fits the pattern".into()));
+        }
+    }
+    Ok(files)
 }
 
 fn devices(args: &ComputeArgs) -> Result<Devices, Error> {

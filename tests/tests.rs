@@ -28,6 +28,9 @@ mod demo;
 /// The main job from outside: results, outputs, reproducibility.
 mod evaluation;
 
+/// Many checkpoints at once.
+mod sweep;
+
 /// Merged, compared, expected and described results.
 mod results;
 /// Evaluations that are killed and go on.

@@ -13,6 +13,7 @@ pub mod merge;
 mod page;
 pub mod pass;
 pub mod schema;
+pub mod sweep;
 
 use crate::error::{Error, ExitCode};
 use crate::settings::Settings;
@@ -29,6 +30,7 @@ pub fn run(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Classify(settings) => classify::run(&settings),
         Settings::Inspect(settings) => inspect::run(&settings),
         Settings::Convert(settings) => convert::run(&settings),
+        Settings::Sweep(settings) => sweep::run(&settings),
         Settings::Merge(settings) => merge::run(&settings),
         Settings::Compare(settings) => compare::run(&settings),
         Settings::Schema => schema::run(),

@@ -64,19 +64,26 @@ pub fn write(
     output: Option<JsonOutput>,
     result: &(impl Serialize + std::fmt::Display),
 ) -> Result<(), Error> {
-    let document = || {
-        layout::to_string(result).map_err(|e| Error::System {
-            what: "the result cannot be formed",
-            source: e.into(),
-        })
-    };
     match output {
-        Some(JsonOutput::Stdout) => return print(&document()?),
-        Some(JsonOutput::File(mut file)) => {
-            file.write(document()?.as_bytes())?;
-            file.finish()?;
-        }
+        Some(JsonOutput::Stdout) => return print(&document(result)?),
+        Some(JsonOutput::File(file)) => write_file(file, result)?,
         None => {}
     }
     print(&result.to_string())
+}
+
+/// Writes a result into a file only.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_file(mut file: OutputFile, result: &impl Serialize) -> Result<(), Error> {
+    file.write(document(result)?.as_bytes())?;
+    file.finish()
+}
+
+fn document(result: &impl Serialize) -> Result<String, Error> {
+    layout::to_string(result).map_err(|e| Error::System {
+        what: "the result cannot be formed",
+        source: e.into(),
+    })
 }

@@ -9,6 +9,7 @@ pub mod output;
 pub mod predictions;
 pub mod read;
 pub mod schema;
+pub mod table;
 pub mod text;
 
 use std::borrow::Cow;

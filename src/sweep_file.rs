@@ -1,0 +1,164 @@
+//! A sweep's TOML file as command lines.
+//!
+//! Each key is a flag of the main command without its dashes. A list stands for one evaluation with
+//! each of its values; several lists for all combinations. Tables `[[run]]` replace or add keys, so
+//! that a model can have checkpoints of its own.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+/// Flags that belong to the sweep and not to one of its evaluations.
+const NOT_OF_A_RUN: [&str; 6] = ["json", "predictions", "report", "out", "resume", "shard"];
+
+/// The key of the tables.
+const RUN: &str = "run";
+
+/// Why a sweep's file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepFileError {
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{} is not TOML: {reason}", path.display())]
+    Syntax { path: PathBuf, reason: String },
+    #[error("{}: {reason}", path.display())]
+    Key { path: PathBuf, reason: String },
+}
+
+impl SweepFileError {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "check the name",
+            Self::Syntax { .. } | Self::Key { .. } => {
+                "write flags without their dashes: model = \"eva_base_p16\", ckpt-path = [\"a.safetensors\", \"b*.safetensors\"]"
+            }
+        }
+    }
+}
+
+/// The flags of each evaluation, in the order of the file.
+///
+/// # Errors
+/// When the file cannot be read or says something else.
+pub fn read(path: &Path) -> Result<Vec<Vec<String>>, SweepFileError> {
+    let text = std::fs::read_to_string(path).map_err(|source| SweepFileError::Unreadable {
+        path: path.into(),
+        source,
+    })?;
+    let table: Table = text
+        .parse()
+        .map_err(|e: toml::de::Error| SweepFileError::Syntax {
+            path: path.into(),
+            reason: e.to_string().trim().into(),
+        })?;
+    flags(table).map_err(|reason| SweepFileError::Key {
+        path: path.into(),
+        reason,
+    })
+}
+
+fn flags(mut common: Table) -> Result<Vec<Vec<String>>, String> {
+    let runs = match common.remove(RUN) {
+        None => vec![Table::new()],
+        Some(Value::Array(runs)) => runs
+            .into_iter()
+            .map(|run| match run {
+                Value::Table(table) => Ok(table),
+                other => Err(format!("{RUN} is not a table but a {}", other.type_str())),
+            })
+            .collect::<Result<_, _>>()?,
+        Some(_) => return Err(format!("{RUN} must be written as tables, [[{RUN}]]")),
+    };
+    let mut lines = Vec::new();
+    for run in runs {
+        let mut keys = common.clone();
+        keys.extend(run);
+        let mut combinations = vec![Vec::new()];
+        for (key, value) in &keys {
+            let choices = choices(key, value)?;
+            combinations = combinations
+                .iter()
+                .flat_map(|before: &Vec<String>| {
+                    choices
+                        .iter()
+                        .map(move |choice| [&before[..], choice].concat())
+                })
+                .collect();
+        }
+        lines.append(&mut combinations);
+    }
+    Ok(lines)
+}
+
+/// The flags that a key may stand for, one of which is taken.
+fn choices(key: &str, value: &Value) -> Result<Vec<Vec<String>>, String> {
+    if NOT_OF_A_RUN.contains(&key) {
+        return Err(format!("{key} is not of one evaluation"));
+    }
+    let flag = format!("--{key}");
+    let one = |value: &Value| match value {
+        Value::String(text) => Ok(vec![flag.clone(), text.clone()]),
+        Value::Integer(number) => Ok(vec![flag.clone(), number.to_string()]),
+        Value::Float(number) => Ok(vec![flag.clone(), number.to_string()]),
+        Value::Boolean(true) => Ok(vec![flag.clone()]),
+        Value::Boolean(false) => Ok(Vec::new()),
+        other => Err(format!("{key} cannot be a {}", other.type_str())),
+    };
+    match value {
+        Value::Array(values) if values.is_empty() => Err(format!("{key} is an empty list")),
+        Value::Array(values) => values.iter().map(one).collect(),
+        value => Ok(vec![one(value)?]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Result<Vec<String>, String> {
+        let lines = flags(text.parse().unwrap())?;
+        Ok(lines.iter().map(|line| line.join(" ")).collect())
+    }
+
+    #[test]
+    fn lists_are_combined_and_tables_replace_what_is_common() {
+        let text = r#"
+            imagenet-path = ["v1", "v2"]
+            strict = true
+            no-cache = false
+            limit = 5
+            [[run]]
+            ckpt-path = ["a", "b"]
+            [[run]]
+            ckpt-path = "c"
+            limit = 7
+        "#;
+        let expected = [
+            "--ckpt-path a --imagenet-path v1 --limit 5 --strict",
+            "--ckpt-path a --imagenet-path v2 --limit 5 --strict",
+            "--ckpt-path b --imagenet-path v1 --limit 5 --strict",
+            "--ckpt-path b --imagenet-path v2 --limit 5 --strict",
+            "--ckpt-path c --imagenet-path v1 --limit 7 --strict",
+            "--ckpt-path c --imagenet-path v2 --limit 7 --strict",
+        ];
+        assert_eq!(lines(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_no_flag_of_an_evaluation_is_refused() {
+        for text in [
+            "json = \"x\"",
+            "limit = []",
+            "limit = [[1]]",
+            "run = 3",
+            "run = [1]",
+            "model = { a = 1 }",
+        ] {
+            assert!(lines(text).is_err(), "{text}");
+        }
+    }
+}
