@@ -131,6 +131,20 @@ pub struct EvaluateArgs {
     /// ImageNet is evaluated correctly too.
     #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::DirPath)]
     pub imagenet_path: Option<PathBuf>,
+    /// Which data set it is
+    ///
+    /// Decides how class folders are matched and among which classes pictures are ranked:
+    /// imagenet-v2 has folders named by class index; of imagenet-a and imagenet-r the 200 classes
+    /// compete; of objectnet the 113 folders that ImageNet has classes for are evaluated, without
+    /// the red border of their pictures. README.md states each protocol.
+    #[arg(long, value_name = "SET", default_value = "imagenet")]
+    pub dataset: DatasetArg,
+    /// Judge by other labels than the folders': real
+    ///
+    /// real: the ReaL labels of the validation set, by file name. A picture may have several, each
+    /// of which is right; pictures without any are left out and counted.
+    #[arg(long, value_name = "LABELS")]
+    pub labels: Option<LabelsArg>,
     #[command(flatten)]
     pub model: ModelNameArgs,
     /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin; several make a sweep
@@ -303,8 +317,9 @@ pub struct PromptArgs {
     pub templates: Option<PathBuf>,
     /// Class names, one per line: `name`, or `folder<TAB>name`
     ///
-    /// Lines without a folder are names of the 1000 ImageNet classes, in their order. With
-    /// folders, any classes can be evaluated. Default: the names that CLIP's authors chose.
+    /// 1000 lines without a folder are names of the ImageNet classes, in their order; another
+    /// number are names of the class folders, in their sorted order. With folders, any classes can
+    /// be evaluated. Default: the names that CLIP's authors chose.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub classnames: Option<PathBuf>,
 }
@@ -490,6 +505,23 @@ pub struct OutputArgs {
     /// pictures as thumbnails.
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
+}
+
+/// Labels that do not come from folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LabelsArg {
+    Real,
+}
+
+/// A data set of pictures of ImageNet's classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DatasetArg {
+    Imagenet,
+    ImagenetV2,
+    ImagenetA,
+    ImagenetR,
+    ImagenetSketch,
+    Objectnet,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -172,22 +172,69 @@ fn missed(checked: &[Checked]) -> String {
 /// Something a user should know that does not stop the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    PartialDataSet { present: usize, classes: usize },
-    IgnoredFiles { hidden: usize, not_pictures: usize },
-    RopeTablesDiffer { part: &'static str },
-    UnreadablePictures { count: usize },
-    UnusableCache { reason: String },
-    CacheNotWritten { path: PathBuf, reason: String },
-    NoGpu { reason: String },
-    SmallerBatches { pictures: usize },
+    PartialDataSet {
+        present: usize,
+        classes: usize,
+        /// The set that has exactly these classes.
+        meant: Option<&'static str>,
+    },
+    OtherSize {
+        set: &'static str,
+        pictures: usize,
+        whole: usize,
+    },
+    IgnoredFiles {
+        hidden: usize,
+        not_pictures: usize,
+    },
+    RopeTablesDiffer {
+        part: &'static str,
+    },
+    UnreadablePictures {
+        count: usize,
+    },
+    UnusableCache {
+        reason: String,
+    },
+    CacheNotWritten {
+        path: PathBuf,
+        reason: String,
+    },
+    NoGpu {
+        reason: String,
+    },
+    SmallerBatches {
+        pictures: usize,
+    },
 }
 
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::PartialDataSet { present, classes } => write!(
+            Self::PartialDataSet {
+                present,
+                classes,
+                meant,
+            } => {
+                write!(
+                    f,
+                    "the folder has pictures of {present} of the {classes} classes; they are ranked among all, but the accuracy is not that of the whole set"
+                )?;
+                match meant {
+                    Some(set) => write!(
+                        f,
+                        "; these are the classes of {set}: is --dataset {set} meant?"
+                    ),
+                    None => Ok(()),
+                }
+            }
+            Self::OtherSize {
+                set,
+                pictures,
+                whole,
+            } => write!(
                 f,
-                "the folder has pictures of {present} of the {classes} classes; they are ranked among all {classes}, but the accuracy is not that of the whole set"
+                "the folder has {pictures} pictures, but {set} has {whole}; the accuracy is not that of the whole set"
             ),
             Self::IgnoredFiles {
                 hidden,

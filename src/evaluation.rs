@@ -146,9 +146,9 @@ impl<'a> Entrant<'a> {
         for (sample, finding) in samples.iter().zip(findings) {
             match finding {
                 Finding::Predicted(prediction) => {
-                    self.outcome.tally.add(&prediction, sample.label);
+                    self.outcome.tally.add(&prediction, sample.right());
                     let name = sample.path.to_string_lossy().into_owned();
-                    let judgement = Judgement::new(name, sample.label, &prediction);
+                    let judgement = Judgement::new(name, sample.label, sample.right(), &prediction);
                     self.outcome.judgements.push(judgement);
                     self.observer.predicted(sample, &prediction)?;
                 }
@@ -367,9 +367,8 @@ mod tests {
     ];
 
     fn samples() -> Vec<Sample> {
-        let sample = |(number, picture): (usize, &(u8, usize))| Sample {
-            path: number.to_string().into(),
-            label: picture.1,
+        let sample = |(number, picture): (usize, &(u8, usize))| {
+            Sample::file(number.to_string().into(), picture.1)
         };
         PICTURES.iter().enumerate().map(sample).collect()
     }

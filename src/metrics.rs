@@ -43,9 +43,9 @@ impl Prediction {
         }
     }
 
-    /// Position of a class in the list, 0 being the best.
-    pub fn rank_of(&self, class: usize) -> Option<usize> {
-        self.classes.iter().position(|c| *c == class)
+    /// Position in the list of the first class that is one of these, 0 being the best.
+    pub fn rank_of(&self, classes: &[usize]) -> Option<usize> {
+        self.classes.iter().position(|c| classes.contains(c))
     }
 }
 
@@ -58,9 +58,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one picture.
-    pub fn add(&mut self, prediction: &Prediction, label: usize) {
-        let rank = prediction.rank_of(label);
+    /// Counts one picture, of which some classes are right.
+    pub fn add(&mut self, prediction: &Prediction, right: &[usize]) {
+        let rank = prediction.rank_of(right);
         self.count(rank.and_then(|rank| u8::try_from(rank).ok()));
     }
 
@@ -146,7 +146,7 @@ mod tests {
         let mut tally = Tally::default();
         let prediction = Prediction::from_logits(&[6.0, 5.0, 4.0, 3.0, 2.0, 1.0]);
         for label in [0, 4, 5] {
-            tally.add(&prediction, label);
+            tally.add(&prediction, &[label]);
         }
         assert_eq!(
             tally,
@@ -156,6 +156,14 @@ mod tests {
                 top5: 2
             }
         );
+    }
+
+    #[test]
+    fn where_several_classes_are_right_the_first_of_them_counts() {
+        let prediction = Prediction::from_logits(&[6.0, 5.0, 4.0, 3.0, 2.0, 1.0]);
+        assert_eq!(prediction.rank_of(&[5, 2, 1]), Some(1));
+        assert_eq!(prediction.rank_of(&[5]), None);
+        assert_eq!(prediction.rank_of(&[]), None);
     }
 
     #[test]

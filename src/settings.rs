@@ -10,10 +10,11 @@ use crate::classifier::cache::Cache;
 use crate::classifiers::Stock;
 use crate::cli::{
     BatchSizeArg, CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, CompareArgs,
-    ComputeArgs, ConvertArgs, DemoArgs, DeviceArg, EvaluateArgs, ExpectArgs, FloatType,
-    InspectArgs, MergeArgs, ModelArgs, OutputArgs, PrecisionArg, PromptArgs, RunArgs, SweepArgs,
+    ComputeArgs, ConvertArgs, DatasetArg, DemoArgs, DeviceArg, EvaluateArgs, ExpectArgs, FloatType,
+    InspectArgs, LabelsArg, MergeArgs, ModelArgs, OutputArgs, PrecisionArg, PromptArgs, RunArgs,
+    SweepArgs,
 };
-use crate::data::{ClassFolders, LoaderSettings};
+use crate::data::{ClassFolders, LoaderSettings, Protocol, Set, Truth};
 use crate::devices::{self, Devices};
 use crate::error::{Error, Warning};
 use crate::expectation::{Expectations, Tolerance};
@@ -49,6 +50,8 @@ pub struct Evaluate {
     /// The run's name in a journal and a sweep's table.
     pub name: String,
     pub pictures: PathBuf,
+    /// How they are judged.
+    pub protocol: Protocol,
     pub model: Model,
     pub prompts: Arc<Prompts>,
     pub classifier: Stock,
@@ -282,15 +285,16 @@ impl Evaluate {
     pub fn stream(&self) -> String {
         let shard = self.shard.map(|shard| shard.to_string());
         format!(
-            "{} {:?} {:?} {:?}",
+            "{} as {} {:?} {:?} {:?}",
             self.pictures.display(),
+            self.protocol.name(),
             self.limit,
             shard,
             self.prompts.classnames_file
         )
     }
 
-    /// A short name for the data set: its folder's.
+    /// A short name for the data set: its folder's, and how it is judged if not as ImageNet.
     pub fn set_name(&self) -> String {
         let mut names = self
             .pictures
@@ -298,7 +302,11 @@ impl Evaluate {
             .rev()
             .map(|part| part.to_string_lossy());
         let name = names.find(|name| !matches!(name.as_ref(), "val" | "." | "/"));
-        name.map_or_else(|| self.pictures.display().to_string(), Into::into)
+        let name = name.map_or_else(|| self.pictures.display().to_string(), Into::into);
+        match self.protocol == Protocol::default() || self.protocol == Protocol::listed(None) {
+            true => name,
+            false => format!("{name} ({})", self.protocol.name()),
+        }
     }
 
     /// Memory that the loaded vision towers take, on all lanes together.
@@ -331,11 +339,20 @@ impl Evaluate {
             ));
         }
         expectations.check_published(&model.variant.name)?;
+        let mut prompts = Prompts::new(args.prompts)?;
+        let protocol = protocol(set(args.dataset), args.labels, &mut prompts)?;
+        if args.expect.expect.is_some() && protocol != Protocol::default() {
+            return Err(Error::usage(
+                "--expect published is about ImageNet's validation set with its own labels",
+                "give what you expect of this data set with --expect-top1",
+            ));
+        }
         Ok(Self {
             name: "evaluation".into(),
+            protocol,
             journal: args.resume,
             pictures: given(args.imagenet_path, "--imagenet-path")?,
-            prompts: Prompts::new(args.prompts)?.into(),
+            prompts: prompts.into(),
             classifier: match args.classifier.classifier {
                 Some(path) => Stock::File(path),
                 None => stock(args.classifier.cache),
@@ -496,21 +513,7 @@ impl Prompts {
         }
         if let Some(path) = &args.classnames {
             prompts.classes = ClassNames::from_file(path)?;
-            prompts.folders = match prompts.classes.folders() {
-                Some(folders) => ClassFolders::named(folders),
-                None if prompts.classes.len() == imagenet::CLASSES => ClassFolders::imagenet(),
-                None => {
-                    return Err(Error::usage(
-                        format!(
-                            "{} has {} names, but ImageNet has {} classes",
-                            path.display(),
-                            prompts.classes.len(),
-                            imagenet::CLASSES
-                        ),
-                        "for other classes than ImageNet's write `folder<TAB>name` on every line",
-                    ));
-                }
-            };
+            prompts.folders = folders(&prompts.classes);
         }
         Ok(Self {
             classnames_file: args.classnames,
@@ -522,7 +525,6 @@ impl Prompts {
 
 impl Run {
     fn new(args: &RunArgs, variant: &Variant, opened: &mut Opened) -> Result<Self, Error> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let workers = args.workers.unwrap_or_else(cores);
         let devices = opened.devices(&args.compute)?;
         Ok(Self {
@@ -562,6 +564,66 @@ impl Outputs {
             predictions: args.predictions,
             report: args.report,
         })
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn set(dataset: DatasetArg) -> Set {
+    match dataset {
+        DatasetArg::Imagenet => Set::ImageNet,
+        DatasetArg::ImagenetV2 => Set::V2,
+        DatasetArg::ImagenetA => Set::A,
+        DatasetArg::ImagenetR => Set::R,
+        DatasetArg::ImagenetSketch => Set::Sketch,
+        DatasetArg::Objectnet => Set::ObjectNet,
+    }
+}
+
+/// How the pictures of a data set are judged; the prompts get its folders.
+fn protocol(set: Set, labels: Option<LabelsArg>, prompts: &mut Prompts) -> Result<Protocol, Error> {
+    let others = prompts.classes.folders().is_some() || prompts.classes.len() != imagenet::CLASSES;
+    let mut protocol = match (others, set) {
+        (false, set) => {
+            prompts.folders = set.folders();
+            Protocol::of(set)
+        }
+        (true, Set::ImageNet) => Protocol::listed(None),
+        (true, Set::ObjectNet) if prompts.classes.folders().is_some() => {
+            let folders = prompts.classes.folders().unwrap_or_default();
+            prompts.folders = set.listed_folders(folders);
+            Protocol::listed(Some(set))
+        }
+        (true, set) => {
+            return Err(Error::usage(
+                format!(
+                    "--dataset {} has ImageNet's classes, but --classnames lists others",
+                    set.name()
+                ),
+                "leave --dataset out to evaluate the folders that the file lists, or list the names of ImageNet's 1000 classes",
+            ));
+        }
+    };
+    if let Some(LabelsArg::Real) = labels {
+        if others || set != Set::ImageNet {
+            return Err(Error::usage(
+                "--labels real is about ImageNet's validation set",
+                "leave --labels out for other data sets and other classes",
+            ));
+        }
+        protocol.truth = Truth::Real;
+    }
+    Ok(protocol)
+}
+
+/// The folders of listed classes.
+fn folders(names: &ClassNames) -> ClassFolders {
+    match names.folders() {
+        Some(folders) => ClassFolders::named(folders),
+        None if names.len() == imagenet::CLASSES => ClassFolders::imagenet(),
+        None => ClassFolders::sorted(names.len()),
     }
 }
 

@@ -124,6 +124,8 @@ impl ImageEncoder {
 pub struct ZeroShot {
     encoder: ImageEncoder,
     classifier: Arc<Classifier>,
+    /// The class of each of the classifier's, where it is of some classes only.
+    classes: Option<Arc<[usize]>>,
     on_device: Option<OnDevice>,
 }
 
@@ -158,15 +160,49 @@ impl ZeroShot {
         Ok(Self {
             encoder,
             classifier,
+            classes: None,
             on_device,
         })
+    }
+
+    /// Chooses among some of the classifier's classes only, in ascending order. Predictions name
+    /// them by their indices among all.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn among(
+        encoder: ImageEncoder,
+        classifier: &Arc<Classifier>,
+        classes: Option<&Arc<[usize]>>,
+    ) -> Result<Self> {
+        let Some(classes) = classes else {
+            return Self::new(encoder, Arc::clone(classifier));
+        };
+        Ok(Self {
+            classes: Some(Arc::clone(classes)),
+            ..Self::new(encoder, classifier.of_classes(classes))?
+        })
+    }
+
+    /// Groups of classes whose logits always tie.
+    pub fn tied_classes(&self) -> Vec<Vec<usize>> {
+        let mut groups = self.classifier.tied_classes();
+        groups.iter_mut().for_each(|group| self.name(group));
+        groups
+    }
+
+    /// Turns the classifier's classes into those that they are among all.
+    fn name(&self, classes: &mut [usize]) {
+        if let Some(all) = &self.classes {
+            classes.iter_mut().for_each(|class| *class = all[*class]);
+        }
     }
 
     pub fn classifier(&self) -> &Classifier {
         &self.classifier
     }
 
-    /// Logits of each crop for all classes.
+    /// Logits of each crop for all of the classifier's classes.
     ///
     /// # Errors
     /// When the computation fails.
@@ -223,7 +259,11 @@ impl Predictor for ZeroShot {
             if interruption::requested() {
                 return Err(Error::Interrupted);
             }
-            predictions.extend(self.ranked(crops)?);
+            let mut ranked = self.ranked(crops)?;
+            for prediction in ranked.iter_mut().flatten() {
+                self.name(&mut prediction.classes);
+            }
+            predictions.extend(ranked);
         }
         let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
             prediction.ok_or_else(|| Error::NotANumber {

@@ -300,13 +300,13 @@ fn model_descriptions_that_describe_no_possible_model() {
 }
 
 #[test]
-fn a_list_of_names_that_is_not_imagenets_needs_folders() {
+fn a_list_of_names_of_another_length_than_the_folders() {
     let folder = Folder::new();
     let names = folder.write("names.txt", "cat\ndog\n");
     let mut arguments = demo_on(&demo("imagenet"));
     arguments.extend(["--classnames".into(), names.to_str().unwrap().into()]);
-    run(&arguments).ended_with(2).said(&[
-        "names.txt has 2 names, but ImageNet has 1000 classes",
+    run(&arguments).ended_with(3).said(&[
+        "has 22 class folders, but there are 2 class names",
         "folder<TAB>name",
     ]);
 }

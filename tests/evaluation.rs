@@ -72,6 +72,9 @@ struct Data {
     selected_sha256: String,
     classes_present: usize,
     classes: usize,
+    dataset: Option<String>,
+    labels: String,
+    unlabelled: usize,
     ignored: Ignored,
 }
 
@@ -80,6 +83,7 @@ struct Data {
 struct Ignored {
     hidden: usize,
     not_pictures: usize,
+    other_folders: usize,
 }
 
 #[derive(Deserialize)]
@@ -201,6 +205,12 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     assert_eq!(
         (report.data.ignored.hidden, report.data.ignored.not_pictures),
         (0, 0)
+    );
+    assert_eq!(report.data.ignored.other_folders, 0);
+    assert_eq!(report.data.dataset.as_deref(), Some("imagenet"));
+    assert_eq!(
+        (report.data.labels.as_str(), report.data.unlabelled),
+        ("original", 0)
     );
     assert_eq!(
         (report.prompts.templates, report.prompts.classnames_file),

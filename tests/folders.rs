@@ -73,7 +73,7 @@ fn folders_named_by_plain_numbers() {
         &folder,
         &[
             "plain numbers",
-            "(0, 1, 10, 2)",
+            "(0, 1, 2, 10)",
             "devkit ids",
             "\"100\" sorts before \"2\"",
         ],

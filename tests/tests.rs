@@ -42,6 +42,9 @@ mod statistics;
 /// Folder layouts, right and wrong.
 mod folders;
 
+/// Data sets beside ImageNet, other labels, other classes.
+mod sets;
+
 /// Opening, checking and converting checkpoints.
 mod checkpoints;
 

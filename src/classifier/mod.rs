@@ -84,6 +84,16 @@ impl Classifier {
         &self.column_of
     }
 
+    /// The same columns, of some classes only. Its classes are places in `classes`.
+    #[must_use]
+    pub fn of_classes(&self, classes: &[usize]) -> Self {
+        let columns: Vec<Vec<f32>> = classes
+            .iter()
+            .map(|class| self.column(*class).to_vec())
+            .collect();
+        Self::new(self.embedding, &columns)
+    }
+
     /// Logits of one picture for all classes, from its features of any length.
     pub fn logits(&self, features: &[f32]) -> Vec<f32> {
         let features = normalised(features);

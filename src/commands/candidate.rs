@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
 use crate::classifiers::{self, Shelf, Stock, Wanted};
-use crate::data::{DataSet, Sample, identity};
+use crate::data::{DataSet, Protocol, Sample, Set, identity};
 use crate::error::{Error, Warning};
 use crate::evaluation::{Finding, Outcome};
 use crate::journal::{Journal, Subject};
@@ -30,6 +30,8 @@ pub struct Pictures {
     /// Number of those of all shards.
     selected: usize,
     selected_sha256: String,
+    /// Pictures that were left out because they have no label.
+    unlabelled: usize,
     pub warnings: Vec<Warning>,
 }
 
@@ -39,14 +41,13 @@ impl Pictures {
     /// # Errors
     /// When the folder cannot be evaluated.
     pub fn find(settings: &Evaluate, console: &mut Console) -> Result<Self, Error> {
-        let data = DataSet::scan(&settings.pictures, &settings.prompts.folders)?;
+        let protocol = &settings.protocol;
+        let mut data = DataSet::scan(&settings.pictures, &settings.prompts.folders)?;
         let mut warnings = Vec::new();
-        if data.classes_present < data.classes {
-            let (present, classes) = (data.classes_present, data.classes);
-            warnings.push(Warning::PartialDataSet { present, classes });
-        }
-        if data.ignored != Default::default() {
-            let (hidden, not_pictures) = (data.ignored.hidden, data.ignored.not_pictures);
+        warnings.extend(size_warning(&data, protocol));
+        let unlabelled = protocol.judge(&mut data)?;
+        let (hidden, not_pictures) = (data.ignored.hidden, data.ignored.not_pictures);
+        if (hidden, not_pictures) != (0, 0) {
             warnings.push(Warning::IgnoredFiles {
                 hidden,
                 not_pictures,
@@ -62,11 +63,35 @@ impl Pictures {
         Ok(Self {
             samples: all[range].to_vec(),
             selected,
+            unlabelled,
             selected_sha256: report::selection_sha256(all, &data.root),
             data,
             warnings,
         })
     }
+}
+
+/// What a whole set has and these pictures do not, or the other way round.
+fn size_warning(data: &DataSet, protocol: &Protocol) -> Option<Warning> {
+    let classes = protocol.size.map_or(data.classes, |size| size.classes);
+    if data.classes_present < classes {
+        let meant = match protocol.set {
+            Some(Set::ImageNet) => Set::with_classes(&data.classes_there()),
+            _ => None,
+        };
+        return Some(Warning::PartialDataSet {
+            present: data.classes_present,
+            classes,
+            meant: meant.map(Set::name),
+        });
+    }
+    let (set, whole) = (protocol.set?, protocol.size?.pictures);
+    let pictures = data.samples.len();
+    (pictures != whole).then_some(Warning::OtherSize {
+        set: set.name(),
+        pictures,
+        whole,
+    })
 }
 
 /// A checkpoint that is loaded, with its classifier.
@@ -150,14 +175,18 @@ impl<'a> Candidate<'a> {
             .zip(devices.lanes())
             .map(|(vision, compute)| {
                 let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
-                ZeroShot::new(encoder, Arc::clone(&obtained.classifier))
+                let choices = settings.protocol.choices.as_ref();
+                ZeroShot::among(encoder, &obtained.classifier, choices)
             })
-            .collect::<candle_core::Result<_>>()?;
+            .collect::<candle_core::Result<Vec<_>>>()?;
         Ok(Self {
             settings,
             classifier: report::ClassifierFacts::of(&obtained),
             templates: obtained.recipe.templates,
-            tied_classes: obtained.classifier.tied_classes(),
+            tied_classes: zero_shots
+                .first()
+                .map(ZeroShot::tied_classes)
+                .unwrap_or_default(),
             zero_shots,
             known,
             seconds,
@@ -212,7 +241,10 @@ impl<'a> Candidate<'a> {
                 selected: pictures.selected,
                 selected_sha256: pictures.selected_sha256.clone(),
                 classes_present: data.classes_present,
-                classes: data.classes,
+                classes: settings.protocol.ranked_among(data.classes),
+                dataset: settings.protocol.set.map(|set| set.name().into()),
+                labels: settings.protocol.truth.name().into(),
+                unlabelled: pictures.unlabelled,
                 ignored: data.ignored,
             },
             prompts: report::Prompts {
@@ -275,6 +307,7 @@ fn subject(
         ("device", settings.run.devices.name()),
         ("instructions", wanted.compute.instructions().into()),
         ("classifier", classifier),
+        ("data set", settings.protocol.name()),
         ("limit", limit),
         ("shard", shard),
         (
@@ -283,6 +316,11 @@ fn subject(
         ),
     ];
     Ok(facts.map(|(name, value)| (name.into(), value)).into())
+}
+
+/// The preparation of an evaluation's pictures.
+pub fn preprocessor_of(settings: &Evaluate) -> Preprocessor {
+    preprocessor(&settings.model.variant).without_border(settings.protocol.border)
 }
 
 /// The preparation of pictures that a variant asks for.

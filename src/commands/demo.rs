@@ -4,6 +4,7 @@ use include_dir::{Dir, include_dir};
 
 use super::evaluate;
 use crate::classifiers::Stock;
+use crate::data::Protocol;
 use crate::error::{Error, ExitCode};
 use crate::expectation::Expectations;
 use crate::metrics::Tally;
@@ -42,6 +43,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
     FILES.extract(folder.path()).map_err(unpacking)?;
     let evaluation = Evaluate {
         pictures: folder.path().join(PICTURES),
+        protocol: Protocol::default(),
         model: Model {
             variant: Variant::from_name_or_file(DEMO)?,
             checkpoint: folder.path().join(CHECKPOINT),

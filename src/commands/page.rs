@@ -1,5 +1,6 @@
 //! The HTML report, with pictures read once more.
 
+use crate::data::Set;
 use crate::data::loader::load_one;
 use crate::error::Error;
 use crate::picture::Preprocessor;
@@ -14,7 +15,12 @@ use crate::report::output::OutputFile;
 /// When the disk is full or gone.
 pub fn write(mut file: OutputFile, report: &Report) -> Result<(), Error> {
     // What the model saw, in another size.
-    let preprocessor = Preprocessor::new(SIDE, Interpolation::Bicubic);
+    let named = |set: &Set| report.data.dataset.as_deref() == Some(set.name());
+    let border = Set::ALL
+        .iter()
+        .find(|set| named(set))
+        .map_or(0, |set| set.border());
+    let preprocessor = Preprocessor::new(SIDE, Interpolation::Bicubic).without_border(border);
     let gallery = Gallery::new(&report.judgements, |name| {
         let path = report.data.path.join(name);
         thumbnail(&load_one(&path, preprocessor).ok()?)

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use super::candidate::{Candidate, Pictures, preprocessor};
+use super::candidate::{Candidate, Pictures, preprocessor_of};
 use crate::data::{Loader, Sample, Unreadable};
 use crate::error::{Error, Warning};
 use crate::evaluation::{self, Entrant, Finding, Observer, Outcome, Predictor};
@@ -35,7 +35,7 @@ pub fn run(
     let Some(first) = candidates.first() else {
         return Ok(Vec::new());
     };
-    let preprocessor = preprocessor(&first.settings.model.variant);
+    let preprocessor = preprocessor_of(first.settings);
     let loader_settings = first.settings.run.loader;
     let samples = &pictures.samples;
     let listening = Listening::start();

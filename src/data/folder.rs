@@ -3,9 +3,11 @@
 //! Class folders are matched to classes by name (for ImageNet the WordNet id), never by position:
 //! a folder that is missing shifts no other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::sets::Set;
 use crate::text::imagenet;
 
 /// File name endings of pictures, those that torchvision's `ImageFolder` reads.
@@ -24,8 +26,24 @@ const LISTED: usize = 5;
 pub struct ClassFolders {
     class_of: HashMap<String, usize>,
     classes: usize,
-    /// Whether the folders are named by WordNet id.
-    wnids: bool,
+    naming: Naming,
+    /// Folders that are known to belong to no class.
+    left_out: HashSet<String>,
+    /// Folders below the path in which the class folders may lie.
+    inside: &'static [&'static str],
+}
+
+/// What the folders are named by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// ImageNet's 1000 WordNet ids.
+    Wnids,
+    /// As in the archives of this set.
+    Set(Set),
+    /// As a list says.
+    Listed,
+    /// Anything: the classes are the sorted folders.
+    Sorted,
 }
 
 impl ClassFolders {
@@ -36,7 +54,7 @@ impl ClassFolders {
             .map(|wnid| wnid.to_string())
             .collect::<Vec<_>>();
         Self {
-            wnids: true,
+            naming: Naming::Wnids,
             ..Self::named(&names)
         }
     }
@@ -50,8 +68,102 @@ impl ClassFolders {
         Self {
             class_of: class_of.collect(),
             classes: folders.len(),
-            wnids: false,
+            naming: Naming::Listed,
+            left_out: HashSet::new(),
+            inside: Set::ImageNet.inside(),
         }
+    }
+
+    /// The folders of a set, which show ImageNet's classes.
+    pub(super) fn of_set(set: Set, class_of: HashMap<String, usize>) -> Self {
+        Self {
+            class_of,
+            classes: imagenet::CLASSES,
+            naming: Naming::Set(set),
+            left_out: HashSet::new(),
+            inside: set.inside(),
+        }
+    }
+
+    /// As many folders as there are classes, of any names: folder k in sorted order belongs to
+    /// class k.
+    pub fn sorted(classes: usize) -> Self {
+        Self {
+            classes,
+            naming: Naming::Sorted,
+            ..Self::named(&[])
+        }
+    }
+
+    /// The same, with class folders in one of these places.
+    #[must_use]
+    pub fn inside(self, inside: &'static [&'static str]) -> Self {
+        Self { inside, ..self }
+    }
+
+    /// The same, without these folders, as far as they belong to no class.
+    #[must_use]
+    pub fn leaving_out(self, folders: impl IntoIterator<Item = String>) -> Self {
+        let left_out = folders
+            .into_iter()
+            .filter(|name| !self.class_of.contains_key(name));
+        Self {
+            left_out: left_out.collect(),
+            ..self
+        }
+    }
+
+    /// The classes that have a folder, in ascending order.
+    pub fn classes(&self) -> Vec<usize> {
+        let mut classes: Vec<usize> = self.class_of.values().copied().collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+
+    /// The folder of a class; of several names the first.
+    pub fn folder_of(&self, class: usize) -> Option<&str> {
+        let names = self.class_of.iter().filter(|(_, of)| **of == class);
+        names.map(|(name, _)| name.as_str()).min()
+    }
+
+    /// The folder that holds the class folders.
+    fn root(&self, path: &Path) -> Result<PathBuf, DataError> {
+        let there = self.inside.iter().map(|inside| path.join(inside));
+        let there: Vec<PathBuf> = there.filter(|folder| folder.is_dir()).collect();
+        match there.as_slice() {
+            [] => Ok(path.into()),
+            [only] => Ok(only.clone()),
+            several => Err(DataError::SeveralInside {
+                path: path.into(),
+                folders: examples(several.iter().map(|folder| folder.display().to_string())),
+            }),
+        }
+    }
+
+    /// The same, with the classes of sorted folders settled.
+    fn settled(&self, root: &Path, folders: &[String]) -> Result<Self, DataError> {
+        if self.naming != Naming::Sorted || folders.is_empty() {
+            return Ok(self.clone());
+        }
+        let path = root.to_path_buf();
+        if folders.len() != self.classes {
+            return Err(DataError::OtherCount {
+                path,
+                folders: folders.len(),
+                names: self.classes,
+            });
+        }
+        if !folders.is_sorted() {
+            return Err(DataError::Order {
+                path,
+                examples: examples(folders.iter().cloned()),
+            });
+        }
+        Ok(Self {
+            inside: self.inside,
+            ..Self::named(folders)
+        })
     }
 }
 
@@ -61,6 +173,27 @@ pub struct Sample {
     pub path: PathBuf,
     /// The class index.
     pub label: usize,
+    /// The classes that are right, where they are others than the label alone.
+    pub right: Option<Arc<[usize]>>,
+}
+
+impl Sample {
+    /// A picture in a file of its own.
+    pub fn file(path: PathBuf, label: usize) -> Self {
+        Self {
+            path,
+            label,
+            right: None,
+        }
+    }
+
+    /// The classes that are right.
+    pub fn right(&self) -> &[usize] {
+        match &self.right {
+            Some(right) => right,
+            None => std::slice::from_ref(&self.label),
+        }
+    }
 }
 
 /// All pictures of a folder, in order.
@@ -85,6 +218,8 @@ pub struct Ignored {
     pub hidden: usize,
     /// Files whose name has no picture's ending.
     pub not_pictures: usize,
+    /// Class folders that the data set has, but that show nothing of the classes.
+    pub other_folders: usize,
 }
 
 /// Why a folder cannot be evaluated.
@@ -114,6 +249,24 @@ pub enum DataError {
         examples: String,
         cause: UnknownCause,
     },
+    #[error("{} holds several folders of pictures ({folders})", path.display())]
+    SeveralInside { path: PathBuf, folders: String },
+    #[error("{} has {folders} class folders, but there are {names} class names", path.display())]
+    OtherCount {
+        path: PathBuf,
+        folders: usize,
+        names: usize,
+    },
+    #[error("the class folders of {} are numbers ({examples}), whose sorted order is in doubt", path.display())]
+    Order { path: PathBuf, examples: String },
+    #[error("{count} pictures of {} have no name of the validation set, as {} has none", path.display(), example.display())]
+    NotOfTheValidationSet {
+        path: PathBuf,
+        count: usize,
+        example: PathBuf,
+    },
+    #[error("no picture of {} has a ReaL label", path.display())]
+    NoRealLabels { path: PathBuf },
     #[error("the class folders of {} hold no pictures, only {files} other files", path.display())]
     NoPictures { path: PathBuf, files: usize },
 }
@@ -129,6 +282,8 @@ pub enum UnknownCause {
     Names,
     /// Not what `--classnames` lists.
     NotListed,
+    /// None of the folders of a set.
+    NotOfTheSet(Set),
 }
 
 impl DataError {
@@ -145,7 +300,7 @@ impl DataError {
                 "this is the flat layout of the ILSVRC2012 archive, which has no labels; sort the pictures into class folders (the valprep script does). {layout}"
             ),
             Self::Numeric { .. } => format!(
-                "plain numbers say no class safely: devkit ids (1..1000) are in another order than the 1000 classes, and as text \"100\" sorts before \"2\"; rename the folders to WordNet ids. {layout}"
+                "plain numbers say no class safely: devkit ids (1..1000) are in another order than the 1000 classes, and as text \"100\" sorts before \"2\"; rename the folders to WordNet ids. ImageNet-V2, whose numbers are class indices, is evaluated with --dataset imagenet-v2. {layout}"
             ),
             Self::Unknown { cause, .. } => match cause {
                 UnknownCause::Splits => {
@@ -157,6 +312,11 @@ impl DataError {
                 UnknownCause::Names => format!(
                     "class folders are matched by WordNet id, since two class names occur twice; rename them, or list them with --classnames as folder<TAB>name. {layout}"
                 ),
+                UnknownCause::NotOfTheSet(set) => format!(
+                    "{} has {} class folders, of other names; is this another set? --dataset names it",
+                    set.name(),
+                    set.size().classes
+                ),
                 UnknownCause::NotListed => {
                     "every folder must be listed in the --classnames file; remove it or add a line".into()
                 }
@@ -164,13 +324,35 @@ impl DataError {
             Self::NoPictures { .. } => {
                 format!("pictures are files that end in .{}", PICTURE_EXTENSIONS.join(", ."))
             }
+            Self::SeveralInside { .. } => "give the one that is to be evaluated".into(),
+            Self::OtherCount { .. } => {
+                "a list of names alone has one for each class folder, in their sorted order; or write folder<TAB>name on every line".into()
+            }
+            Self::Order { .. } => {
+                "as text \"10\" sorts before \"2\"; write folder<TAB>name on every line of the --classnames file".into()
+            }
+            Self::NotOfTheValidationSet { .. } => {
+                "--labels real goes by file name, e.g. ILSVRC2012_val_00000293.JPEG".into()
+            }
+            Self::NoRealLabels { .. } => {
+                "3163 of the 50000 pictures of the validation set have none".into()
+            }
             Self::Unreadable { .. } => return None,
         })
     }
 }
 
 impl DataSet {
-    /// Finds the pictures below `path/val`, or below `path` when there is no such folder.
+    /// The labels that its pictures have, in ascending order.
+    pub fn classes_there(&self) -> Vec<usize> {
+        let mut classes: Vec<usize> = self.samples.iter().map(|sample| sample.label).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+
+    /// Finds the pictures below `path/val` (or where else the class folders may lie), or below `path`
+    /// when there is no such folder.
     ///
     /// # Errors
     /// When the folder cannot be read, or its layout does not tell every picture's class.
@@ -188,14 +370,13 @@ impl DataSet {
                 });
             }
         }
-        let val = path.join("val");
-        let root = if val.is_dir() {
-            val
-        } else {
-            path.to_path_buf()
-        };
+        let root = classes.root(path)?;
         let mut ignored = Ignored::default();
-        let listing = list(&root, &mut ignored)?;
+        let mut listing = list(&root, &mut ignored)?;
+        // Numbers come in the order of numbers.
+        let number = |name: &String| name.parse::<u64>().ok();
+        listing.folders.sort_by_key(number);
+        let classes = &classes.settled(&root, &listing.folders)?;
         check_layout(&root, &listing, classes)?;
         ignored.not_pictures += listing.files.len();
 
@@ -203,6 +384,7 @@ impl DataSet {
         let mut classes_present = 0;
         for name in &listing.folders {
             let Some(label) = classes.class_of.get(name).copied() else {
+                ignored.other_folders += 1;
                 continue;
             };
             let before = samples.len();
@@ -229,6 +411,16 @@ impl DataSet {
             ignored,
         })
     }
+}
+
+/// Some names for a message.
+fn examples(names: impl ExactSizeIterator<Item = String>) -> String {
+    let abridged = names.len() > LISTED;
+    let mut examples = names.take(LISTED).collect::<Vec<_>>().join(", ");
+    if abridged {
+        examples += ", …";
+    }
+    examples
 }
 
 /// Names in one folder, sorted, without hidden ones.
@@ -281,7 +473,7 @@ fn check_layout(root: &Path, listing: &Listing, classes: &ClassFolders) -> Resul
     let unknown: Vec<&String> = listing
         .folders
         .iter()
-        .filter(|name| !classes.class_of.contains_key(*name))
+        .filter(|name| !classes.class_of.contains_key(*name) && !classes.left_out.contains(*name))
         .collect();
     if unknown.is_empty() {
         // Pictures beside class folders have no label.
@@ -290,17 +482,9 @@ fn check_layout(root: &Path, listing: &Listing, classes: &ClassFolders) -> Resul
             pictures => Err(DataError::Flat { path, pictures }),
         };
     }
-    let mut examples = unknown
-        .iter()
-        .take(LISTED)
-        .map(|name| name.as_str())
-        .collect::<Vec<_>>()
-        .join(", ");
-    if unknown.len() > LISTED {
-        examples += ", …";
-    }
+    let examples = examples(unknown.iter().map(|name| name.to_string()));
     let numeric = |name: &String| name.bytes().all(|b| b.is_ascii_digit());
-    if unknown.iter().all(|name| numeric(name)) {
+    if classes.naming == Naming::Wnids && unknown.iter().all(|name| numeric(name)) {
         return Err(DataError::Numeric { path, examples });
     }
     let split = |name: &String| ["train", "test", "val", "validation"].contains(&name.as_str());
@@ -308,7 +492,9 @@ fn check_layout(root: &Path, listing: &Listing, classes: &ClassFolders) -> Resul
         name.strip_prefix('n')
             .is_some_and(|id| id.len() == 8 && id.bytes().all(|b| b.is_ascii_digit()))
     };
-    let cause = if !classes.wnids {
+    let cause = if let Naming::Set(set) = classes.naming {
+        UnknownCause::NotOfTheSet(set)
+    } else if classes.naming != Naming::Wnids {
         UnknownCause::NotListed
     } else if unknown.iter().any(|name| split(name)) {
         UnknownCause::Splits
@@ -354,7 +540,7 @@ fn collect(
             }
         } else if is_picture(&path) {
             // A link that leads nowhere is a picture too: one that cannot be read.
-            samples.push(Sample { path, label });
+            samples.push(Sample::file(path, label));
         } else {
             hidden.not_pictures += 1;
         }

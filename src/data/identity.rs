@@ -20,7 +20,8 @@ pub fn identity(root: &Path, samples: &[Sample]) -> String {
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
             .map(|time| time.as_secs());
         let bytes = metadata.map(|m| m.len());
-        hash.update(format!("{path:?} {} {bytes:?} {changed:?}\n", sample.label));
+        let right = sample.right();
+        hash.update(format!("{path:?} {right:?} {bytes:?} {changed:?}\n"));
     }
     let digest = hash.finalize();
     digest[..8]

@@ -138,8 +138,16 @@ fn load(path: &Path, preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
     })
 }
 
-fn read(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+/// Reads a whole file.
+pub(super) fn read(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     bytes.clear();
+    length(path)?;
+    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(bytes)?;
+    Ok(())
+}
+
+/// A file's length, of those that can be read.
+pub(super) fn length(path: &Path) -> std::io::Result<u64> {
     // Asked before opening: opening a pipe would wait for somebody to write to it.
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() {
@@ -151,8 +159,7 @@ fn read(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
             metadata.len()
         )));
     }
-    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(bytes)?;
-    Ok(())
+    Ok(metadata.len())
 }
 
 /// Reads one picture outside the pipeline.

@@ -3,6 +3,11 @@
 pub mod folder;
 pub mod identity;
 pub mod loader;
+pub mod protocol;
+pub mod real;
+pub mod sets;
 
 pub use folder::{ClassFolders, DataError, DataSet, Sample};
 pub use loader::{Batch, Loader, LoaderSettings, Unreadable};
+pub use protocol::{Protocol, Truth};
+pub use sets::Set;

@@ -6,12 +6,14 @@
 
 mod axis;
 mod error;
+mod facts;
 mod jpeg;
 mod quiet;
 mod raster;
 mod resize;
 
 pub use error::PictureError;
+pub use facts::{Colour, Facts, facts};
 
 use crate::preprocessing::Interpolation;
 use resize::Side;
@@ -28,6 +30,28 @@ struct Rgb {
     pixels: Vec<u8>,
 }
 
+impl Rgb {
+    /// Removes the outermost pixels on each side.
+    fn cut_border(&mut self, border: usize) -> Result<(), PictureError> {
+        let (width, height) = (self.width, self.height);
+        if width.min(height) <= 2 * border {
+            return Err(PictureError::Corrupt {
+                reason: format!(
+                    "its {width} x {height} pixels are all border, of {border} on each side"
+                ),
+            });
+        }
+        (self.width, self.height) = (width - 2 * border, height - 2 * border);
+        let row = self.width * 3;
+        for y in 0..self.height {
+            let from = ((y + border) * width + border) * 3;
+            self.pixels.copy_within(from..from + row, y * row);
+        }
+        self.pixels.truncate(self.height * row);
+        Ok(())
+    }
+}
+
 /// Memory that is reused from picture to picture.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -40,6 +64,7 @@ pub struct Scratch {
 pub struct Preprocessor {
     size: usize,
     interpolation: Interpolation,
+    border: usize,
 }
 
 impl Preprocessor {
@@ -48,7 +73,15 @@ impl Preprocessor {
         Self {
             size,
             interpolation,
+            border: 0,
         }
+    }
+
+    /// The same, for pictures whose outermost pixels on each side do not belong to them: they are
+    /// cut off before anything else.
+    #[must_use]
+    pub fn without_border(self, border: usize) -> Self {
+        Self { border, ..self }
     }
 
     /// Bytes of one crop: `size * size * 3`.
@@ -71,6 +104,9 @@ impl Preprocessor {
     ) -> Result<(), PictureError> {
         assert_eq!(out.len(), self.crop_bytes());
         decode(bytes, &mut scratch.decoded)?;
+        if self.border > 0 {
+            scratch.decoded.cut_border(self.border)?;
+        }
         let Rgb {
             width,
             height,
@@ -111,6 +147,14 @@ impl Preprocessor {
         let start = ((side - self.size) as f64 / 2.0).round_ties_even() as usize;
         start..start + self.size
     }
+}
+
+/// Decodes a picture and lets it go: whether it can be read.
+///
+/// # Errors
+/// As [`Preprocessor::crop`].
+pub fn check(bytes: &[u8], scratch: &mut Scratch) -> Result<(), PictureError> {
+    decode(bytes, &mut scratch.decoded)
 }
 
 fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {

@@ -107,6 +107,15 @@ impl Comparison {
                 "--common compares them on the pictures that both have",
             ));
         }
+        if a.data.labels != b.data.labels {
+            return Err(Error::usage(
+                format!(
+                    "{names} were judged by other labels: {} and {}",
+                    a.data.labels, b.data.labels
+                ),
+                "compare results with the same --labels",
+            ));
+        }
         if let Some((a, b)) = pairs.iter().find(|(a, b)| a.label != b.label) {
             return Err(Error::usage(
                 format!(

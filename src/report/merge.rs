@@ -127,6 +127,11 @@ fn decisive(report: &Report) -> Vec<(&'static str, String)> {
             "--limit",
             limit.map_or_else(|| "none".into(), |limit| limit.to_string()),
         ),
+        (
+            "data set",
+            report.data.dataset.clone().unwrap_or("none".into()),
+        ),
+        ("labels", report.data.labels.clone()),
         ("classes", report.data.classes.to_string()),
         ("pictures found", report.data.pictures.to_string()),
         ("pictures to evaluate", report.data.selected.to_string()),

@@ -132,6 +132,12 @@ pub struct Data {
     pub classes_present: usize,
     /// Classes each picture was ranked among.
     pub classes: usize,
+    /// As `--dataset` names it; `null` for other classes than ImageNet's.
+    pub dataset: Option<String>,
+    /// `original`, or `real` for the ReaL labels.
+    pub labels: String,
+    /// Pictures that were left out because they have no label.
+    pub unlabelled: usize,
     pub ignored: Ignored,
 }
 
@@ -221,6 +227,9 @@ pub fn selection_sha256(samples: &[Sample], root: &Path) -> String {
         hash.update(picture_name(&sample.path, root));
         hash.update([0]);
         hash.update((sample.label as u64).to_le_bytes());
+        for class in sample.right.iter().flat_map(|right| right.iter()) {
+            hash.update((*class as u64).to_le_bytes());
+        }
     }
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }

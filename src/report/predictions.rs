@@ -27,6 +27,9 @@ enum Format {
 struct Line<'a> {
     path: &'a str,
     label: usize,
+    /// The classes that are right, where they are others than the label alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    right: Option<&'a [usize]>,
     top5: &'a [usize],
     logits: &'a [f32],
 }
@@ -81,7 +84,8 @@ impl PredictionsFile {
                 };
                 let classes = prediction.classes.iter().map(ToString::to_string).collect();
                 let logits = prediction.logits.iter().map(ToString::to_string).collect();
-                let record: Vec<String> = [path.into_owned(), sample.label.to_string()]
+                let right: Vec<String> = sample.right().iter().map(ToString::to_string).collect();
+                let record: Vec<String> = [path.into_owned(), right.join(" ")]
                     .into_iter()
                     .chain(field(classes))
                     .chain(field(logits))
@@ -92,6 +96,7 @@ impl PredictionsFile {
                 let line = Line {
                     path: &path,
                     label: sample.label,
+                    right: sample.right.as_deref(),
                     top5: &prediction.classes,
                     logits: &prediction.logits,
                 };

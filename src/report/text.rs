@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use super::Report;
+use crate::data::Truth;
 use crate::metrics::Accuracy;
 
 /// Unreadable pictures that are listed; the JSON form lists all.
@@ -84,12 +85,23 @@ impl Display for Report {
         writeln!(f, "sha256       {}", self.checkpoint.sha256)?;
         writeln!(
             f,
-            "data         {}: {} pictures of {} classes, ranked among {}",
+            "data         {}{}: {} pictures of {} classes, ranked among {}",
+            match self.data.dataset.as_deref() {
+                None | Some("imagenet") => String::new(),
+                Some(set) => format!("{set}, "),
+            },
             self.data.path.display(),
             self.data.pictures,
             self.data.classes_present,
             self.data.classes
         )?;
+        if self.data.labels == Truth::Real.name() {
+            writeln!(
+                f,
+                "labels       ReaL, any of a picture's; {} pictures have none and are left out",
+                self.data.unlabelled
+            )?;
+        }
         match &self.classifier.path {
             None => writeln!(
                 f,

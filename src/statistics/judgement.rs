@@ -21,11 +21,12 @@ pub enum Tie {
 pub struct Judgement {
     /// The picture's path; below the data set's folder in a report.
     pub name: String,
-    /// The right class.
+    /// The right class; where several are, one of them.
     pub label: u32,
     /// The class that ranked first.
     pub best: u32,
-    /// Place of the label among the first five, 0 being the first.
+    /// Place of the label (or the first class that is right, too) among the first five, 0 being
+    /// the first.
     pub rank: Option<u8>,
     /// Probability of the best class, in millionths.
     pub confidence: u32,
@@ -37,9 +38,9 @@ pub struct Judgement {
 type Row = (String, u32, u32, u8, u32, u8);
 
 impl Judgement {
-    /// Judges a prediction.
-    pub fn new(name: String, label: usize, prediction: &Prediction) -> Self {
-        let rank = prediction.rank_of(label);
+    /// Judges a prediction; `right` are the classes that are right, the label among them.
+    pub fn new(name: String, label: usize, right: &[usize], prediction: &Prediction) -> Self {
+        let rank = prediction.rank_of(right);
         let first = prediction.logits.first();
         let tie = if prediction.logits.get(1) != first {
             Tie::None
@@ -87,7 +88,7 @@ impl TryFrom<Row> for Judgement {
             2 => Tie::WithLabel,
             _ => return Err(format!("{name}: {tie} is no kind of tie")),
         };
-        if place > 5 || confidence > 1_000_000 || (place == 1) != (label == best) {
+        if place > 5 || confidence > 1_000_000 || (label == best && place != 1) {
             return Err(format!("{name}: its numbers contradict each other"));
         }
         Ok(Self {
@@ -108,7 +109,12 @@ mod tests {
     #[test]
     fn ties_are_told_apart_by_whether_they_concern_the_label() {
         let judge = |logits: &[f32], label| {
-            let j = Judgement::new("x".into(), label, &Prediction::from_logits(logits));
+            let j = Judgement::new(
+                "x".into(),
+                label,
+                &[label],
+                &Prediction::from_logits(logits),
+            );
             (j.best, j.rank, j.tie)
         };
         assert_eq!(judge(&[1.0, 2.0, 2.0], 1), (1, Some(0), Tie::WithLabel));
@@ -123,7 +129,7 @@ mod tests {
         let read = |row| serde_json::from_str::<Judgement>(row);
         assert!(read(r#"["a",1,1,1,5,0]"#).is_ok());
         for row in [
-            r#"["a",1,2,1,5,0]"#,
+            r#"["a",1,1,2,5,0]"#,
             r#"["a",1,1,0,5,0]"#,
             r#"["a",1,1,1,1000001,0]"#,
             r#"["a",1,2,6,5,0]"#,

@@ -89,10 +89,7 @@ fn zero_shot(variant: &Variant, compute: &Compute) -> ZeroShot {
 
 fn batch(variant: &Variant, size: usize) -> Batch {
     let bytes = size * variant.preprocessing.size.pow(2) * 3;
-    let sample = |label| Sample {
-        path: "noise".into(),
-        label,
-    };
+    let sample = |label| Sample::file("noise".into(), label);
     Batch {
         pixels: noise(bytes)
             .iter()

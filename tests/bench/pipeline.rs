@@ -40,7 +40,7 @@ pub fn table() {
         .map(|i| {
             let path: PathBuf = folder.path().join(format!("{i}.jpg"));
             std::fs::write(&path, &jpeg).unwrap();
-            Sample { path, label: 0 }
+            Sample::file(path, 0)
         })
         .collect();
     for (name, count) in [("uta_demo", 4096), ("eva_base_p16", 128)] {

@@ -206,10 +206,7 @@ fn the_devices_top_five_are_those_of_all_logits() {
         let pixels = pixels(&golden);
         let logits = zero_shot.logits(&pixels).unwrap();
         let samples = (0..logits.len())
-            .map(|label| Sample {
-                path: "x".into(),
-                label,
-            })
+            .map(|label| Sample::file("x".into(), label))
             .collect();
         let batch = Batch {
             pixels,

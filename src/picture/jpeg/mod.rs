@@ -10,6 +10,7 @@ mod strict;
 mod structure;
 
 use super::{PictureError, Rgb, quiet};
+pub(super) use structure::header;
 
 /// Scans that a picture may have. Every scan costs a pass over the whole picture, so that a small
 /// file of thousands of scans could keep a core busy for minutes; real ones have about ten.

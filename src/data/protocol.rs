@@ -1,0 +1,111 @@
+//! How a data set's pictures are judged: among which classes, and what is right.
+
+use std::sync::Arc;
+
+use super::folder::{ClassFolders, DataError, DataSet};
+use super::real;
+use super::sets::{Set, Size};
+
+/// How pictures are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Protocol {
+    /// Absent for other classes than ImageNet's.
+    pub set: Option<Set>,
+    /// What the whole set has; absent for listed classes.
+    pub size: Option<Size>,
+    /// The classes that pictures are ranked among, in ascending order; all when absent.
+    pub choices: Option<Arc<[usize]>>,
+    /// Pixels on each side that are cut off before anything else.
+    pub border: usize,
+    pub truth: Truth,
+}
+
+/// What is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truth {
+    /// The label; for some sets any of the classes that belong to it.
+    Labels,
+    /// Any of a picture's ReaL labels.
+    Real,
+}
+
+impl Truth {
+    /// As a result names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Labels => "original",
+            Self::Real => "real",
+        }
+    }
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Self::of(Set::default())
+    }
+}
+
+impl Protocol {
+    /// A set's own.
+    pub fn of(set: Set) -> Self {
+        Self {
+            set: Some(set),
+            size: Some(set.size()),
+            choices: set.classes().map(Into::into),
+            border: set.border(),
+            truth: Truth::Labels,
+        }
+    }
+
+    /// Of classes that a file lists; with a set, of its pictures.
+    pub fn listed(set: Option<Set>) -> Self {
+        Self {
+            set,
+            size: None,
+            choices: None,
+            border: set.map_or(0, Set::border),
+            truth: Truth::Labels,
+        }
+    }
+
+    /// Set and labels in a few words.
+    pub fn name(&self) -> String {
+        let set = self.set.map_or("other classes", Set::name);
+        let listed = match (self.set, self.size) {
+            (Some(_), None) => " with classes of its own",
+            _ => "",
+        };
+        format!("{set}{listed}, {} labels", self.truth.name())
+    }
+
+    /// How many classes pictures are ranked among, of all there are.
+    pub fn ranked_among(&self, classes: usize) -> usize {
+        self.choices.as_ref().map_or(classes, |some| some.len())
+    }
+
+    /// Gives each picture the classes that are right for it. Returns how many pictures have none
+    /// and were left out.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub fn judge(&self, data: &mut DataSet) -> Result<usize, DataError> {
+        if self.truth == Truth::Real {
+            return real::relabel(data);
+        }
+        if let (Some(set), Some(_)) = (self.set, self.size) {
+            for sample in &mut data.samples {
+                sample.right = set.right(sample.label);
+            }
+        }
+        Ok(0)
+    }
+}
+
+impl Set {
+    /// The folders of listed classes, among the others that this set's archives have.
+    pub fn listed_folders(self, listed: &[String]) -> ClassFolders {
+        ClassFolders::named(listed)
+            .inside(self.inside())
+            .leaving_out(self.archive_folders())
+    }
+}

@@ -1,0 +1,127 @@
+//! ReaL: the labels that were collected anew for ImageNet's validation set (Beyer et al. 2020).
+//!
+//! A picture may have several labels, each of which is right, or none; one without is left out.
+//! Pictures are known by the name of their file, `ILSVRC2012_val_00000293.JPEG`.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use flate2::read::GzDecoder;
+
+use super::folder::DataError;
+use super::{DataSet, Sample};
+
+const LABELS: &[u8] = include_bytes!("../../assets/sets/imagenet_real.txt.gz");
+
+/// What stands before the number in a file's name.
+const PREFIX: &str = "ILSVRC2012_val_";
+const DIGITS: usize = 8;
+
+/// The labels of each picture of the validation set, in order.
+fn labels() -> &'static [Arc<[usize]>] {
+    static ALL: LazyLock<Vec<Arc<[usize]>>> = LazyLock::new(|| {
+        let mut text = String::new();
+        // It is compiled in, and a test reads all of it.
+        let _ = GzDecoder::new(LABELS).read_to_string(&mut text);
+        let classes = |line: &str| line.split(' ').filter_map(|c| c.parse().ok()).collect();
+        text.lines().map(classes).collect()
+    });
+    &ALL
+}
+
+/// The labels of a picture; `None` when it is none of the validation set.
+fn labels_of(path: &Path) -> Option<&'static Arc<[usize]>> {
+    let name = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+    let (number, rest) = name.split_at_checked(DIGITS)?;
+    if rest.starts_with(|c: char| c.is_ascii_digit()) || number.starts_with('+') {
+        return None;
+    }
+    let number: usize = number.parse().ok()?;
+    labels().get(number.checked_sub(1)?)
+}
+
+/// Gives each picture its ReaL labels. Returns how many have none and were left out.
+///
+/// # Errors
+/// When a picture's name is none of the validation set's.
+pub fn relabel(data: &mut DataSet) -> Result<usize, DataError> {
+    let strangers: Vec<&Sample> = data
+        .samples
+        .iter()
+        .filter(|sample| labels_of(&sample.path).is_none())
+        .collect();
+    if let Some(first) = strangers.first() {
+        return Err(DataError::NotOfTheValidationSet {
+            path: data.root.clone(),
+            count: strangers.len(),
+            example: first.path.clone(),
+        });
+    }
+    let before = data.samples.len();
+    data.samples.retain_mut(|sample| {
+        sample.right = labels_of(&sample.path).cloned();
+        let Some(right) = sample.right.as_ref().filter(|right| !right.is_empty()) else {
+            return false;
+        };
+        // So that the label is always among those that are right.
+        if !right.contains(&sample.label) {
+            sample.label = right[0];
+        }
+        true
+    });
+    if data.samples.is_empty() {
+        return Err(DataError::NoRealLabels {
+            path: data.root.clone(),
+        });
+    }
+    Ok(before - data.samples.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str) -> Option<&'static [usize]> {
+        labels_of(Path::new(name)).map(|labels| &labels[..])
+    }
+
+    #[test]
+    fn the_whole_validation_set_has_the_labels_that_were_published() {
+        assert_eq!(labels().len(), 50_000);
+        assert_eq!(labels().iter().filter(|all| all.is_empty()).count(), 3163);
+        assert_eq!(labels().iter().map(|all| all.len()).sum::<usize>(), 57_553);
+        assert!(
+            labels()
+                .iter()
+                .flat_map(|all| all.iter())
+                .all(|class| *class < 1000)
+        );
+    }
+
+    #[test]
+    fn pictures_are_known_by_their_number_whatever_follows_it() {
+        assert_eq!(
+            of("val/n01751748/ILSVRC2012_val_00000001.JPEG"),
+            Some(&[][..])
+        );
+        assert_eq!(of("ILSVRC2012_val_00000002.JPEG"), Some(&[795, 970][..]));
+        assert_eq!(
+            of("a.tar/ILSVRC2012_val_00000003_n02105855.png"),
+            Some(&[230, 231][..])
+        );
+        assert!(of("ILSVRC2012_val_00050000.JPEG").is_some());
+        for other in [
+            "ILSVRC2012_val_00000000.JPEG",
+            "ILSVRC2012_val_00050001.JPEG",
+            "ILSVRC2012_val_000000010.JPEG",
+            "ILSVRC2012_val_0000001.JPEG",
+            "ILSVRC2012_val_+0000001.JPEG",
+            "ILSVRC2012_val_é000001.JPEG",
+            "ILSVRC2012_test_00000001.JPEG",
+            "n01440764_00000001.JPEG",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+}
