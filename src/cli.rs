@@ -49,12 +49,13 @@ pub struct TalkArgs {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  everything was done
-  1  the result is not the expected one (--expect-top1, --expect-top5, --expect)
+  1  the result is not the expected one (--expect-top1, --expect-top5, --expect), or a data set is
+     not whole
   2  the flags, the model, or a template, class-name, classifier or result file cannot be used
   3  the pictures' folder cannot be evaluated; with --strict, a picture cannot be read
   4  the checkpoint cannot be used
   5  a result cannot be written
-  6  the evaluation ended, but some pictures could not be read and are not counted
+  6  the evaluation or check ended, but some pictures could not be read and are not counted
   7  the computation failed
   8  some evaluations of a sweep failed
   130  interrupted; the result, if there is one, is partial and says so";
@@ -114,6 +115,8 @@ pub enum Command {
     ///
     /// To read it: uta-eval man > uta-eval.1 && man ./uta-eval.1
     Man,
+    /// Look at a data set without evaluating it
+    Data(DataArgs),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -505,6 +508,50 @@ pub struct OutputArgs {
     /// pictures as thumbnails.
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum DataCommand {
+    /// Say what a folder of pictures is, and what is odd about it
+    ///
+    /// Tells which set it is, what is missing, which pictures are the same, cannot be read, are
+    /// gray, CMYK, turned by EXIF, or called what they are not. The exit code is 0 if the set is
+    /// whole and every picture can be read, 6 if some cannot, and otherwise 1.
+    Check(DataCheckArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DataCheckArgs {
+    /// Folder of pictures, as for --imagenet-path
+    #[arg(value_name = "PATH", value_hint = ValueHint::DirPath)]
+    pub path: PathBuf,
+    /// Which set it should be [default: what it looks like]
+    #[arg(long, value_name = "SET")]
+    pub dataset: Option<DatasetArg>,
+    /// Class names of another set: `folder<TAB>name`, or `name` in the order of the folders
+    #[arg(long, value_name = "FILE", conflicts_with = "dataset", value_hint = ValueHint::FilePath)]
+    pub classnames: Option<PathBuf>,
+    /// Decode every picture
+    ///
+    /// Otherwise only their headers are read: damage behind them is not found.
+    #[arg(long)]
+    pub full: bool,
+    /// Threads that read and decode pictures [default: one per core]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_WORKERS)
+    )]
+    pub workers: Option<usize>,
+    /// Write the findings as JSON; `-` is standard output, then without the text
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
 }
 
 /// Labels that do not come from folders.

@@ -18,7 +18,7 @@ use crate::text::TextError;
 pub enum ExitCode {
     /// Everything asked for was done.
     Success = 0,
-    /// The result was computed and written, but is not the expected one.
+    /// The result was computed and written, but is not the expected one; or a data set is not whole.
     Unexpected = 1,
     /// Flags that make no sense, or a model, template, class-name, classifier or result file that cannot be used.
     Usage = 2,

@@ -89,6 +89,16 @@ impl Console {
         }
     }
 
+    /// Starts the bar of pictures that are looked at. The function moves it by one.
+    pub fn start_check(&mut self, pictures: usize) -> impl Fn() + Sync + use<> {
+        let style =
+            ProgressStyle::with_template("pictures {wide_bar} {pos}/{len}, {per_sec}, {eta} left");
+        let bar = ProgressBar::new(pictures as u64);
+        self.start("looking at the pictures", bar, style, "");
+        let bar = self.bar.clone();
+        move || bar.inc(1)
+    }
+
     /// Removes the bar. When verbose, tells how long its stage took.
     pub fn clear(&mut self) {
         self.bar.finish_and_clear();

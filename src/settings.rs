@@ -10,10 +10,11 @@ use crate::classifier::cache::Cache;
 use crate::classifiers::Stock;
 use crate::cli::{
     BatchSizeArg, CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, CompareArgs,
-    ComputeArgs, ConvertArgs, DatasetArg, DemoArgs, DeviceArg, EvaluateArgs, ExpectArgs, FloatType,
-    InspectArgs, LabelsArg, MergeArgs, ModelArgs, OutputArgs, PrecisionArg, PromptArgs, RunArgs,
-    SweepArgs,
+    ComputeArgs, ConvertArgs, DataArgs, DataCheckArgs, DataCommand, DatasetArg, DemoArgs,
+    DeviceArg, EvaluateArgs, ExpectArgs, FloatType, InspectArgs, LabelsArg, MergeArgs, ModelArgs,
+    OutputArgs, PrecisionArg, PromptArgs, RunArgs, SweepArgs,
 };
+use crate::data::check::Depth;
 use crate::data::{ClassFolders, LoaderSettings, Protocol, Set, Truth};
 use crate::devices::{self, Devices};
 use crate::error::{Error, Warning};
@@ -43,6 +44,7 @@ pub enum Settings {
     Schema,
     Completions(clap_complete::Shell),
     Man,
+    DataCheck(DataCheck),
 }
 
 #[derive(Debug)]
@@ -127,6 +129,28 @@ pub struct Compare {
     pub json: Option<JsonTarget>,
 }
 
+#[derive(Debug)]
+pub struct DataCheck {
+    pub path: PathBuf,
+    pub set: CheckedSet,
+    pub depth: Depth,
+    pub workers: usize,
+    pub json: Option<JsonTarget>,
+}
+
+/// What a folder should hold.
+#[derive(Debug)]
+pub enum CheckedSet {
+    /// What it looks like.
+    Any,
+    This(Set),
+    /// Other classes.
+    Listed {
+        folders: ClassFolders,
+        names: ClassNames,
+    },
+}
+
 /// A variant and where its weights are.
 #[derive(Debug)]
 pub struct Model {
@@ -180,6 +204,9 @@ impl Settings {
             Some(Command::Schema) => Self::Schema,
             Some(Command::Completions(args)) => Self::Completions(args.shell),
             Some(Command::Man) => Self::Man,
+            Some(Command::Data(DataArgs {
+                command: DataCommand::Check(args),
+            })) => Self::DataCheck(DataCheck::new(args)?),
         })
     }
 
@@ -481,6 +508,29 @@ impl Compare {
             b: args.b,
             common: args.common,
             json,
+        })
+    }
+}
+
+impl DataCheck {
+    fn new(args: DataCheckArgs) -> Result<Self, Error> {
+        Ok(Self {
+            path: args.path,
+            set: match (args.dataset, args.classnames) {
+                (_, Some(file)) => {
+                    let names = ClassNames::from_file(&file)?;
+                    let folders = folders(&names);
+                    CheckedSet::Listed { folders, names }
+                }
+                (Some(dataset), None) => CheckedSet::This(set(dataset)),
+                (None, None) => CheckedSet::Any,
+            },
+            depth: match args.full {
+                true => Depth::Full,
+                false => Depth::Fast,
+            },
+            workers: args.workers.unwrap_or_else(cores),
+            json: args.json.map(JsonTarget::new),
         })
     }
 }

@@ -45,6 +45,9 @@ mod folders;
 /// Data sets beside ImageNet, other labels, other classes.
 mod sets;
 
+/// `data check`.
+mod data_check;
+
 /// Opening, checking and converting checkpoints.
 mod checkpoints;
 

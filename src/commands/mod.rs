@@ -5,6 +5,7 @@ pub mod classifier;
 pub mod classify;
 pub mod compare;
 pub mod convert;
+pub mod data_check;
 pub mod demo;
 pub mod evaluate;
 pub mod help;
@@ -36,5 +37,6 @@ pub fn run(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Schema => schema::run(),
         Settings::Completions(shell) => help::completions(shell),
         Settings::Man => help::man(),
+        Settings::DataCheck(settings) => data_check::run(&settings),
     }
 }

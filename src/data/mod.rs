@@ -1,5 +1,6 @@
 //! Data sets on disk and the pipeline that turns them into batches of pixels.
 
+pub mod check;
 pub mod folder;
 pub mod identity;
 pub mod loader;

@@ -1,5 +1,6 @@
 //! Results as plain data, and one small file for each form they are written in.
 
+pub mod check;
 pub mod compare;
 pub mod html;
 pub mod json;

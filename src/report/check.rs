@@ -1,0 +1,185 @@
+//! What a check of a data set found, as data and as a person reads it.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::Program;
+use crate::data::Unreadable;
+use crate::data::check::Depth;
+use crate::data::folder::Ignored;
+
+/// Entries of a list that the text shows; the JSON form has all.
+const LISTED: usize = 5;
+
+/// What was found in a folder of pictures.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    pub schema_version: u32,
+    pub program: Program,
+    /// The folder with the class folders.
+    pub path: PathBuf,
+    /// The set it is or should be, as `--dataset` names it; `null` for listed classes.
+    pub dataset: Option<&'static str>,
+    pub depth: Depth,
+    pub pictures: usize,
+    /// Of all pictures' files.
+    pub bytes: u64,
+    /// Class folders with at least one picture.
+    pub classes_present: usize,
+    /// Class folders of the whole set.
+    pub classes: usize,
+    /// Pictures of the whole set; `null` for listed classes.
+    pub whole_set: Option<usize>,
+    pub ignored: Ignored,
+    /// How many pictures are of each format, by content.
+    pub formats: BTreeMap<&'static str, usize>,
+    pub missing_classes: Vec<Class>,
+    /// Classes with another number of pictures than all should have.
+    pub odd_counts: Vec<Class>,
+    /// What they should have; `null` where that differs from class to class.
+    pub pictures_in_a_class: Option<usize>,
+    /// Groups of files with equal content.
+    pub duplicates: Vec<Vec<PathBuf>>,
+    /// Those groups among them whose files are in different classes.
+    pub duplicates_across_classes: usize,
+    pub unreadable: Vec<Unreadable>,
+    pub gray: Vec<PathBuf>,
+    pub cmyk: Vec<PathBuf>,
+    /// Pictures that EXIF asks to be shown turned or mirrored; models get them as they are stored.
+    pub turned: Vec<PathBuf>,
+    /// Files whose ending names another format than their content has.
+    pub misnamed: Vec<Misnamed>,
+    /// Whether the set is whole.
+    pub whole: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Class {
+    pub class: usize,
+    pub folder: Option<String>,
+    pub name: String,
+    pub pictures: usize,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Misnamed {
+    pub path: PathBuf,
+    /// What it is.
+    pub format: &'static str,
+}
+
+impl Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "data         {}", self.path.display())?;
+        match (self.dataset, self.whole_set) {
+            (Some(set), Some(whole)) => writeln!(
+                f,
+                "set          {set}, which has {whole} pictures of {} classes",
+                self.classes
+            )?,
+            _ => writeln!(f, "set          {} listed classes", self.classes)?,
+        }
+        writeln!(
+            f,
+            "pictures     {} of {} classes, {:.2} GB",
+            self.pictures,
+            self.classes_present,
+            self.bytes as f64 / 1e9
+        )?;
+        let formats = self.formats.iter().map(|(name, n)| format!("{n} {name}"));
+        line(f, "formats", &formats.collect::<Vec<_>>().join(", "))?;
+        let read = match self.depth {
+            Depth::Fast => "headers only; --full decodes every picture",
+            Depth::Full => "every picture was decoded",
+        };
+        line(f, "looked at", read)?;
+        if self.ignored != Ignored::default() {
+            let Ignored {
+                hidden,
+                not_pictures,
+                other_folders,
+            } = self.ignored;
+            line(
+                f,
+                "ignored",
+                &format!(
+                    "{hidden} hidden files, {not_pictures} other files, {other_folders} folders of other classes"
+                ),
+            )?;
+        }
+        list(
+            f,
+            "missing",
+            "classes have no picture",
+            &self.missing_classes,
+        )?;
+        if let Some(expected) = self.pictures_in_a_class {
+            let what = format!("classes have not {expected} pictures");
+            list(f, "counts", &what, &self.odd_counts)?;
+        }
+        if !self.duplicates.is_empty() {
+            let across = self.duplicates_across_classes;
+            let what = format!("groups of equal files, {across} of them across classes");
+            let groups = self.duplicates.iter().map(|group| {
+                let paths = group.iter().map(|path| path.display().to_string());
+                paths.collect::<Vec<_>>().join(" = ")
+            });
+            list(f, "duplicates", &what, &groups.collect::<Vec<_>>())?;
+        }
+        let unreadable = self.unreadable.iter();
+        let unreadable = unreadable.map(|u| format!("{}: {}", u.path.display(), u.reason));
+        let unreadable: Vec<String> = unreadable.collect();
+        list(f, "unreadable", "pictures cannot be read", &unreadable)?;
+        list(f, "gray", "pictures have no colour", &paths(&self.gray))?;
+        list(f, "CMYK", "pictures are stored as inks", &paths(&self.cmyk))?;
+        let what = "pictures would be turned by EXIF; they are evaluated as stored";
+        list(f, "turned", what, &paths(&self.turned))?;
+        let misnamed = self.misnamed.iter();
+        let misnamed = misnamed.map(|m| format!("{} is {}", m.path.display(), m.format));
+        let what = "files have another format than their ending says";
+        list(f, "misnamed", what, &misnamed.collect::<Vec<_>>())?;
+        let verdict = match (self.whole, self.unreadable.is_empty()) {
+            (true, true) => "whole, and every picture can be read",
+            (true, false) => "whole, but some pictures cannot be read",
+            (false, true) => "not whole; every picture can be read",
+            (false, false) => "not whole, and some pictures cannot be read",
+        };
+        line(f, "result", verdict)
+    }
+}
+
+impl Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let folder = self.folder.as_deref().unwrap_or("–");
+        write!(f, "{folder} ({}): {} pictures", self.name, self.pictures)
+    }
+}
+
+fn paths(paths: &[PathBuf]) -> Vec<String> {
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect()
+}
+
+fn line(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    writeln!(f, "{name:<12} {text}")
+}
+
+/// How many there are and the first of them, if there are any.
+fn list<T: Display>(f: &mut fmt::Formatter<'_>, name: &str, what: &str, all: &[T]) -> fmt::Result {
+    if all.is_empty() {
+        return Ok(());
+    }
+    line(f, name, &format!("{} {what}", all.len()))?;
+    for one in all.iter().take(LISTED) {
+        line(f, "", &one.to_string())?;
+    }
+    match all.len().saturating_sub(LISTED) {
+        0 => Ok(()),
+        more => line(f, "", &format!("and {more} more")),
+    }
+}
