@@ -3,169 +3,19 @@
 //! Class folders are matched to classes by name (for ImageNet the WordNet id), never by position:
 //! a folder that is missing shifts no other.
 
-use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::sets::Set;
-use crate::text::imagenet;
+use super::class_folders::{ClassFolders, Naming};
+use super::error::{DataError, UnknownCause, examples};
 
 /// File name endings of pictures, those that torchvision's `ImageFolder` reads.
-const PICTURE_EXTENSIONS: [&str; 9] = [
+pub(super) const PICTURE_EXTENSIONS: [&str; 9] = [
     "jpg", "jpeg", "png", "webp", "bmp", "ppm", "pgm", "tif", "tiff",
 ];
 
 /// Folders inside a class folder that are looked into, against cycles of links.
 const MAX_DEPTH: usize = 8;
-
-/// Names that an error message lists before it abridges.
-const LISTED: usize = 5;
-
-/// Which folder belongs to which class.
-#[derive(Debug, Clone)]
-pub struct ClassFolders {
-    class_of: HashMap<String, usize>,
-    classes: usize,
-    naming: Naming,
-    /// Folders that are known to belong to no class.
-    left_out: HashSet<String>,
-    /// Folders below the path in which the class folders may lie.
-    inside: &'static [&'static str],
-}
-
-/// What the folders are named by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Naming {
-    /// ImageNet's 1000 WordNet ids.
-    Wnids,
-    /// As in the archives of this set.
-    Set(Set),
-    /// As a list says.
-    Listed,
-    /// Anything: the classes are the sorted folders.
-    Sorted,
-}
-
-impl ClassFolders {
-    /// ImageNet's WordNet ids.
-    pub fn imagenet() -> Self {
-        let names = imagenet::wnids()
-            .iter()
-            .map(|wnid| wnid.to_string())
-            .collect::<Vec<_>>();
-        Self {
-            naming: Naming::Wnids,
-            ..Self::named(&names)
-        }
-    }
-
-    /// Folder k of the list belongs to class k.
-    pub fn named(folders: &[String]) -> Self {
-        let class_of = folders
-            .iter()
-            .enumerate()
-            .map(|(class, name)| (name.clone(), class));
-        Self {
-            class_of: class_of.collect(),
-            classes: folders.len(),
-            naming: Naming::Listed,
-            left_out: HashSet::new(),
-            inside: Set::ImageNet.inside(),
-        }
-    }
-
-    /// The folders of a set, which show ImageNet's classes.
-    pub(super) fn of_set(set: Set, class_of: HashMap<String, usize>) -> Self {
-        Self {
-            class_of,
-            classes: imagenet::CLASSES,
-            naming: Naming::Set(set),
-            left_out: HashSet::new(),
-            inside: set.inside(),
-        }
-    }
-
-    /// As many folders as there are classes, of any names: folder k in sorted order belongs to
-    /// class k.
-    pub fn sorted(classes: usize) -> Self {
-        Self {
-            classes,
-            naming: Naming::Sorted,
-            ..Self::named(&[])
-        }
-    }
-
-    /// The same, with class folders in one of these places.
-    #[must_use]
-    pub fn inside(self, inside: &'static [&'static str]) -> Self {
-        Self { inside, ..self }
-    }
-
-    /// The same, without these folders, as far as they belong to no class.
-    #[must_use]
-    pub fn leaving_out(self, folders: impl IntoIterator<Item = String>) -> Self {
-        let left_out = folders
-            .into_iter()
-            .filter(|name| !self.class_of.contains_key(name));
-        Self {
-            left_out: left_out.collect(),
-            ..self
-        }
-    }
-
-    /// The classes that have a folder, in ascending order.
-    pub fn classes(&self) -> Vec<usize> {
-        let mut classes: Vec<usize> = self.class_of.values().copied().collect();
-        classes.sort_unstable();
-        classes.dedup();
-        classes
-    }
-
-    /// The folder of a class; of several names the first.
-    pub fn folder_of(&self, class: usize) -> Option<&str> {
-        let names = self.class_of.iter().filter(|(_, of)| **of == class);
-        names.map(|(name, _)| name.as_str()).min()
-    }
-
-    /// The folder that holds the class folders.
-    fn root(&self, path: &Path) -> Result<PathBuf, DataError> {
-        let there = self.inside.iter().map(|inside| path.join(inside));
-        let there: Vec<PathBuf> = there.filter(|folder| folder.is_dir()).collect();
-        match there.as_slice() {
-            [] => Ok(path.into()),
-            [only] => Ok(only.clone()),
-            several => Err(DataError::SeveralInside {
-                path: path.into(),
-                folders: examples(several.iter().map(|folder| folder.display().to_string())),
-            }),
-        }
-    }
-
-    /// The same, with the classes of sorted folders settled.
-    fn settled(&self, root: &Path, folders: &[String]) -> Result<Self, DataError> {
-        if self.naming != Naming::Sorted || folders.is_empty() {
-            return Ok(self.clone());
-        }
-        let path = root.to_path_buf();
-        if folders.len() != self.classes {
-            return Err(DataError::OtherCount {
-                path,
-                folders: folders.len(),
-                names: self.classes,
-            });
-        }
-        if !folders.is_sorted() {
-            return Err(DataError::Order {
-                path,
-                examples: examples(folders.iter().cloned()),
-            });
-        }
-        Ok(Self {
-            inside: self.inside,
-            ..Self::named(folders)
-        })
-    }
-}
 
 /// One picture file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,126 +70,6 @@ pub struct Ignored {
     pub not_pictures: usize,
     /// Class folders that the data set has, but that show nothing of the classes.
     pub other_folders: usize,
-}
-
-/// Why a folder cannot be evaluated.
-#[derive(Debug, thiserror::Error)]
-pub enum DataError {
-    #[error("{} does not exist", path.display())]
-    NotFound { path: PathBuf },
-    #[error("{} is a file, not a folder", path.display())]
-    NotAFolder { path: PathBuf },
-    #[error("{} cannot be read", path.display())]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{} is empty", path.display())]
-    Empty { path: PathBuf },
-    #[error("{} holds {pictures} pictures but no class folders", path.display())]
-    Flat { path: PathBuf, pictures: usize },
-    #[error("{} holds no class folders, only {} files that are no pictures", path.display(), files)]
-    NoClassFolders { path: PathBuf, files: usize },
-    #[error("the class folders of {} have plain numbers as names ({examples})", path.display())]
-    Numeric { path: PathBuf, examples: String },
-    #[error("{} has {count} folders that belong to no class ({examples})", path.display())]
-    Unknown {
-        path: PathBuf,
-        count: usize,
-        examples: String,
-        cause: UnknownCause,
-    },
-    #[error("{} holds several folders of pictures ({folders})", path.display())]
-    SeveralInside { path: PathBuf, folders: String },
-    #[error("{} has {folders} class folders, but there are {names} class names", path.display())]
-    OtherCount {
-        path: PathBuf,
-        folders: usize,
-        names: usize,
-    },
-    #[error("the class folders of {} are numbers ({examples}), whose sorted order is in doubt", path.display())]
-    Order { path: PathBuf, examples: String },
-    #[error("{count} pictures of {} have no name of the validation set, as {} has none", path.display(), example.display())]
-    NotOfTheValidationSet {
-        path: PathBuf,
-        count: usize,
-        example: PathBuf,
-    },
-    #[error("no picture of {} has a ReaL label", path.display())]
-    NoRealLabels { path: PathBuf },
-    #[error("the class folders of {} hold no pictures, only {files} other files", path.display())]
-    NoPictures { path: PathBuf, files: usize },
-}
-
-/// What unknown class folders probably are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnknownCause {
-    /// `train`, `test`: the parent of the folder that is wanted.
-    Splits,
-    /// WordNet ids of other classes than the 1000.
-    OtherWnids,
-    /// Class names instead of WordNet ids.
-    Names,
-    /// Not what `--classnames` lists.
-    NotListed,
-    /// None of the folders of a set.
-    NotOfTheSet(Set),
-}
-
-impl DataError {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        let layout = "expected PATH/val/<wnid>/*.JPEG or PATH/<wnid>/*.JPEG, e.g. PATH/val/n01440764/ILSVRC2012_val_00000293.JPEG";
-        Some(match self {
-            Self::NotFound { .. } => "check --imagenet-path".into(),
-            Self::NotAFolder { .. } => {
-                format!("archives are not read; unpack it first. {layout}")
-            }
-            Self::Empty { .. } | Self::NoClassFolders { .. } => layout.into(),
-            Self::Flat { .. } => format!(
-                "this is the flat layout of the ILSVRC2012 archive, which has no labels; sort the pictures into class folders (the valprep script does). {layout}"
-            ),
-            Self::Numeric { .. } => format!(
-                "plain numbers say no class safely: devkit ids (1..1000) are in another order than the 1000 classes, and as text \"100\" sorts before \"2\"; rename the folders to WordNet ids. ImageNet-V2, whose numbers are class indices, is evaluated with --dataset imagenet-v2. {layout}"
-            ),
-            Self::Unknown { cause, .. } => match cause {
-                UnknownCause::Splits => {
-                    format!("give the folder whose class folders are to be evaluated. {layout}")
-                }
-                UnknownCause::OtherWnids => {
-                    "these WordNet ids are not among the 1000 classes of ILSVRC2012; is this another ImageNet (21K, or a different subset)?".into()
-                }
-                UnknownCause::Names => format!(
-                    "class folders are matched by WordNet id, since two class names occur twice; rename them, or list them with --classnames as folder<TAB>name. {layout}"
-                ),
-                UnknownCause::NotOfTheSet(set) => format!(
-                    "{} has {} class folders, of other names; is this another set? --dataset names it",
-                    set.name(),
-                    set.size().classes
-                ),
-                UnknownCause::NotListed => {
-                    "every folder must be listed in the --classnames file; remove it or add a line".into()
-                }
-            },
-            Self::NoPictures { .. } => {
-                format!("pictures are files that end in .{}", PICTURE_EXTENSIONS.join(", ."))
-            }
-            Self::SeveralInside { .. } => "give the one that is to be evaluated".into(),
-            Self::OtherCount { .. } => {
-                "a list of names alone has one for each class folder, in their sorted order; or write folder<TAB>name on every line".into()
-            }
-            Self::Order { .. } => {
-                "as text \"10\" sorts before \"2\"; write folder<TAB>name on every line of the --classnames file".into()
-            }
-            Self::NotOfTheValidationSet { .. } => {
-                "--labels real goes by file name, e.g. ILSVRC2012_val_00000293.JPEG".into()
-            }
-            Self::NoRealLabels { .. } => {
-                "3163 of the 50000 pictures of the validation set have none".into()
-            }
-            Self::Unreadable { .. } => return None,
-        })
-    }
 }
 
 impl DataSet {
@@ -411,16 +141,6 @@ impl DataSet {
             ignored,
         })
     }
-}
-
-/// Some names for a message.
-fn examples(names: impl ExactSizeIterator<Item = String>) -> String {
-    let abridged = names.len() > LISTED;
-    let mut examples = names.take(LISTED).collect::<Vec<_>>().join(", ");
-    if abridged {
-        examples += ", …";
-    }
-    examples
 }
 
 /// Names in one folder, sorted, without hidden ones.

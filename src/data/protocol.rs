@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::folder::{ClassFolders, DataError, DataSet};
+use super::class_folders::ClassFolders;
+use super::error::DataError;
+use super::folder::DataSet;
 use super::real;
 use super::sets::{Set, Size};
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use flate2::read::GzDecoder;
 
-use super::folder::DataError;
+use super::error::DataError;
 use super::{DataSet, Sample};
 
 const LABELS: &[u8] = include_bytes!("../../assets/sets/imagenet_real.txt.gz");

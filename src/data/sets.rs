@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use super::folder::ClassFolders;
+use super::class_folders::ClassFolders;
 use crate::text::imagenet;
 
 /// Files at hand, compiled in; `assets/sets/README.md` says where they come from.

@@ -1,0 +1,154 @@
+//! Which folder belongs to which class.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::error::{DataError, examples};
+use super::sets::Set;
+use crate::text::imagenet;
+
+/// Folders' names and the classes that they stand for.
+#[derive(Debug, Clone)]
+pub struct ClassFolders {
+    pub(super) class_of: HashMap<String, usize>,
+    pub(super) classes: usize,
+    pub(super) naming: Naming,
+    /// Folders that are known to belong to no class.
+    pub(super) left_out: HashSet<String>,
+    /// Folders below the path in which the class folders may lie.
+    pub(super) inside: &'static [&'static str],
+}
+
+/// What the folders are named by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// ImageNet's 1000 WordNet ids.
+    Wnids,
+    /// As in the archives of this set.
+    Set(Set),
+    /// As a list says.
+    Listed,
+    /// Anything: the classes are the sorted folders.
+    Sorted,
+}
+
+impl ClassFolders {
+    /// ImageNet's WordNet ids.
+    pub fn imagenet() -> Self {
+        let names = imagenet::wnids()
+            .iter()
+            .map(|wnid| wnid.to_string())
+            .collect::<Vec<_>>();
+        Self {
+            naming: Naming::Wnids,
+            ..Self::named(&names)
+        }
+    }
+
+    /// Folder k of the list belongs to class k.
+    pub fn named(folders: &[String]) -> Self {
+        let class_of = folders
+            .iter()
+            .enumerate()
+            .map(|(class, name)| (name.clone(), class));
+        Self {
+            class_of: class_of.collect(),
+            classes: folders.len(),
+            naming: Naming::Listed,
+            left_out: HashSet::new(),
+            inside: Set::ImageNet.inside(),
+        }
+    }
+
+    /// The folders of a set, which show ImageNet's classes.
+    pub(super) fn of_set(set: Set, class_of: HashMap<String, usize>) -> Self {
+        Self {
+            class_of,
+            classes: imagenet::CLASSES,
+            naming: Naming::Set(set),
+            left_out: HashSet::new(),
+            inside: set.inside(),
+        }
+    }
+
+    /// As many folders as there are classes, of any names: folder k in sorted order belongs to
+    /// class k.
+    pub fn sorted(classes: usize) -> Self {
+        Self {
+            classes,
+            naming: Naming::Sorted,
+            ..Self::named(&[])
+        }
+    }
+
+    /// The same, with class folders in one of these places.
+    #[must_use]
+    pub fn inside(self, inside: &'static [&'static str]) -> Self {
+        Self { inside, ..self }
+    }
+
+    /// The same, without these folders, as far as they belong to no class.
+    #[must_use]
+    pub fn leaving_out(self, folders: impl IntoIterator<Item = String>) -> Self {
+        let left_out = folders
+            .into_iter()
+            .filter(|name| !self.class_of.contains_key(name));
+        Self {
+            left_out: left_out.collect(),
+            ..self
+        }
+    }
+
+    /// The classes that have a folder, in ascending order.
+    pub fn classes(&self) -> Vec<usize> {
+        let mut classes: Vec<usize> = self.class_of.values().copied().collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+
+    /// The folder of a class; of several names the first.
+    pub fn folder_of(&self, class: usize) -> Option<&str> {
+        let names = self.class_of.iter().filter(|(_, of)| **of == class);
+        names.map(|(name, _)| name.as_str()).min()
+    }
+
+    /// The folder that holds the class folders.
+    pub(super) fn root(&self, path: &Path) -> Result<PathBuf, DataError> {
+        let there = self.inside.iter().map(|inside| path.join(inside));
+        let there: Vec<PathBuf> = there.filter(|folder| folder.is_dir()).collect();
+        match there.as_slice() {
+            [] => Ok(path.into()),
+            [only] => Ok(only.clone()),
+            several => Err(DataError::SeveralInside {
+                path: path.into(),
+                folders: examples(several.iter().map(|folder| folder.display().to_string())),
+            }),
+        }
+    }
+
+    /// The same, with the classes of sorted folders settled.
+    pub(super) fn settled(&self, root: &Path, folders: &[String]) -> Result<Self, DataError> {
+        if self.naming != Naming::Sorted || folders.is_empty() {
+            return Ok(self.clone());
+        }
+        let path = root.to_path_buf();
+        if folders.len() != self.classes {
+            return Err(DataError::OtherCount {
+                path,
+                folders: folders.len(),
+                names: self.classes,
+            });
+        }
+        if !folders.is_sorted() {
+            return Err(DataError::Order {
+                path,
+                examples: examples(folders.iter().cloned()),
+            });
+        }
+        Ok(Self {
+            inside: self.inside,
+            ..Self::named(folders)
+        })
+    }
+}
