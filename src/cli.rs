@@ -128,12 +128,8 @@ pub struct CompletionsArgs {
 
 #[derive(Debug, Clone, Args)]
 pub struct EvaluateArgs {
-    /// Folder of pictures: PATH/val/<wnid>/ or PATH/<wnid>/
-    ///
-    /// Class folders are matched to the classes by WordNet id (n01440764), so that a part of
-    /// ImageNet is evaluated correctly too.
-    #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::DirPath)]
-    pub imagenet_path: Option<PathBuf>,
+    #[command(flatten)]
+    pub pictures: PicturesArgs,
     /// Which data set it is
     ///
     /// Decides how class folders are matched and among which classes pictures are ranked:
@@ -142,12 +138,6 @@ pub struct EvaluateArgs {
     /// the red border of their pictures. README.md states each protocol.
     #[arg(long, value_name = "SET", default_value = "imagenet")]
     pub dataset: DatasetArg,
-    /// Judge by other labels than the folders': real
-    ///
-    /// real: the ReaL labels of the validation set, by file name. A picture may have several, each
-    /// of which is right; pictures without any are left out and counted.
-    #[arg(long, value_name = "LABELS")]
-    pub labels: Option<LabelsArg>,
     #[command(flatten)]
     pub model: ModelNameArgs,
     /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin; several make a sweep
@@ -278,6 +268,63 @@ pub struct CompareArgs {
     /// Write the comparison as JSON; `-` is standard output, then without the text
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
     pub json: Option<PathBuf>,
+}
+
+/// Where the pictures are, and what says their classes.
+#[derive(Debug, Clone, Args)]
+pub struct PicturesArgs {
+    /// Pictures: class folders, a flat folder with labels, tar, WebDataset or Parquet files
+    ///
+    /// PATH/val/<wnid>/ or PATH/<wnid>/; PATH/val/ or PATH/ with pictures and a label file;
+    /// FILE.tar with class folders inside or a label file beside it; WebDataset shards, with a
+    /// .cls, .json or .txt beside each picture; Parquet files as the Hugging Face hub has them.
+    /// Shards and Parquet files are given as a folder, as one file, or as a pattern,
+    /// 'shard-{000..049}.tar'; of the splits in a folder, validation is taken. Class folders are
+    /// matched by WordNet id (n01440764), so that a part of ImageNet is evaluated correctly too.
+    #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub imagenet_path: Option<PathBuf>,
+    /// How the pictures are kept; found by looking at the path by default
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub source: SourceArg,
+    /// Label file of a flat folder or a tar archive; or `real`
+    ///
+    /// `picture,class` on each line (comma, tab, semicolon or blanks), the class as WordNet id or
+    /// as index from 0; or one WordNet id a line, line n for ILSVRC2012_val_<n>; or the devkit's
+    /// ILSVRC2012_validation_ground_truth.txt with its meta.mat (or a list of synsets) beside it.
+    /// Default: LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt or the devkit's
+    /// file, beside the pictures or one folder up, or in `data` or `ILSVRC2012_devkit_t12/data`
+    /// there.
+    ///
+    /// real: the validation set is judged by its ReaL labels, by file name. A picture may have
+    /// several, each of which is right; pictures without any are left out and counted.
+    #[arg(
+        long,
+        value_name = "FILE|real",
+        value_parser = LabelsArg::parse,
+        value_hint = ValueHint::FilePath
+    )]
+    pub labels: Option<LabelsArg>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SourceArg {
+    /// Look at the path
+    Auto,
+    /// A folder for each class
+    Folders,
+    /// Pictures in one folder, and a label file
+    Flat,
+    /// One tar archive
+    Tar,
+    /// Tar archives with each label beside its picture
+    Webdataset,
+    /// Parquet files with the columns image and label
+    Parquet,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -528,9 +575,20 @@ pub enum DataCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct DataCheckArgs {
-    /// Folder of pictures, as for --imagenet-path
-    #[arg(value_name = "PATH", value_hint = ValueHint::DirPath)]
+    /// Pictures, as for --imagenet-path
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub path: PathBuf,
+    /// How the pictures are kept; found by looking at the path by default
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub source: SourceArg,
+    /// Label file of a flat folder or a tar archive, as for an evaluation
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub labels: Option<PathBuf>,
     /// Which set it should be [default: what it looks like]
     #[arg(long, value_name = "SET")]
     pub dataset: Option<DatasetArg>,
@@ -555,9 +613,21 @@ pub struct DataCheckArgs {
 }
 
 /// Labels that do not come from folders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LabelsArg {
+    /// The ReaL labels.
     Real,
+    /// Those in this file.
+    File(PathBuf),
+}
+
+impl LabelsArg {
+    fn parse(value: &str) -> Result<Self, std::convert::Infallible> {
+        Ok(match value {
+            "real" => Self::Real,
+            file => Self::File(file.into()),
+        })
+    }
 }
 
 /// A data set of pictures of ImageNet's classes.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::at_once::is_out_of_memory;
 use crate::checkpoint::CheckpointError;
 use crate::classifier::file::ClassifierFileError;
-use crate::data::{DataError, Unreadable};
+use crate::data::{DataError, Remark, Unreadable};
 use crate::expectation::Checked;
 use crate::journal::JournalError;
 use crate::metrics::Tally;
@@ -187,6 +187,7 @@ pub enum Warning {
         hidden: usize,
         not_pictures: usize,
     },
+    DataSet(Remark),
     RopeTablesDiffer {
         part: &'static str,
     },
@@ -218,7 +219,7 @@ impl std::fmt::Display for Warning {
             } => {
                 write!(
                     f,
-                    "the folder has pictures of {present} of the {classes} classes; they are ranked among all, but the accuracy is not that of the whole set"
+                    "the data set has pictures of {present} of the {classes} classes; they are ranked among all, but the accuracy is not that of the whole set"
                 )?;
                 match meant {
                     Some(set) => write!(
@@ -234,7 +235,7 @@ impl std::fmt::Display for Warning {
                 whole,
             } => write!(
                 f,
-                "the folder has {pictures} pictures, but {set} has {whole}; the accuracy is not that of the whole set"
+                "the data set has {pictures} pictures, but {set} has {whole}; the accuracy is not that of the whole set"
             ),
             Self::IgnoredFiles {
                 hidden,
@@ -243,6 +244,7 @@ impl std::fmt::Display for Warning {
                 f,
                 "ignored {hidden} hidden files and {not_pictures} files without a picture's ending"
             ),
+            Self::DataSet(remark) => write!(f, "{remark}"),
             Self::RopeTablesDiffer { part } => write!(
                 f,
                 "the checkpoint's rotary {part} tables differ from block to block; the last one is used for all, as the reference does"

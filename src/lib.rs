@@ -34,7 +34,7 @@
 //! | [`metrics`] | ranking, counting, accuracy |
 //! | [`statistics`] | classes, calibration, confusions, paired tests; from one small record a picture |
 //! | [`shard`] | the part of a data set that one of several processes evaluates |
-//! | [`data`] | folders of class folders, the sets and how they are judged, checks of them, and the pipeline that loads them |
+//! | [`data`] | where pictures and labels are (folders, label files, tar, WebDataset, Parquet), the sets and how they are judged, checks of them, and the pipeline that loads them |
 //! | [`error`] | what can stop a command, what is worth a warning, exit codes |
 //! | [`expectation`] | the accuracy that a result ought to have |
 //! | [`interruption`] | what Ctrl-C does, and when |

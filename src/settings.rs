@@ -12,10 +12,10 @@ use crate::cli::{
     BatchSizeArg, CacheArgs, ClassifierCommandArgs, ClassifyArgs, Cli, Command, CompareArgs,
     ComputeArgs, ConvertArgs, DataArgs, DataCheckArgs, DataCommand, DatasetArg, DemoArgs,
     DeviceArg, EvaluateArgs, ExpectArgs, FloatType, InspectArgs, LabelsArg, MergeArgs, ModelArgs,
-    OutputArgs, PrecisionArg, PromptArgs, RunArgs, SweepArgs,
+    OutputArgs, PrecisionArg, PromptArgs, RunArgs, SourceArg, SweepArgs,
 };
 use crate::data::check::Depth;
-use crate::data::{ClassFolders, LoaderSettings, Protocol, Set, Truth};
+use crate::data::{ClassFolders, LoaderSettings, Place, Protocol, Set, Source, Truth};
 use crate::devices::{self, Devices};
 use crate::error::{Error, Warning};
 use crate::expectation::{Expectations, Tolerance};
@@ -51,7 +51,7 @@ pub enum Settings {
 pub struct Evaluate {
     /// The run's name in a journal and a sweep's table.
     pub name: String,
-    pub pictures: PathBuf,
+    pub pictures: Place,
     /// How they are judged.
     pub protocol: Protocol,
     pub model: Model,
@@ -131,7 +131,7 @@ pub struct Compare {
 
 #[derive(Debug)]
 pub struct DataCheck {
-    pub path: PathBuf,
+    pub pictures: Place,
     pub set: CheckedSet,
     pub depth: Depth,
     pub workers: usize,
@@ -312,9 +312,11 @@ impl Evaluate {
     pub fn stream(&self) -> String {
         let shard = self.shard.map(|shard| shard.to_string());
         format!(
-            "{} as {} {:?} {:?} {:?}",
-            self.pictures.display(),
+            "{} as {} {:?} {:?} {:?} {:?} {:?}",
+            self.pictures.path.display(),
             self.protocol.name(),
+            self.pictures.source,
+            self.pictures.labels,
             self.limit,
             shard,
             self.prompts.classnames_file
@@ -325,11 +327,12 @@ impl Evaluate {
     pub fn set_name(&self) -> String {
         let mut names = self
             .pictures
+            .path
             .iter()
             .rev()
             .map(|part| part.to_string_lossy());
         let name = names.find(|name| !matches!(name.as_ref(), "val" | "." | "/"));
-        let name = name.map_or_else(|| self.pictures.display().to_string(), Into::into);
+        let name = name.map_or_else(|| self.pictures.path.display().to_string(), Into::into);
         match self.protocol == Protocol::default() || self.protocol == Protocol::listed(None) {
             true => name,
             false => format!("{name} ({})", self.protocol.name()),
@@ -367,18 +370,29 @@ impl Evaluate {
         }
         expectations.check_published(&model.variant.name)?;
         let mut prompts = Prompts::new(args.prompts)?;
-        let protocol = protocol(set(args.dataset), args.labels, &mut prompts)?;
+        let real = args.pictures.labels == Some(LabelsArg::Real);
+        let protocol = protocol(set(args.dataset), real, &mut prompts)?;
         if args.expect.expect.is_some() && protocol != Protocol::default() {
             return Err(Error::usage(
                 "--expect published is about ImageNet's validation set with its own labels",
                 "give what you expect of this data set with --expect-top1",
             ));
         }
+        let labels = match args.pictures.labels {
+            Some(LabelsArg::File(path)) => Some(path),
+            Some(LabelsArg::Real) | None => None,
+        };
+        let pictures = Place {
+            path: given(args.pictures.imagenet_path, "--imagenet-path")?,
+            source: source(args.pictures.source),
+            labels,
+        };
+        let inputs = [&model.checkpoint, &pictures.path];
+        let inputs: Vec<&PathBuf> = inputs.into_iter().chain(&pictures.labels).collect();
         Ok(Self {
             name: "evaluation".into(),
             protocol,
             journal: args.resume,
-            pictures: given(args.imagenet_path, "--imagenet-path")?,
             prompts: prompts.into(),
             classifier: match args.classifier.classifier {
                 Some(path) => Stock::File(path),
@@ -388,7 +402,8 @@ impl Evaluate {
             shard,
             expectations,
             run: Run::new(&args.run, &model.variant, opened)?,
-            outputs: Outputs::new(args.outputs, &[&model.checkpoint])?,
+            outputs: Outputs::new(args.outputs, &inputs)?,
+            pictures,
             model,
         })
     }
@@ -515,7 +530,11 @@ impl Compare {
 impl DataCheck {
     fn new(args: DataCheckArgs) -> Result<Self, Error> {
         Ok(Self {
-            path: args.path,
+            pictures: Place {
+                path: args.path,
+                source: source(args.source),
+                labels: args.labels,
+            },
             set: match (args.dataset, args.classnames) {
                 (_, Some(file)) => {
                     let names = ClassNames::from_file(&file)?;
@@ -633,7 +652,7 @@ fn set(dataset: DatasetArg) -> Set {
 }
 
 /// How the pictures of a data set are judged; the prompts get its folders.
-fn protocol(set: Set, labels: Option<LabelsArg>, prompts: &mut Prompts) -> Result<Protocol, Error> {
+fn protocol(set: Set, real: bool, prompts: &mut Prompts) -> Result<Protocol, Error> {
     let others = prompts.classes.folders().is_some() || prompts.classes.len() != imagenet::CLASSES;
     let mut protocol = match (others, set) {
         (false, set) => {
@@ -656,7 +675,7 @@ fn protocol(set: Set, labels: Option<LabelsArg>, prompts: &mut Prompts) -> Resul
             ));
         }
     };
-    if let Some(LabelsArg::Real) = labels {
+    if real {
         if others || set != Set::ImageNet {
             return Err(Error::usage(
                 "--labels real is about ImageNet's validation set",
@@ -751,6 +770,18 @@ fn stock(args: CacheArgs) -> Stock {
     match args.cache_dir.or_else(Cache::default_folder) {
         Some(folder) if !args.no_cache => Stock::Cache(Cache::new(folder)),
         _ => Stock::None,
+    }
+}
+
+/// How pictures are kept, if it is said.
+fn source(source: SourceArg) -> Option<Source> {
+    match source {
+        SourceArg::Auto => None,
+        SourceArg::Folders => Some(Source::Folders),
+        SourceArg::Flat => Some(Source::Flat),
+        SourceArg::Tar => Some(Source::Tar),
+        SourceArg::Webdataset => Some(Source::WebDataset),
+        SourceArg::Parquet => Some(Source::Parquet),
     }
 }
 

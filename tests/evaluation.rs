@@ -67,6 +67,8 @@ struct Checkpoint {
 #[serde(deny_unknown_fields)]
 struct Data {
     path: String,
+    source: String,
+    labels_file: Option<String>,
     pictures: usize,
     selected: usize,
     selected_sha256: String,
@@ -194,6 +196,8 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
         "a80e18103cf5ad0eeaca55340e8d44f65a0f4eab90b66e540d578f60f9c6fd22"
     );
     assert!(report.data.path.ends_with("imagenet/val"));
+    assert_eq!(report.data.source, "folders");
+    assert_eq!(report.data.labels_file, None);
     assert_eq!(
         (
             report.data.pictures,

@@ -19,12 +19,12 @@ fn a_path_that_does_not_exist() {
 }
 
 #[test]
-fn a_file_instead_of_a_folder() {
+fn a_file_that_is_no_archive_instead_of_a_folder() {
     let folder = Folder::new();
-    let archive = folder.write("val.tar", "x");
+    let archive = folder.write("val.zip", "x");
     run(&demo_on(&archive))
         .ended_with(3)
-        .said(&["val.tar is a file, not a folder", "unpack"]);
+        .said(&["val.zip is a file, not a folder", "plain tar archives"]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn class_folders_of_text_files() {
     folder.write("val/n01440764/a.txt", "x");
     refused(
         &folder,
-        &["hold no pictures, only 1 other files", "end in .jpg"],
+        &["holds no pictures, only 1 other files", "end in .jpg"],
     );
 }
 

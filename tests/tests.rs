@@ -57,5 +57,8 @@ mod commands;
 /// Bad input: every message and exit code.
 mod errors;
 
+/// The same pictures from folders, flat folders with labels, and archives.
+mod sources;
+
 /// Completions, the manual page, and how much is said on standard error.
 mod habits;

@@ -1,5 +1,6 @@
 //! A checkpoint made ready for pictures, and the report on it.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -42,7 +43,7 @@ impl Pictures {
     /// When the folder cannot be evaluated.
     pub fn find(settings: &Evaluate, console: &mut Console) -> Result<Self, Error> {
         let protocol = &settings.protocol;
-        let mut data = DataSet::scan(&settings.pictures, &settings.prompts.folders)?;
+        let mut data = settings.pictures.find(&settings.prompts.folders)?;
         let mut warnings = Vec::new();
         warnings.extend(size_warning(&data, protocol));
         let unlabelled = protocol.judge(&mut data)?;
@@ -53,6 +54,7 @@ impl Pictures {
                 not_pictures,
             });
         }
+        warnings.extend(data.remarks.iter().cloned().map(Warning::DataSet));
         for warning in &warnings {
             console.warn(warning);
         }
@@ -68,6 +70,13 @@ impl Pictures {
             data,
             warnings,
         })
+    }
+
+    /// The pictures by their names in reports.
+    pub fn by_name(&self) -> HashMap<String, &Sample> {
+        let name = |sample: &Sample| report::picture_name(&sample.path, &self.data.root);
+        let samples = self.data.samples.iter();
+        samples.map(|sample| (name(sample), sample)).collect()
     }
 }
 
@@ -237,6 +246,8 @@ impl<'a> Candidate<'a> {
             checkpoint: checkpoint_facts(&self.checkpoint, sha256),
             data: report::Data {
                 path: data.root.clone(),
+                source: data.source,
+                labels_file: data.labels.clone(),
                 pictures: data.samples.len(),
                 selected: pictures.selected,
                 selected_sha256: pictures.selected_sha256.clone(),

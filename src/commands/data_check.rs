@@ -65,12 +65,12 @@ struct Subject {
 
 impl Subject {
     fn find(settings: &DataCheck) -> Result<Self, Error> {
-        let path = &settings.path;
+        let place = &settings.pictures;
         let (set, data) = match &settings.set {
-            CheckedSet::Any => check::recognise(path)?,
-            CheckedSet::This(set) => (*set, DataSet::scan(path, &set.folders())?),
+            CheckedSet::Any => check::recognise(place)?,
+            CheckedSet::This(set) => (*set, place.find(&set.folders())?),
             CheckedSet::Listed { folders, names } => {
-                let data = DataSet::scan(path, folders)?;
+                let data = place.find(folders)?;
                 return Ok(Self {
                     classes: (0..data.classes).collect(),
                     data,
@@ -145,6 +145,7 @@ impl Subject {
             schema_version: SCHEMA_VERSION,
             program: Default::default(),
             path: self.data.root.clone(),
+            source: self.data.source,
             dataset: self.set.map(Set::name),
             depth: settings.depth,
             pictures: samples.len(),
@@ -153,6 +154,7 @@ impl Subject {
             classes: self.classes.len(),
             whole_set: size.map(|size| size.pictures),
             ignored: self.data.ignored,
+            remarks: self.data.remarks.iter().map(ToString::to_string).collect(),
             formats,
             whole: missing_classes.is_empty()
                 && odd_counts.is_empty()

@@ -69,7 +69,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     if report.interrupted {
         sinks.show_partial(&report)?;
     } else {
-        sinks.finish(&report)?;
+        sinks.finish(&report, &pictures)?;
         demand(report.expectations)?;
     }
     Ok((tally, exit_code))
@@ -121,12 +121,13 @@ impl Sinks {
     }
 
     /// Completes the files and prints the report.
-    fn finish(self, report: &Report) -> Result<(), Error> {
+    fn finish(self, report: &Report, pictures: &Pictures) -> Result<(), Error> {
         if let Some(predictions) = self.predictions {
             predictions.finish()?;
         }
         if let Some(file) = self.html {
-            page::write(file, report)?;
+            let by_name = pictures.by_name();
+            page::write(file, report, |name| by_name.get(name).map(|s| (*s).clone()))?;
         }
         json::write(self.json, report)
     }

@@ -1,14 +1,13 @@
 //! Looking at a data set's pictures without evaluating them: what they are, and which are the same.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{DataError, DataSet, Sample, Set, loader};
+use super::table::Rows;
+use super::{DataError, DataSet, Place, Sample, Set, Storage};
 use crate::picture::{self, Facts, Scratch};
 
 /// Bytes of a file that are read for a first look. Nearly all headers end before.
@@ -37,12 +36,15 @@ pub struct Look {
 
 type Hash = [u8; 32];
 
-/// Finds out which set a path holds, and its pictures.
+/// Pictures that one thread looks at in turn: rows of a table follow from each other.
+const IN_A_ROW: usize = 64;
+
+/// Finds out which set a place holds, and its pictures.
 ///
 /// # Errors
 /// When it is none of the sets: why it is not ImageNet.
-pub fn recognise(path: &Path) -> Result<(Set, DataSet), DataError> {
-    let scan = |set: Set| DataSet::scan(path, &set.folders()).map(|data| (set, data));
+pub fn recognise(place: &Place) -> Result<(Set, DataSet), DataError> {
+    let scan = |set: Set| place.find(&set.folders()).map(|data| (set, data));
     let (set, data) = match scan(Set::ImageNet) {
         Ok(found) => found,
         Err(e) => {
@@ -64,12 +66,24 @@ pub fn recognise(path: &Path) -> Result<(Set, DataSet), DataError> {
 
 /// Looks at every picture, in order. `seen` is told of each.
 pub fn look(samples: &[Sample], depth: Depth, seen: &(dyn Fn() + Sync)) -> Vec<Look> {
-    let one = |state: &mut (Vec<u8>, Scratch), sample: &Sample| {
+    let one = |state: &mut State, sample: &Sample| {
         let look = look_at(sample, depth, state);
         seen();
         look
     };
-    samples.par_iter().map_init(Default::default, one).collect()
+    samples
+        .par_iter()
+        .with_min_len(IN_A_ROW)
+        .map_init(State::default, one)
+        .collect()
+}
+
+/// What is used from picture to picture.
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    scratch: Scratch,
+    rows: Rows,
 }
 
 /// Groups of pictures with the same content, as places in `samples`; in order.
@@ -91,7 +105,7 @@ pub fn duplicates(samples: &[Sample], looks: &[Look]) -> io::Result<Vec<Vec<usiz
         let mut groups: HashMap<Hash, Vec<usize>> = HashMap::new();
         let mut bytes = Vec::new();
         for index in group {
-            loader::read(&samples[index].path, &mut bytes)?;
+            samples[index].read(&mut bytes)?;
             groups.entry(hash(0, &bytes)).or_default().push(index);
         }
         Ok(groups.into_values().filter(|g| g.len() > 1).collect())
@@ -104,27 +118,28 @@ pub fn duplicates(samples: &[Sample], looks: &[Look]) -> io::Result<Vec<Vec<usiz
     Ok(groups)
 }
 
-fn look_at(sample: &Sample, depth: Depth, (bytes, scratch): &mut (Vec<u8>, Scratch)) -> Look {
-    let length = match read(&sample.path, depth, bytes) {
+fn look_at(sample: &Sample, depth: Depth, state: &mut State) -> Look {
+    let length = match read(sample, depth, state) {
         Ok(length) => length,
-        Err(e) => {
+        Err(reason) => {
             return Look {
                 bytes: 0,
-                facts: Err(e.to_string()),
+                facts: Err(reason),
                 content: None,
             };
         }
     };
+    let bytes = &mut state.bytes;
     let mut whole = bytes.len() as u64 == length;
     let content = Some((hash(length, bytes), whole));
     let mut facts = picture::facts(bytes);
     if facts.is_err() && !whole {
         // The header may be long.
-        whole = loader::read(&sample.path, bytes).is_ok();
+        whole = sample.read(bytes).is_ok();
         facts = picture::facts(bytes);
     }
     if depth == Depth::Full && whole {
-        let decoded = picture::check(bytes, scratch);
+        let decoded = picture::check(bytes, &mut state.scratch);
         facts = facts.and_then(|facts| decoded.map(|()| facts));
     }
     Look {
@@ -134,17 +149,18 @@ fn look_at(sample: &Sample, depth: Depth, (bytes, scratch): &mut (Vec<u8>, Scrat
     }
 }
 
-/// Reads as much of a file as is needed. Returns its length.
-fn read(path: &Path, depth: Depth, bytes: &mut Vec<u8>) -> io::Result<u64> {
-    let length = loader::length(path)?;
-    match depth {
-        Depth::Full => loader::read(path, bytes)?,
-        Depth::Fast => {
-            bytes.clear();
-            File::open(path)?.take(FIRST_LOOK).read_to_end(bytes)?;
-        }
+/// Reads as much of a picture as is needed. Returns its length.
+fn read(sample: &Sample, depth: Depth, state: &mut State) -> Result<u64, String> {
+    if let Storage::Row(row) = &sample.storage {
+        state.bytes = state.rows.read(row)?;
+        return Ok(state.bytes.len() as u64);
     }
-    Ok(length)
+    let most = match depth {
+        Depth::Full => u64::MAX,
+        Depth::Fast => FIRST_LOOK,
+    };
+    let length = sample.read_beginning(most, &mut state.bytes);
+    length.map_err(|e| e.to_string())
 }
 
 fn hash(length: u64, bytes: &[u8]) -> Hash {

@@ -10,13 +10,13 @@ use crate::text::imagenet;
 /// Folders' names and the classes that they stand for.
 #[derive(Debug, Clone)]
 pub struct ClassFolders {
-    pub(super) class_of: HashMap<String, usize>,
-    pub(super) classes: usize,
+    class_of: HashMap<String, usize>,
+    classes: usize,
     pub(super) naming: Naming,
     /// Folders that are known to belong to no class.
-    pub(super) left_out: HashSet<String>,
+    left_out: HashSet<String>,
     /// Folders below the path in which the class folders may lie.
-    pub(super) inside: &'static [&'static str],
+    inside: &'static [&'static str],
 }
 
 /// What the folders are named by.
@@ -97,6 +97,46 @@ impl ClassFolders {
             left_out: left_out.collect(),
             ..self
         }
+    }
+
+    /// The class that a folder belongs to.
+    pub fn class_of(&self, folder: &str) -> Option<usize> {
+        self.class_of.get(folder).copied()
+    }
+
+    /// The class of an index from 0. `None` beyond the classes, and for a set of some of them, whose
+    /// labels may as well count its own.
+    pub fn of_index(&self, index: usize) -> Option<usize> {
+        let some = match self.naming {
+            Naming::Set(set) => set.classes().is_some(),
+            _ => false,
+        };
+        (!some && index < self.classes).then_some(index)
+    }
+
+    /// The class that a picture's name itself tells, by a WordNet id in it, as in
+    /// `ILSVRC2012_val_00000293_n01440764.JPEG`.
+    pub fn class_in_name(&self, name: &str) -> Option<usize> {
+        let words = || name.split(|c: char| !c.is_ascii_alphanumeric());
+        let wnids = || words().filter(|word| word.len() == 9 && word.starts_with('n'));
+        match self.naming {
+            Naming::Wnids | Naming::Set(_) => wnids().rev().find_map(|word| self.class_of(word)),
+            Naming::Listed | Naming::Sorted => None,
+        }
+    }
+
+    /// Whether a folder is known to belong to no class.
+    pub fn leaves_out(&self, folder: &str) -> bool {
+        self.left_out.contains(folder)
+    }
+
+    /// How many classes there are.
+    pub fn len(&self) -> usize {
+        self.classes
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.classes == 0
     }
 
     /// The classes that have a folder, in ascending order.

@@ -1,14 +1,16 @@
-//! Why a folder of pictures cannot be evaluated, and what to do about it.
+//! What is wrong with a data set, and what to do about it.
 
 use std::path::PathBuf;
 
-use super::folder::PICTURE_EXTENSIONS;
+use super::folder::{MAX_DEPTH, PICTURE_EXTENSIONS};
+use super::labels::{self, LabelError};
 use super::sets::Set;
+use super::source::Source;
 
 /// Names that a message lists before it abridges.
 const LISTED: usize = 5;
 
-/// Why a folder cannot be evaluated.
+/// Why a data set cannot be evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     #[error("{} does not exist", path.display())]
@@ -35,6 +37,44 @@ pub enum DataError {
         examples: String,
         cause: UnknownCause,
     },
+    #[error("{} holds no pictures, only {files} other files", path.display())]
+    NoPictures { path: PathBuf, files: usize },
+    #[error("{} has pictures without class folders, and no label file", path.display())]
+    NoLabels { path: PathBuf },
+    #[error("{} has several label files ({files})", path.display())]
+    SeveralLabels { path: PathBuf, files: String },
+    #[error("{} has no label for {count} pictures ({examples})", path.display())]
+    Unlabelled {
+        path: PathBuf,
+        count: usize,
+        examples: String,
+    },
+    #[error("{} says each picture's class itself; {} is not needed", path.display(), labels.display())]
+    LabelsUnused { path: PathBuf, labels: PathBuf },
+    #[error("{first} and {second} are both called {name} in {}", labels.display())]
+    SameName {
+        first: String,
+        second: String,
+        name: String,
+        labels: PathBuf,
+    },
+    #[error("{} is of class {said} by its label, but its name says {named}", picture.display())]
+    Contradiction {
+        picture: PathBuf,
+        said: usize,
+        named: usize,
+    },
+    #[error("{} holds no .{ending} files", path.display())]
+    NoShards { path: PathBuf, ending: String },
+    #[error("{} holds files of several splits ({})", path.display(), examples.join(", "))]
+    SeveralSplits {
+        path: PathBuf,
+        examples: Vec<String>,
+    },
+    #[error("{} is no {kind}", path.display())]
+    NotThat { path: PathBuf, kind: Source },
+    #[error("{} is too deep below its class folder; does a link lead back?", path.display())]
+    TooDeep { path: PathBuf },
     #[error("{} holds several folders of pictures ({folders})", path.display())]
     SeveralInside { path: PathBuf, folders: String },
     #[error("{} has {folders} class folders, but there are {names} class names", path.display())]
@@ -53,8 +93,12 @@ pub enum DataError {
     },
     #[error("no picture of {} has a ReaL label", path.display())]
     NoRealLabels { path: PathBuf },
-    #[error("the class folders of {} hold no pictures, only {files} other files", path.display())]
-    NoPictures { path: PathBuf, files: usize },
+    #[error(transparent)]
+    Labels(#[from] LabelError),
+    #[error("{} cannot be used: {reason}", path.display())]
+    Archive { path: PathBuf, reason: String },
+    #[error("{} cannot be used: {reason}", path.display())]
+    Table { path: PathBuf, reason: String },
 }
 
 /// What unknown class folders probably are.
@@ -79,11 +123,12 @@ impl DataError {
         Some(match self {
             Self::NotFound { .. } => "check --imagenet-path".into(),
             Self::NotAFolder { .. } => {
-                format!("archives are not read; unpack it first. {layout}")
+                format!("of files, plain tar archives (.tar) and Parquet files (.parquet) are read. {layout}")
             }
             Self::Empty { .. } | Self::NoClassFolders { .. } => layout.into(),
             Self::Flat { .. } => format!(
-                "this is the flat layout of the ILSVRC2012 archive, which has no labels; sort the pictures into class folders (the valprep script does). {layout}"
+                "this is the flat layout of the ILSVRC2012 archive, which has no labels; name a label file with --labels, or put {} beside it. {layout}",
+                labels::KNOWN.join(" or ")
             ),
             Self::Numeric { .. } => format!(
                 "plain numbers say no class safely: devkit ids (1..1000) are in another order than the 1000 classes, and as text \"100\" sorts before \"2\"; rename the folders to WordNet ids. ImageNet-V2, whose numbers are class indices, is evaluated with --dataset imagenet-v2. {layout}"
@@ -110,6 +155,36 @@ impl DataError {
             Self::NoPictures { .. } => {
                 format!("pictures are files that end in .{}", PICTURE_EXTENSIONS.join(", ."))
             }
+            Self::NoLabels { .. } => format!(
+                "name a label file with --labels, or put {} beside it",
+                labels::KNOWN.join(" or ")
+            ),
+            Self::SeveralLabels { .. } => "say with --labels which one to use".into(),
+            Self::LabelsUnused { .. } => {
+                "--labels is for flat folders and tar archives; leave it out, or name the --source"
+                    .into()
+            }
+            Self::SameName { .. } => {
+                "pictures are found in a label file by their file's name without folders and ending; give them different names, or class folders".into()
+            }
+            Self::Contradiction { .. } => {
+                "are the labels numbers of another order, or of other pictures? the order of the classes is that of the WordNet ids".into()
+            }
+            Self::NoShards { .. } | Self::NotThat { .. } => {
+                "check --imagenet-path and --source; without --source the path tells".into()
+            }
+            Self::SeveralSplits { .. } => {
+                "give the files of one split: one file, a pattern such as 'test-{000..013}.tar', or a folder of their own".into()
+            }
+            Self::TooDeep { .. } => format!("up to {MAX_DEPTH} folders are looked into"),
+            Self::Unlabelled { .. } => {
+                "every picture needs a label; is this the label file of other pictures?".into()
+            }
+            Self::Labels(_) => {
+                "a label file has a picture and its class on each line, the class as WordNet id or as index from 0".into()
+            }
+            Self::Archive { .. } => "expected a plain tar archive of pictures, with class folders, a label file (--labels FILE), or a .cls, .json or .txt beside each picture".into(),
+            Self::Table { .. } => "expected Parquet files of a labelled split, with the columns image (or image.bytes) and label".into(),
             Self::SeveralInside { .. } => "give the one that is to be evaluated".into(),
             Self::OtherCount { .. } => {
                 "a list of names alone has one for each class folder, in their sorted order; or write folder<TAB>name on every line".into()

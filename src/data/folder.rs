@@ -4,10 +4,11 @@
 //! a folder that is missing shifts no other.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::class_folders::{ClassFolders, Naming};
 use super::error::{DataError, UnknownCause, examples};
+use super::sample::Sample;
+use super::source::{Remark, Source};
 
 /// File name endings of pictures, those that torchvision's `ImageFolder` reads.
 pub(super) const PICTURE_EXTENSIONS: [&str; 9] = [
@@ -15,50 +16,26 @@ pub(super) const PICTURE_EXTENSIONS: [&str; 9] = [
 ];
 
 /// Folders inside a class folder that are looked into, against cycles of links.
-const MAX_DEPTH: usize = 8;
+pub(super) const MAX_DEPTH: usize = 8;
 
-/// One picture file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
-    pub path: PathBuf,
-    /// The class index.
-    pub label: usize,
-    /// The classes that are right, where they are others than the label alone.
-    pub right: Option<Arc<[usize]>>,
-}
-
-impl Sample {
-    /// A picture in a file of its own.
-    pub fn file(path: PathBuf, label: usize) -> Self {
-        Self {
-            path,
-            label,
-            right: None,
-        }
-    }
-
-    /// The classes that are right.
-    pub fn right(&self) -> &[usize] {
-        match &self.right {
-            Some(right) => right,
-            None => std::slice::from_ref(&self.label),
-        }
-    }
-}
-
-/// All pictures of a folder, in order.
+/// All pictures of a data set, in order.
 #[derive(Debug, Clone)]
 pub struct DataSet {
-    /// The folder that holds the class folders.
+    /// The folder or archive that holds the pictures.
     pub root: PathBuf,
-    /// Sorted by path.
+    /// Sorted by path; members of shards in the order of their archive.
     pub samples: Vec<Sample>,
-    /// Class folders with at least one picture.
+    /// Classes with at least one picture.
     pub classes_present: usize,
     /// Classes that the model chooses among.
     pub classes: usize,
     /// Files and folders that were left out, hidden ones and those that are no pictures.
     pub ignored: Ignored,
+    pub source: Source,
+    /// The file that says the classes.
+    pub labels: Option<PathBuf>,
+    /// What is odd about it.
+    pub remarks: Vec<Remark>,
 }
 
 /// Numbers of entries that were left out.
@@ -113,7 +90,7 @@ impl DataSet {
         let mut samples = Vec::new();
         let mut classes_present = 0;
         for name in &listing.folders {
-            let Some(label) = classes.class_of.get(name).copied() else {
+            let Some(label) = classes.class_of(name) else {
                 ignored.other_folders += 1;
                 continue;
             };
@@ -137,19 +114,22 @@ impl DataSet {
             root,
             samples,
             classes_present,
-            classes: classes.classes,
+            classes: classes.len(),
             ignored,
+            source: Source::Folders,
+            labels: None,
+            remarks: Vec::new(),
         })
     }
 }
 
 /// Names in one folder, sorted, without hidden ones.
-struct Listing {
-    folders: Vec<String>,
-    files: Vec<String>,
+pub(super) struct Listing {
+    pub folders: Vec<String>,
+    pub files: Vec<String>,
 }
 
-fn list(folder: &Path, ignored: &mut Ignored) -> Result<Listing, DataError> {
+pub(super) fn list(folder: &Path, ignored: &mut Ignored) -> Result<Listing, DataError> {
     let unreadable = |source| DataError::Unreadable {
         path: folder.into(),
         source,
@@ -193,7 +173,7 @@ fn check_layout(root: &Path, listing: &Listing, classes: &ClassFolders) -> Resul
     let unknown: Vec<&String> = listing
         .folders
         .iter()
-        .filter(|name| !classes.class_of.contains_key(*name) && !classes.left_out.contains(*name))
+        .filter(|name| classes.class_of(name).is_none() && !classes.leaves_out(name))
         .collect();
     if unknown.is_empty() {
         // Pictures beside class folders have no label.
@@ -231,7 +211,8 @@ fn check_layout(root: &Path, listing: &Listing, classes: &ClassFolders) -> Resul
     })
 }
 
-fn collect(
+/// The pictures below a folder, sorted.
+pub(super) fn collect(
     folder: &Path,
     label: usize,
     depth: usize,
@@ -255,9 +236,10 @@ fn collect(
         if name.is_some_and(|name| name.starts_with('.')) {
             hidden.hidden += 1;
         } else if path.is_dir() {
-            if depth > 0 {
-                collect(&path, label, depth - 1, samples, ignored)?;
+            if depth == 0 {
+                return Err(DataError::TooDeep { path });
             }
+            collect(&path, label, depth - 1, samples, ignored)?;
         } else if is_picture(&path) {
             // A link that leads nowhere is a picture too: one that cannot be read.
             samples.push(Sample::file(path, label));
@@ -270,7 +252,7 @@ fn collect(
     Ok(())
 }
 
-fn is_picture(path: &Path) -> bool {
+pub(super) fn is_picture(path: &Path) -> bool {
     path.extension()
         .and_then(|extension| extension.to_str())
         .is_some_and(|e| {

@@ -1,31 +1,52 @@
 //! Which pictures these are, in a few characters.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
-use super::Sample;
+use super::sample::{Sample, Storage};
 
-/// A hash over the pictures' order, paths below `root`, labels, lengths and times of change. It
-/// reads no picture.
+/// A hash over the pictures' order, paths below `root`, labels, places in larger files, and these
+/// or their own files' lengths and times of change. It reads no picture.
 pub fn identity(root: &Path, samples: &[Sample]) -> String {
     let mut hash = Sha256::new();
+    let mut containers: HashMap<PathBuf, String> = HashMap::new();
     for sample in samples {
         let path = sample.path.strip_prefix(root).unwrap_or(&sample.path);
-        let metadata = std::fs::metadata(&sample.path).ok();
-        let changed = metadata
-            .as_ref()
-            .and_then(|m| m.modified().ok())
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-            .map(|time| time.as_secs());
-        let bytes = metadata.map(|m| m.len());
-        let right = sample.right();
-        hash.update(format!("{path:?} {right:?} {bytes:?} {changed:?}\n"));
+        let place = match &sample.storage {
+            Storage::File => file(&sample.path),
+            Storage::Member(_) | Storage::Row(_) => {
+                let container = sample.container();
+                if !containers.contains_key(container) {
+                    containers.insert(container.into(), file(container));
+                }
+                let within = match &sample.storage {
+                    Storage::File => String::new(),
+                    Storage::Member(member) => format!("{} {}", member.offset, member.bytes),
+                    Storage::Row(row) => row.row.to_string(),
+                };
+                format!("{} at {within}", containers[container])
+            }
+        };
+        hash.update(format!("{path:?} {:?} {place}\n", sample.right()));
     }
     let digest = hash.finalize();
     digest[..8]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+/// A file's length and time of change.
+fn file(path: &Path) -> String {
+    let metadata = std::fs::metadata(path).ok();
+    let changed = metadata
+        .as_ref()
+        .and_then(|m| m.modified().ok())
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .map(|time| time.as_secs());
+    let bytes = metadata.map(|m| m.len());
+    format!("{bytes:?} {changed:?}")
 }

@@ -3,20 +3,17 @@
 //! The workers are a thread pool of their own, so that they never wait behind the model's work or
 //! it behind theirs. A bounded queue of batches keeps memory independent of the data set's size.
 
-use std::fs::File;
-use std::io::Read;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-use super::Sample;
+use super::sample::{Sample, Storage};
+use super::table::Rows;
 use crate::picture::{PictureError, Preprocessor, Scratch};
 
 /// Batches that are decoded ahead of the one being evaluated.
 const BATCHES_AHEAD: usize = 2;
-
-/// Larger files are refused. No picture within the pixel limit is near it.
-const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// How pictures are loaded.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +86,7 @@ fn feed(
     batches: &SyncSender<Pending>,
 ) {
     let mut samples = samples.into_iter();
+    let mut rows = Rows::default();
     loop {
         let batch: Vec<Sample> = samples.by_ref().take(batch_size).collect();
         if batch.is_empty() {
@@ -107,21 +105,43 @@ fn feed(
         let sender: Arc<Sender<_>> = Arc::new(sender);
         for (index, sample) in batch.into_iter().enumerate() {
             let sender = Arc::clone(&sender);
+            // A row follows from those before it; other pictures the workers read side by side.
+            let row = match &sample.storage {
+                Storage::Row(row) => Some(rows.read(row)),
+                Storage::File | Storage::Member(_) => None,
+            };
             pool.spawn_fifo(move || {
+                let crop = match row {
+                    Some(bytes) => bytes.and_then(|bytes| crop(&bytes, preprocessor)),
+                    None => load(&sample, preprocessor),
+                };
                 // The receiver is gone when the evaluation has stopped early.
-                let _ = sender.send((index, load(&sample.path, preprocessor)));
+                let _ = sender.send((index, crop));
             });
         }
     }
 }
 
-/// One picture's crop, or why there is none.
-fn load(path: &Path, preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
+/// Reads one picture and crops it, outside the pipeline as well.
+///
+/// # Errors
+/// Why it cannot be read, without its path.
+pub fn load(sample: &Sample, preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
     thread_local! {
-        static SCRATCH: std::cell::RefCell<(Vec<u8>, Scratch)> = Default::default();
+        static BYTES: RefCell<Vec<u8>> = RefCell::default();
     }
-    SCRATCH.with_borrow_mut(|(bytes, scratch)| {
-        read(path, bytes).map_err(|e| e.to_string())?;
+    BYTES.with_borrow_mut(|bytes| {
+        sample.read(bytes).map_err(|e| e.to_string())?;
+        crop(bytes, preprocessor)
+    })
+}
+
+/// The crop of an encoded picture, or why there is none.
+fn crop(bytes: &[u8], preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
+    thread_local! {
+        static SCRATCH: RefCell<Scratch> = RefCell::default();
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
         let mut crop = vec![0; preprocessor.crop_bytes()];
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             preprocessor.crop(bytes, &mut crop, scratch)
@@ -138,36 +158,12 @@ fn load(path: &Path, preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
     })
 }
 
-/// Reads a whole file.
-pub(super) fn read(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-    bytes.clear();
-    length(path)?;
-    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(bytes)?;
-    Ok(())
-}
-
-/// A file's length, of those that can be read.
-pub(super) fn length(path: &Path) -> std::io::Result<u64> {
-    // Asked before opening: opening a pipe would wait for somebody to write to it.
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(std::io::Error::other(format!(
-            "it has {} bytes, more than the limit of {MAX_FILE_BYTES}",
-            metadata.len()
-        )));
-    }
-    Ok(metadata.len())
-}
-
-/// Reads one picture outside the pipeline.
+/// As [`load`], for a file.
 ///
 /// # Errors
 /// Why it cannot be read, without its path.
 pub fn load_one(path: &Path, preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
-    load(path, preprocessor)
+    load(&Sample::file(path.into(), 0), preprocessor)
 }
 
 impl Iterator for Loader {

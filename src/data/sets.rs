@@ -63,6 +63,11 @@ impl Set {
         }
     }
 
+    /// The set of a name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|set| set.name() == name)
+    }
+
     /// What the whole set has.
     pub fn size(self) -> Size {
         let (pictures, classes, in_a_class) = match self {

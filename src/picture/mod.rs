@@ -14,6 +14,7 @@ mod resize;
 
 pub use error::PictureError;
 pub use facts::{Colour, Facts, facts};
+pub(crate) use quiet::catch as catch_panics;
 
 use crate::preprocessing::Interpolation;
 use resize::Side;

@@ -1,6 +1,6 @@
 //! Panics of the decoders, caught without a word on standard error.
 //!
-//! A decoder that panics has met a damaged picture, which is reported like any other. The message
+//! A decoder that panics has met a damaged file, which is reported like any other. The message
 //! of the default panic hook would only break the progress display.
 
 use std::cell::Cell;
@@ -13,7 +13,7 @@ thread_local! {
 }
 
 /// Runs a decoder; `None` when it panicked. Panics elsewhere are reported as before.
-pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let previous = take_hook();

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::Program;
-use crate::data::Unreadable;
 use crate::data::check::Depth;
 use crate::data::folder::Ignored;
+use crate::data::{Source, Unreadable};
 
 /// Entries of a list that the text shows; the JSON form has all.
 const LISTED: usize = 5;
@@ -21,6 +21,8 @@ pub struct Check {
     pub program: Program,
     /// The folder with the class folders.
     pub path: PathBuf,
+    /// How the pictures are kept.
+    pub source: Source,
     /// The set it is or should be, as `--dataset` names it; `null` for listed classes.
     pub dataset: Option<&'static str>,
     pub depth: Depth,
@@ -34,6 +36,8 @@ pub struct Check {
     /// Pictures of the whole set; `null` for listed classes.
     pub whole_set: Option<usize>,
     pub ignored: Ignored,
+    /// What is odd about the source.
+    pub remarks: Vec<String>,
     /// How many pictures are of each format, by content.
     pub formats: BTreeMap<&'static str, usize>,
     pub missing_classes: Vec<Class>,
@@ -73,7 +77,7 @@ pub struct Misnamed {
 
 impl Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "data         {}", self.path.display())?;
+        writeln!(f, "data         {} ({})", self.path.display(), self.source)?;
         match (self.dataset, self.whole_set) {
             (Some(set), Some(whole)) => writeln!(
                 f,
@@ -109,6 +113,9 @@ impl Display for Check {
                     "{hidden} hidden files, {not_pictures} other files, {other_folders} folders of other classes"
                 ),
             )?;
+        }
+        for remark in &self.remarks {
+            line(f, "remark", remark)?;
         }
         list(
             f,

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::classifiers::{Obtained, Origin};
 use crate::data::folder::Ignored;
-use crate::data::{Sample, Unreadable};
+use crate::data::{Sample, Source, Unreadable};
 use crate::error::Warning;
 use crate::expectation::Checked;
 use crate::model::Variant;
@@ -122,8 +122,11 @@ pub struct CheckpointFacts {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Data {
-    /// The folder with the class folders.
+    /// The folder or archive that holds the pictures.
     pub path: PathBuf,
+    pub source: Source,
+    /// The file that says their classes, unless folders or the archive itself do.
+    pub labels_file: Option<PathBuf>,
     /// Pictures found; `--limit` may have left some out.
     pub pictures: usize,
     /// Pictures to evaluate, by all shards together.

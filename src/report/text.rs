@@ -83,14 +83,20 @@ impl Display for Report {
             self.checkpoint.dtypes.join(", ")
         )?;
         writeln!(f, "sha256       {}", self.checkpoint.sha256)?;
+        let labels = self.data.labels_file.as_ref();
+        let labels = labels.map_or(String::new(), |path| {
+            format!(", labels of {}", path.display())
+        });
         writeln!(
             f,
-            "data         {}{}: {} pictures of {} classes, ranked among {}",
+            "data         {}{} ({}{}): {} pictures of {} classes, ranked among {}",
             match self.data.dataset.as_deref() {
                 None | Some("imagenet") => String::new(),
                 Some(set) => format!("{set}, "),
             },
             self.data.path.display(),
+            self.data.source,
+            labels,
             self.data.pictures,
             self.data.classes_present,
             self.data.classes

@@ -13,6 +13,8 @@ mod kernels;
 mod pictures;
 /// Loading and computing at once.
 mod pipeline;
+/// Loading from class folders, archives and Parquet files.
+mod sources;
 /// Timing.
 mod timing;
 /// The towers as a whole.
@@ -23,12 +25,13 @@ fn main() {
         .skip(1)
         .filter(|a| !a.starts_with('-'))
         .collect();
-    let tables: [(&str, fn()); 6] = [
+    let tables: [(&str, fn()); 7] = [
         ("kernels", kernels::table),
         ("vision", towers::vision),
         ("text", towers::text),
         ("pictures", pictures::table),
         ("pipeline", pipeline::table),
+        ("sources", sources::table),
         ("gpu", gpu::table),
     ];
     for (name, table) in tables {

@@ -216,7 +216,10 @@ fn run(page: &mut String, report: &Report) {
         ),
         ("checkpoint", report.checkpoint.path.display().to_string()),
         ("checkpoint SHA-256", report.checkpoint.sha256.clone()),
-        ("pictures", data.path.display().to_string()),
+        (
+            "pictures",
+            format!("{} ({})", data.path.display(), data.source),
+        ),
         ("picture list SHA-256", data.selected_sha256.clone()),
         (
             "classifier",
