@@ -141,7 +141,7 @@ impl Evaluate {
 }
 
 /// How the pictures of a data set are judged; the prompts get its folders.
-pub(super) fn protocol(set: Set, real: bool, prompts: &mut Prompts) -> Result<Protocol, Error> {
+fn protocol(set: Set, real: bool, prompts: &mut Prompts) -> Result<Protocol, Error> {
     let others = prompts.classes.folders().is_some() || prompts.classes.len() != imagenet::CLASSES;
     let mut protocol = match (others, set) {
         (false, set) => {
@@ -176,7 +176,7 @@ pub(super) fn protocol(set: Set, real: bool, prompts: &mut Prompts) -> Result<Pr
     Ok(protocol)
 }
 
-pub(super) fn check_image_size(given: Option<usize>, variant: &Variant) -> Result<(), Error> {
+fn check_image_size(given: Option<usize>, variant: &Variant) -> Result<(), Error> {
     let size = variant.preprocessing.size;
     match given {
         Some(given) if given != size => Err(Error::usage(

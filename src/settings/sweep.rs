@@ -75,7 +75,7 @@ impl Sweep {
         Self::new(runs, args.out, args.resume)
     }
 
-    pub(super) fn new(
+    fn new(
         mut runs: Vec<Evaluate>,
         out: Option<PathBuf>,
         journal: Option<PathBuf>,
