@@ -144,6 +144,8 @@ pub struct EvaluateArgs {
     ///
     /// A pattern like 'run1/*.safetensors' stands for the files that fit it. Pictures are decoded
     /// once for all checkpoints that fit in memory together, and the result is a table; see --out.
+    /// hf://OWNER/REPOSITORY[@REVISION]/FILE is downloaded from the Hugging Face Hub, unless it is
+    /// in the cache that its Python tools use. A path never touches the network.
     #[arg(long, value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
     pub ckpt_path: Vec<PathBuf>,
     /// Side of the model's input in pixels; must agree with the model
@@ -353,6 +355,9 @@ pub struct ModelArgs {
     #[command(flatten)]
     pub name: ModelNameArgs,
     /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin
+    ///
+    /// hf://OWNER/REPOSITORY[@REVISION]/FILE is downloaded from the Hugging Face Hub, unless it is
+    /// in the cache that its Python tools use. A path never touches the network.
     #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub ckpt_path: Option<PathBuf>,
 }

@@ -28,6 +28,7 @@
 //! | [`model`] | variants and their dimensions, tensor names, both towers in candle; `mixed` is for GPUs |
 //! | [`at_once`] | as many pictures at once as fit into a device's memory |
 //! | [`lanes`] | several workers on one stream of items, in order |
+//! | [`hub`] | checkpoints of the Hugging Face Hub, downloaded into its cache |
 //! | [`checkpoint`] | safetensors and PyTorch files: opening, verifying, converting |
 //! | [`classifier`] | one column for each class, from the trie of all prompts; its file and cache |
 //! | [`interval`] | how sure a share is |
@@ -56,7 +57,8 @@
 //! - Only `commands`, `progress` and the binary print; `report::output` writes what they print.
 //! - Disk access is in `checkpoint`, `data`, `temporary`, `journal`, `report::output`, `classifier`'s `file`
 //!   and `cache`, and two functions of `text` and one
-//!   of `model::variant` that read small files named by flags. Nothing uses the network.
+//!   of `model::variant` that read small files named by flags. Only `hub` uses the network, for an
+//!   address `hf://…`.
 //! - `unsafe` code is in three places: `checkpoint::mapping` maps a file, `kernels` uses vector
 //!   instructions and threads that write to disjoint parts of one buffer, `model::mixed::cuda`
 //!   launches kernels.
@@ -82,6 +84,7 @@ pub mod devices;
 pub mod error;
 pub mod evaluation;
 pub mod expectation;
+pub mod hub;
 pub mod interruption;
 pub mod interval;
 pub mod journal;

@@ -7,20 +7,43 @@ use candle_core::{DType, Device};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, identity, load_with, verify};
 use crate::error::{Error, Warning};
+use crate::hub::HubFile;
 use crate::model::rope::RopeTables;
 use crate::model::{Compute, TextTower, Variant, VisionTower, schema};
+use crate::progress::Console;
 
 /// What the names of the text tower's tensors begin with.
 pub const TEXT_TOWER: &str = "text.";
 /// What the names of the vision tower's tensors begin with.
 pub const VISION_TOWER: &str = "visual.";
 
+/// Opens a checkpoint; one at an address `hf://…` is downloaded first if it is not in the cache.
+///
+/// # Errors
+/// When it cannot be downloaded or opened.
+pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
+    let Some(file) = HubFile::parse(path)? else {
+        return Checkpoint::open(path);
+    };
+    let mut console = Console::default();
+    let mut started = false;
+    let downloaded = file.fetch(&mut |done, total| {
+        if !started {
+            console.start_download(total);
+            started = true;
+        }
+        console.downloaded(done);
+    });
+    console.clear();
+    Checkpoint::open(&downloaded?)
+}
+
 /// Opens a checkpoint and compares its keys with the variant's, before any weight is read.
 ///
 /// # Errors
 /// When it cannot be opened or does not fit, with every difference.
 pub fn open_for(path: &Path, variant: &Variant) -> Result<Arc<Checkpoint>, CheckpointError> {
-    let checkpoint = Checkpoint::open(path)?;
+    let checkpoint = open(path)?;
     match verify(&checkpoint, &schema::tensors(variant)) {
         Ok(()) => Ok(Arc::new(checkpoint)),
         Err(mismatch) => {

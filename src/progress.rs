@@ -72,6 +72,20 @@ impl Console {
         self.bar.set_position(positions as u64);
     }
 
+    /// Starts a download's bar.
+    pub fn start_download(&mut self, bytes: usize) {
+        let style = ProgressStyle::with_template(
+            "download {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+        );
+        let bar = ProgressBar::new(bytes as u64);
+        self.start("downloading the checkpoint", bar, style, "");
+    }
+
+    /// Bytes that have come.
+    pub fn downloaded(&self, bytes: usize) {
+        self.bar.set_position(bytes as u64);
+    }
+
     /// Starts the pictures' bar.
     pub fn start_pictures(&mut self, pictures: usize) {
         let style = ProgressStyle::with_template(

@@ -62,3 +62,6 @@ mod sources;
 
 /// Completions, the manual page, and how much is said on standard error.
 mod habits;
+
+/// Downloads from a server with faults.
+mod hub;

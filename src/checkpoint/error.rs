@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Found;
 use super::verify::Mismatch;
+use crate::hub::HubError;
 
 /// What to do with a file that PyTorch can read and this program cannot.
 pub(super) const RESAVE: &str =
@@ -14,6 +15,8 @@ pub(super) const RESAVE: &str =
 /// to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
+    #[error(transparent)]
+    Hub(#[from] HubError),
     #[error("{} does not exist", path.display())]
     NotFound { path: PathBuf },
     #[error("{} is a folder, not a checkpoint file", path.display())]
@@ -100,7 +103,10 @@ impl CheckpointError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotFound { .. } => "check --ckpt-path; no checkpoint is downloaded".into(),
+            Self::Hub(e) => e.hint().into(),
+            Self::NotFound { .. } => {
+                "check --ckpt-path; only an address hf://… is downloaded".into()
+            }
             Self::IsFolder { .. } => "name the .safetensors or .pt file inside it".into(),
             Self::NotAFile { .. } => "copy the checkpoint into a regular file first".into(),
             Self::Unreadable { path, source } if source.kind() == ErrorKind::PermissionDenied => {

@@ -1,7 +1,8 @@
 //! `uta-eval convert`: any checkpoint as a flat safetensors file.
 
-use crate::checkpoint::{Checkpoint, convert};
+use crate::checkpoint::convert;
 use crate::error::{Error, ExitCode};
+use crate::loading;
 use crate::report::output::print;
 use crate::settings::Convert;
 
@@ -10,7 +11,7 @@ use crate::settings::Convert;
 /// # Errors
 /// When the input cannot be used or the output exists or cannot be written.
 pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
-    let checkpoint = Checkpoint::open(&settings.input)?;
+    let checkpoint = loading::open(&settings.input)?;
     let summary = convert(&checkpoint, &settings.output, settings.dtype)?;
     print(&format!(
         "{}: {} tensors, {} bytes\n",

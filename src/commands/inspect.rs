@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::checkpoint::identity::{Dimensions, looks_like};
 use crate::checkpoint::{Checkpoint, dtype_name, verify};
 use crate::error::{Error, ExitCode};
+use crate::loading;
 use crate::model::{Variant, schema};
 use crate::report::output::print;
 use crate::settings::Inspect;
@@ -15,7 +16,7 @@ use crate::settings::Inspect;
 /// # Errors
 /// When the checkpoint cannot be opened.
 pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
-    let checkpoint = Checkpoint::open(&settings.checkpoint)?;
+    let checkpoint = loading::open(&settings.checkpoint)?;
     let variant = settings.variant.clone().or_else(|| looks_like(&checkpoint));
     let mut out = facts(&checkpoint)?;
     let fits = describe_fit(&mut out, &checkpoint, variant.as_ref());

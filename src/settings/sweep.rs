@@ -9,6 +9,7 @@ use super::evaluate::Evaluate;
 use super::parts::Opened;
 use crate::cli::{Cli, EvaluateArgs, OutputArgs, SweepArgs};
 use crate::error::{Error, Warning};
+use crate::hub;
 use crate::sweep_file;
 
 /// Several evaluations.
@@ -111,7 +112,9 @@ impl Sweep {
 pub(super) fn checkpoints(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for path in paths {
-        let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']));
+        let pattern = path
+            .to_str()
+            .filter(|text| text.contains(['*', '?', '[']) && !text.starts_with(hub::SCHEME));
         let Some(pattern) = pattern.filter(|_| !path.exists()) else {
             files.push(path.clone());
             continue;

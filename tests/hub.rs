@@ -1,0 +1,263 @@
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
+
+use crate::support::{Folder, Ran, demo, run_with};
+
+/// How the server misbehaves.
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    /// The first answer with the file ends in the middle.
+    Cut,
+    /// Every answer with the file is shorter than what was announced, and says so.
+    Short,
+    /// A byte differs.
+    Changed,
+    /// Every answer is this status.
+    Status(u16),
+}
+
+struct Server {
+    endpoint: String,
+    requests: Arc<AtomicUsize>,
+    /// Where the last answer began.
+    begun: Arc<AtomicUsize>,
+    /// The last request's first line.
+    asked_for: Arc<Mutex<String>>,
+}
+
+impl Server {
+    fn new(fault: Fault) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(AtomicUsize::new(0));
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (counted, begins) = (requests.clone(), begun.clone());
+        let asked_for = Arc::new(Mutex::new(String::new()));
+        let line = asked_for.clone();
+        std::thread::spawn(move || {
+            let file = std::fs::read(demo("uta_demo.safetensors")).unwrap();
+            let mut cut = false;
+            for stream in listener.incoming() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                // A client that hangs up is no fault of the server.
+                let _ = answer(stream.unwrap(), &file, fault, &mut cut, &begins, &line);
+            }
+        });
+        Self {
+            endpoint,
+            requests,
+            begun,
+            asked_for,
+        }
+    }
+
+    fn asked(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+fn answer(
+    mut stream: TcpStream,
+    file: &[u8],
+    fault: Fault,
+    cut: &mut bool,
+    begins: &AtomicUsize,
+    asked_for: &Mutex<String>,
+) -> std::io::Result<()> {
+    let mut begin = 0;
+    let mut first = false;
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        let line = line?.to_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if line.starts_with("get ") {
+            *asked_for.lock().unwrap() = line.clone();
+        }
+        if let Some(range) = line.strip_prefix("range: bytes=") {
+            let (from, to) = range.split_once('-').unwrap();
+            begin = from.parse().unwrap();
+            first = to == "0";
+        }
+    }
+    begins.store(begin, Ordering::SeqCst);
+    if let Fault::Status(code) = fault {
+        return write!(
+            stream,
+            "HTTP/1.1 {code} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+    }
+    let digest: String = Sha256::digest(file)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let mut body = if first {
+        file[..1].to_vec()
+    } else {
+        file[begin..].to_vec()
+    };
+    if !first && fault == Fault::Short {
+        body.truncate(1000);
+    }
+    if !first && fault == Fault::Changed {
+        *body.last_mut().unwrap() ^= 1;
+    }
+    write!(
+        stream,
+        "HTTP/1.1 206 Partial Content\r\ncontent-length: {}\r\ncontent-range: bytes {begin}-{}/{}\r\nx-repo-commit: 0123\r\netag: \"{digest}\"\r\nconnection: close\r\n\r\n",
+        body.len(),
+        begin + body.len() - 1,
+        file.len()
+    )?;
+    if !first && fault == Fault::Cut && !*cut {
+        *cut = true;
+        body.truncate(body.len() / 2);
+    }
+    stream.write_all(&body)
+}
+
+const ADDRESS: &str = "hf://someone/UTA/weights/uta.safetensors";
+
+fn classify(home: &Folder, server: &Server, more: &[(&str, &str)]) -> Ran {
+    let class = demo("imagenet/val")
+        .read_dir()
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let picture = class
+        .path()
+        .read_dir()
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let picture = picture.to_str().unwrap();
+    let mut variables = vec![
+        ("HF_HOME", home.path().to_str().unwrap()),
+        ("HF_ENDPOINT", server.endpoint.as_str()),
+    ];
+    variables.extend(more);
+    let arguments = [
+        "classify",
+        picture,
+        "--labels",
+        "a,b",
+        "--model",
+        "uta_demo",
+        "--ckpt-path",
+        ADDRESS,
+    ];
+    run_with(&arguments, &variables)
+}
+
+#[test]
+fn a_downloaded_checkpoint_is_used_again_without_the_network() {
+    let (home, server) = (Folder::new(), Server::new(Fault::None));
+    let offline = [("HF_HUB_OFFLINE", "1")];
+    classify(&home, &server, &offline)
+        .ended_with(4)
+        .said(&[ADDRESS, "HF_HUB_OFFLINE"]);
+    assert_eq!(server.asked(), 0);
+    let first = classify(&home, &server, &[]).ended_with(0);
+    let asked = server.asked();
+    assert!(asked > 0);
+    let again = classify(&home, &server, &offline).ended_with(0);
+    assert_eq!((again.stdout, server.asked()), (first.stdout, asked));
+    assert!(
+        home.join("hub/models--someone--UTA/snapshots/0123/weights/uta.safetensors")
+            .exists()
+    );
+}
+
+#[test]
+fn a_cut_download_goes_on_where_it_was() {
+    let (home, server) = (Folder::new(), Server::new(Fault::Cut));
+    classify(&home, &server, &[]).ended_with(0);
+    assert!(server.begun.load(Ordering::SeqCst) > 0);
+}
+
+#[test]
+fn a_download_of_the_wrong_length_or_content_is_removed() {
+    for (fault, text) in [
+        (Fault::Short, "were announced"),
+        (Fault::Changed, "SHA-256"),
+    ] {
+        let (home, server) = (Folder::new(), Server::new(fault));
+        classify(&home, &server, &[])
+            .ended_with(4)
+            .said(&["is damaged", text, "hint: "]);
+        let blobs = home.join("hub/models--someone--UTA/blobs");
+        let files = blobs
+            .read_dir()
+            .unwrap()
+            .filter(|f| f.as_ref().unwrap().metadata().unwrap().len() > 0);
+        assert_eq!(files.count(), 0);
+    }
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    for (status, text) in [
+        (404, "does not exist"),
+        (429, "too many requests"),
+        (401, "HF_TOKEN"),
+    ] {
+        let (home, server) = (Folder::new(), Server::new(Fault::Status(status)));
+        classify(&home, &server, &[])
+            .ended_with(4)
+            .said(&[ADDRESS, text, "hint: "]);
+    }
+}
+
+#[test]
+fn a_revision_is_asked_for_and_every_command_takes_addresses() {
+    let (home, server) = (Folder::new(), Server::new(Fault::None));
+    let variables = [
+        ("HF_HOME", home.path().to_str().unwrap()),
+        ("HF_ENDPOINT", server.endpoint.as_str()),
+    ];
+    let address = "hf://someone/UTA@v1.0/weights/uta.safetensors";
+    run_with(&["inspect", address, "--model", "uta_demo"], &variables).ended_with(0);
+    let line = server.asked_for.lock().unwrap().clone();
+    assert!(
+        line.contains("/someone/uta/resolve/v1.0/weights/uta.safetensors"),
+        "{line}"
+    );
+
+    let converted = home.join("converted.safetensors");
+    run_with(
+        &["convert", address, converted.to_str().unwrap()],
+        &variables,
+    )
+    .ended_with(0);
+    assert!(converted.exists());
+}
+
+#[test]
+fn addresses_that_name_no_file_are_refused_without_asking() {
+    let (home, server) = (Folder::new(), Server::new(Fault::None));
+    let variables = [
+        ("HF_HOME", home.path().to_str().unwrap()),
+        ("HF_ENDPOINT", server.endpoint.as_str()),
+    ];
+    for address in [
+        "hf://",
+        "hf://a/b",
+        "hf://a/b@/c",
+        "hf://a/@v/c",
+        "hf://a/b/../c",
+        "hf://a//c",
+    ] {
+        run_with(&["inspect", address], &variables)
+            .ended_with(4)
+            .said(&["no address of a file", "hf://jjjjh/UTA"]);
+    }
+    assert_eq!(server.asked(), 0);
+}
