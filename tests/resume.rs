@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Folder, demo, quick_demo_on, run};
 
-/// Kills that the result has to survive.
+/// Kills in the middle of the evaluation that the result has to survive.
 const KILLS: usize = 50;
+/// Runs in which they have to succeed.
+const RUNS: usize = 500;
 
 fn with(arguments: &[String], more: &[&str]) -> Vec<String> {
     let more = more.iter().map(ToString::to_string);
@@ -56,32 +58,48 @@ fn killed_fifty_times_at_random_it_ends_in_the_uninterrupted_result() {
     .map(ToString::to_string)
     .collect::<Vec<_>>();
 
-    let (json, lines) = (folder.join("whole.json"), folder.join("whole.jsonl"));
-    let clock = Instant::now();
-    run(&with(
-        &base,
-        &["--json", text(&json), "--predictions", text(&lines)],
-    ))
-    .ended_with(0);
-    let whole = clock.elapsed();
-
     let journal = folder.join("journal");
+    let length = || journal.metadata().map_or(0, |file| file.len());
+    let (json, lines) = (folder.join("whole.json"), folder.join("whole.jsonl"));
+    let outputs = ["--json", text(&json), "--predictions", text(&lines)];
+    run(&with(&base, &outputs)).ended_with(0);
     let (again, again_lines) = (folder.join("again.json"), folder.join("again.jsonl"));
     let outputs = ["--json", text(&again), "--predictions", text(&again_lines)];
     let resumed = with(&with(&base, &["--resume", text(&journal)]), &outputs);
+    let clock = Instant::now();
+    run(&resumed).ended_with(0);
+    let (whole, whole_length) = (clock.elapsed(), length());
+    assert_eq!(result(&again), result(&json));
+    std::fs::remove_file(&again).unwrap();
+    std::fs::remove_file(&journal).unwrap();
+
     let mut random = 0x2545_F491_4F6C_DD1D_u64 ^ u64::from(std::process::id());
-    for _ in 0..KILLS {
+    let mut fraction = || {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        let wait = whole.mul_f64((random >> 40) as f64 / (1 << 24) as f64);
+        (random >> 40) as f64 / (1 << 24) as f64
+    };
+    let (mut kills, mut ends) = (0, 0);
+    for attempt in 0..RUNS {
+        let before = length();
         let mut child = Command::new(env!("CARGO_BIN_EXE_uta-eval"))
             .args(&resumed)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(wait.max(Duration::from_millis(1)));
+        if attempt % 5 == 0 {
+            // Anywhere, while it is starting too.
+            std::thread::sleep(whole.mul_f64(fraction()));
+        } else {
+            // Up to a sixth of the pictures further, and then somewhere in a batch or a write.
+            let until = before + (fraction() * whole_length as f64 / 6.0) as u64;
+            while length() <= until && child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            std::thread::sleep(Duration::from_micros((fraction() * 3000.0) as u64));
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         // A run that got to its end in time leaves nothing to kill: begin anew.
@@ -89,8 +107,18 @@ fn killed_fifty_times_at_random_it_ends_in_the_uninterrupted_result() {
             assert_eq!(result(&again), result(&json));
             std::fs::remove_file(&again).unwrap();
             std::fs::remove_file(&journal).unwrap();
+            ends += 1;
+        } else if before < length() {
+            kills += 1;
+        }
+        if kills >= KILLS && length() > 0 {
+            break;
         }
     }
+    assert!(
+        kills >= KILLS,
+        "{kills} kills and {ends} ends in {RUNS} runs"
+    );
     run(&resumed).ended_with(0);
     assert_eq!(result(&again), result(&json));
     assert_eq!(

@@ -58,18 +58,54 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         run: settings.run,
         outputs: settings.outputs,
     };
+    let precision = evaluation.run.devices.first().precision();
     let (tally, exit_code) = evaluate::evaluate_and_report(&evaluation)?;
     if exit_code == ExitCode::Interrupted {
         return Ok(exit_code);
     }
-    if tally != EXPECTED {
+    if !is_expected(tally, precision) {
         return Err(Error::DemoDiffers {
             expected: EXPECTED,
             found: tally,
         });
     }
     let console = Console::default();
-    console.say("The demo's result is the expected one. To evaluate a real checkpoint:");
+    console.say(match tally == EXPECTED {
+        true => "The demo's result is the expected one. To evaluate a real checkpoint:",
+        false => {
+            "The demo's result is the expected one up to a picture, as reduced precision may be. To evaluate a real checkpoint:"
+        }
+    });
     console.say("  uta-eval --imagenet-path PATH --model eva_base_p16 --ckpt-path FILE");
     Ok(exit_code)
+}
+
+/// In reduced precision, a picture at the border between two classes may fall to either side.
+fn is_expected(tally: Tally, precision: &str) -> bool {
+    let tolerance = match precision {
+        "f32" => 0,
+        _ => 1,
+    };
+    tally.pictures == EXPECTED.pictures
+        && tally.top1.abs_diff(EXPECTED.top1) <= tolerance
+        && tally.top5.abs_diff(EXPECTED.top5) <= tolerance
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_reduced_precision_may_miss_by_one() {
+        let found = |top1| Tally { top1, ..EXPECTED };
+        assert!(is_expected(EXPECTED, "f32"));
+        assert!(!is_expected(found(EXPECTED.top1 - 1), "f32"));
+        assert!(is_expected(found(EXPECTED.top1 - 1), "bf16"));
+        assert!(!is_expected(found(EXPECTED.top1 - 2), "bf16"));
+        let short = Tally {
+            pictures: 219,
+            ..EXPECTED
+        };
+        assert!(!is_expected(short, "f16"));
+    }
 }
