@@ -11,7 +11,7 @@ mod gpu;
 mod kernels;
 /// Decoding, resizing and cropping.
 mod pictures;
-/// Loading and computing at once.
+/// Loading and computing at once, for one checkpoint and for several.
 mod pipeline;
 /// Loading from class folders, archives and Parquet files.
 mod sources;
@@ -25,12 +25,13 @@ fn main() {
         .skip(1)
         .filter(|a| !a.starts_with('-'))
         .collect();
-    let tables: [(&str, fn()); 7] = [
+    let tables: [(&str, fn()); 8] = [
         ("kernels", kernels::table),
         ("vision", towers::vision),
         ("text", towers::text),
         ("pictures", pictures::table),
         ("pipeline", pipeline::table),
+        ("sweep", pipeline::sweep),
         ("sources", sources::table),
         ("gpu", gpu::table),
     ];

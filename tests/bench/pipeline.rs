@@ -2,11 +2,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use uta_eval::classifier::Classifier;
-use uta_eval::data::{Batch, Loader, LoaderSettings, Sample};
-use uta_eval::error::Error;
-use uta_eval::evaluation::Predictor;
+use uta_eval::data::{Batch, Loader, LoaderSettings, Sample, Unreadable};
+use uta_eval::error::{Error, Warning};
+use uta_eval::evaluation::{self, Entrant, Finding, Observer, Predictor};
 use uta_eval::kernels::Precision;
-use uta_eval::metrics::Prediction;
+use uta_eval::metrics::{Prediction, Tally};
 use uta_eval::model::{Compute, Variant};
 use uta_eval::picture::Preprocessor;
 use uta_eval::preprocessing::Preprocessing;
@@ -44,15 +44,7 @@ pub fn table() {
         })
         .collect();
     for (name, count) in [("uta_demo", 4096), ("eva_base_p16", 128)] {
-        let variant = Variant::by_name(name).unwrap();
-        let compute = Compute::cpu(Precision::F32);
-        let tower = vision_tower(&variant, &compute);
-        let encoder = ImageEncoder::new(tower, &variant.preprocessing, &compute).unwrap();
-        let columns: Vec<Vec<f32>> = noise(1000 * variant.embedding)
-            .chunks(variant.embedding)
-            .map(<[f32]>::to_vec)
-            .collect();
-        let model = ZeroShot::new(encoder, Classifier::new(variant.embedding, &columns)).unwrap();
+        let (variant, model) = zero_shot(name);
         row(name, &variant, &samples[..count], &model, |load, model| {
             1.0 / (1.0 / load + 1.0 / model)
         });
@@ -64,6 +56,97 @@ pub fn table() {
     ] {
         row(name, &variant, &samples, &Waits(seconds), f64::min);
     }
+}
+
+/// A model with random weights and 1000 classes.
+fn zero_shot(name: &str) -> (Variant, ZeroShot) {
+    let variant = Variant::by_name(name).unwrap();
+    let compute = Compute::cpu(Precision::F32);
+    let tower = vision_tower(&variant, &compute);
+    let encoder = ImageEncoder::new(tower, &variant.preprocessing, &compute).unwrap();
+    let columns: Vec<Vec<f32>> = noise(1000 * variant.embedding)
+        .chunks(variant.embedding)
+        .map(<[f32]>::to_vec)
+        .collect();
+    let model = ZeroShot::new(encoder, Classifier::new(variant.embedding, &columns)).unwrap();
+    (variant, model)
+}
+
+/// What a sweep over three checkpoints takes, as a multiple of what their towers alone take.
+///
+/// The passes of both are taken by turns, and the medians compared.
+pub fn sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let jpeg = jpeg(500, 375, 98.5, false);
+    println!(
+        "\nsweep of {CHECKPOINTS} checkpoints: 500 x 375 JPEGs in batches of {BATCH}, {} threads each for loading and computing",
+        rayon::current_num_threads()
+    );
+    println!(
+        "{:<22} {:>9} {:>14} {:>14} {:>8}",
+        "model", "pictures", "towers, s", "sweep, s", "ratio"
+    );
+    let samples: Vec<Sample> = (0..1024)
+        .map(|i| {
+            let path: PathBuf = folder.path().join(format!("{i}.jpg"));
+            std::fs::write(&path, &jpeg).unwrap();
+            Sample::file(path, 0)
+        })
+        .collect();
+    for (name, count) in [("uta_demo", 1024), ("eva_base_p16", 64)] {
+        let models: Vec<(Variant, ZeroShot)> = (0..CHECKPOINTS).map(|_| zero_shot(name)).collect();
+        let samples = &samples[..count];
+        let batches: Vec<Batch> = loader(&models[0].0, samples).collect();
+        let (mut towers, mut whole) = (Vec::new(), Vec::new());
+        for _ in 0..PASSES {
+            let clock = Instant::now();
+            for (_, model) in &models {
+                for batch in &batches {
+                    model.predict(batch).unwrap();
+                }
+            }
+            towers.push(clock.elapsed().as_secs_f64());
+            let mut silent: Vec<Silent> = models.iter().map(|_| Silent).collect();
+            let mut entrants: Vec<Entrant> = models
+                .iter()
+                .zip(&mut silent)
+                .map(|((_, model), silent)| {
+                    Entrant::new(vec![model], silent, samples, Vec::new()).unwrap()
+                })
+                .collect();
+            let clock = Instant::now();
+            evaluation::evaluate(samples, loader(&models[0].0, samples), &mut entrants);
+            whole.push(clock.elapsed().as_secs_f64());
+            assert!(entrants.iter().all(|e| e.computed == count));
+        }
+        let (towers, whole) = (median(towers), median(whole));
+        let ratio = whole / towers;
+        println!("{name:<22} {count:>9} {towers:>14.2} {whole:>14.2} {ratio:>8.3}");
+    }
+}
+
+const CHECKPOINTS: usize = 3;
+const PASSES: usize = 5;
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), Error> {
+        Ok(())
+    }
+    fn predicted(&mut self, _: &Sample, _: &Prediction) -> Result<(), Error> {
+        Ok(())
+    }
+    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error> {
+        panic!("{}", picture.reason)
+    }
+    fn warned(&mut self, _: Warning) {}
+    fn batch_done(&mut self, _: &Tally, _: usize) {}
 }
 
 /// Takes its time and no processor.
@@ -83,19 +166,7 @@ fn row(
     model: &dyn Predictor,
     best: impl Fn(f64, f64) -> f64,
 ) {
-    let load = || {
-        let settings = LoaderSettings {
-            batch_size: BATCH,
-            workers: rayon::current_num_threads(),
-        };
-        let Preprocessing {
-            size,
-            interpolation,
-            ..
-        } = variant.preprocessing;
-        let preprocessor = Preprocessor::new(size, interpolation);
-        Loader::start(samples.to_vec(), preprocessor, settings).unwrap()
-    };
+    let load = || loader(variant, samples);
     let batches: Vec<Batch> = load().take(8).collect();
     let count = samples.len();
     let loading = rate(count, || load().for_each(drop));
@@ -115,4 +186,18 @@ fn rate(pictures: usize, work: impl FnOnce()) -> f64 {
     let clock = Instant::now();
     work();
     pictures as f64 / clock.elapsed().as_secs_f64()
+}
+
+fn loader(variant: &Variant, samples: &[Sample]) -> Loader {
+    let settings = LoaderSettings {
+        batch_size: BATCH,
+        workers: rayon::current_num_threads(),
+    };
+    let Preprocessing {
+        size,
+        interpolation,
+        ..
+    } = variant.preprocessing;
+    let preprocessor = Preprocessor::new(size, interpolation);
+    Loader::start(samples.to_vec(), preprocessor, settings).unwrap()
 }

@@ -60,7 +60,7 @@ pub fn classes(classes: &[ClassResult]) -> String {
         columns[column] += 1;
     }
     let most = columns.iter().copied().max().unwrap_or(0).max(1) as f64;
-    let (left, top, width, height) = (10.0, 24.0, 320.0, 246.0);
+    let (left, top, width, height) = (15.0, 24.0, 310.0, 246.0);
     let mut svg = open(340, 336, "Number of classes by accuracy");
     let step = width / columns.len() as f64;
     for (i, count) in columns.iter().enumerate() {
@@ -87,18 +87,19 @@ pub fn classes(classes: &[ClassResult]) -> String {
     line(&mut svg, "axis", (left, base), (left + width, base));
     for percent in (0..=100).step_by(20) {
         let x = left + width * f64::from(percent) / 100.0;
-        let anchor = match percent {
-            0 => "start",
-            100 => "end",
-            _ => "middle",
-        };
         let _ = write!(
             svg,
-            "<text x={x:.1} y={:.1} text-anchor={anchor}>{percent} %</text>",
+            "<text x={x:.1} y={:.1} text-anchor=middle>{percent}</text>",
             base + 18.0
         );
     }
-    axis_titles(&mut svg, "accuracy of the class", "", (170, 322), (0, 0));
+    axis_titles(
+        &mut svg,
+        "accuracy of the class (%)",
+        "",
+        (170, 322),
+        (0, 0),
+    );
     svg + "</svg>"
 }
 

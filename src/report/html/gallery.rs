@@ -7,6 +7,9 @@ use crate::statistics::Judgement;
 /// Pictures in each group: enough to see a pattern, few enough for a small file.
 const SHOWN: usize = 12;
 
+/// A right answer with less probability, in millionths, is a surprise.
+const SURPRISING: u32 = 900_000;
+
 /// Pictures of one kind.
 #[derive(Debug)]
 pub struct Group<'a> {
@@ -42,8 +45,12 @@ impl<'a> Gallery<'a> {
             },
             Group {
                 title: "Surprisingly right",
-                explanation: "Right, with the lowest probability.",
-                pictures: first(judgements, Judgement::top1, |j| j.confidence),
+                explanation: "Right, with a probability below 90 %; the lowest first.",
+                pictures: first(
+                    judgements,
+                    |j| j.top1() && j.confidence < SURPRISING,
+                    |j| j.confidence,
+                ),
             },
         ];
         let shown = groups.iter().flat_map(|group| &group.pictures);
