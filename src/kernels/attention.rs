@@ -7,13 +7,14 @@
 #![allow(unsafe_code)] // Heads of one row-major output are written from several threads.
 
 use std::cell::RefCell;
+use std::thread::LocalKey;
 
 use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
 use super::math::exp;
 use super::output::{Output, written};
-use super::pack::f32s;
+use super::pack::{Factor, Precision};
 use super::tile::{MOST_OUTPUTS, Tiles};
 
 /// Shape and rotation of an attention layer.
@@ -23,21 +24,36 @@ pub struct Attention<'a> {
     pub head_dim: usize,
     /// Tokens of one picture.
     pub tokens: usize,
+    /// The first so many of them ask; all answer.
+    pub queries: usize,
     /// Cosines and sines [tokens, head_dim] by which queries and keys are rotated, in adjacent
     /// pairs: (a, b) -> (a cos - b sin, b cos + a sin).
     pub rotation: (&'a [f32], &'a [f32]),
 }
 
 impl Attention<'_> {
-    /// `qkv` [batch, tokens, 3, heads, head_dim] to [batch, tokens, heads, head_dim]. Scores are
+    /// `qkv` [batch, tokens, 3, heads, head_dim] to [batch, queries, heads, head_dim]. Scores are
     /// scaled by the root of the head dim; nothing is masked.
     ///
     /// # Panics
     /// When the lengths do not fit.
-    pub fn forward(&self, isa: Isa, qkv: &[f32]) -> Vec<f32> {
+    pub fn forward(&self, isa: Isa, precision: Precision, qkv: &[f32]) -> Vec<f32> {
+        match precision {
+            Precision::F32 => {
+                let (head, scores) = (&F32_HEAD, &F32_SCORES);
+                self.compute(isa, qkv, &Room { head, scores })
+            }
+            Precision::Bf16 => {
+                let (head, scores) = (&BF16_HEAD, &BF16_SCORES);
+                self.compute(isa, qkv, &Room { head, scores })
+            }
+        }
+    }
+
+    fn compute<T: Factor>(&self, isa: Isa, qkv: &[f32], room: &Room<T>) -> Vec<f32> {
         let width = self.heads * self.head_dim;
         let picture = 3 * self.tokens * width;
-        assert!(qkv.len().is_multiple_of(picture));
+        assert!(qkv.len().is_multiple_of(picture) && self.queries <= self.tokens);
         let (cos, sin) = self.rotation;
         assert_eq!(
             (cos.len(), sin.len()),
@@ -48,10 +64,10 @@ impl Attention<'_> {
         let tasks = pictures * self.heads;
         // One head is a task, unless that leaves threads without one.
         let split = tasks < 4 * rayon::current_num_threads();
-        let panels = self.tokens.div_ceil(tiles.columns);
+        let panels = self.queries.div_ceil(tiles.columns);
         let compute = |out: &Output<'_>| {
             (0..tasks).into_par_iter().for_each(|index| {
-                let mut head = HEAD.take();
+                let mut head = room.head.take();
                 isa.run(PackHead {
                     attention: self,
                     qkv: &qkv[index / self.heads * picture..][..picture],
@@ -60,75 +76,69 @@ impl Attention<'_> {
                     head: &mut head,
                 });
                 let mix = |panel| {
-                    let mut scores = SCORES.take();
+                    let mut scores = room.scores.take();
                     let queries = Queries {
                         attention: self,
                         head: &head,
                         index,
                         panel,
                         tiles,
-                        scores: &mut scores,
+                        room: &mut scores,
                         out,
                     };
                     isa.run(queries);
-                    SCORES.set(scores);
+                    room.scores.set(scores);
                 };
                 if split {
                     (0..panels).into_par_iter().for_each(mix);
                 } else {
                     (0..panels).for_each(mix);
                 }
-                HEAD.set(head);
+                room.head.set(head);
             });
         };
         // SAFETY: the panels of all heads cover the output.
-        unsafe { written(pictures * self.tokens, width, compute) }
+        unsafe { written(pictures * self.queries, width, compute) }
     }
+}
+
+/// What each thread keeps for the next head. Taken and put back around the work: a closure given to
+/// `with` would not be compiled for the instructions.
+struct Room<T: 'static> {
+    head: &'static LocalKey<RefCell<Head<T>>>,
+    scores: &'static LocalKey<RefCell<Scores<T>>>,
 }
 
 thread_local! {
-    // Taken and put back around the work: a closure given to `with` would not be compiled for the
-    // instructions.
-    static HEAD: RefCell<Head> = const { RefCell::new(Head::new()) };
-    static SCORES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static F32_HEAD: RefCell<Head<f32>> = RefCell::default();
+    static F32_SCORES: RefCell<Scores<f32>> = RefCell::default();
+    static BF16_HEAD: RefCell<Head<u32>> = RefCell::default();
+    static BF16_SCORES: RefCell<Scores<u32>> = RefCell::default();
 }
 
 /// One picture's head: everything that its queries need.
-struct Head {
-    /// Rotated and scaled; panels of queries, each [head_dim, columns].
-    queries: Vec<f32>,
-    /// Rotated; blocks of keys, each [head_dim, rows], the last one as narrow as it is.
-    keys: Vec<f32>,
+#[derive(Default)]
+struct Head<T> {
+    /// Rotated and scaled; panels of queries, each [head dim, columns].
+    queries: Vec<T>,
+    /// Rotated; blocks of keys, each [head dim, rows], the last one as narrow as it is.
+    keys: Vec<T>,
     /// Blocks of channels, each [tokens, rows], the last one as narrow as it is.
-    values: Vec<f32>,
+    values: Vec<T>,
+    /// Queries or keys before they are packed.
+    rotated: Vec<f32>,
 }
 
-impl Head {
-    const fn new() -> Self {
-        Self {
-            queries: Vec::new(),
-            keys: Vec::new(),
-            values: Vec::new(),
-        }
-    }
-}
-
-impl Default for Head {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-struct PackHead<'a> {
+struct PackHead<'a, T> {
     attention: &'a Attention<'a>,
     /// [tokens, 3, heads, head_dim]
     qkv: &'a [f32],
     index: usize,
     tiles: Tiles,
-    head: &'a mut Head,
+    head: &'a mut Head<T>,
 }
 
-impl Work for PackHead<'_> {
+impl<T: Factor> Work for PackHead<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -140,32 +150,32 @@ impl Work for PackHead<'_> {
         let scale = (head_dim as f32).powf(-0.5);
         let mut head = std::mem::take(self.head);
 
-        // The values' room holds the rotated rows until they are packed.
         head.queries.clear();
-        self.rotate(0, scale, &mut head.values);
-        for block in head.values.chunks(columns * head_dim) {
+        self.rotate(0, scale, &mut head.rotated);
+        for block in head.rotated.chunks(columns * head_dim) {
             let count = block.len() / head_dim;
-            f32s(block, count, head_dim, head_dim, columns, &mut head.queries);
+            T::pack(block, count, head_dim, head_dim, columns, &mut head.queries);
         }
         head.keys.clear();
-        self.rotate(1, 1.0, &mut head.values);
-        for block in head.values.chunks(rows * head_dim) {
+        self.rotate(1, 1.0, &mut head.rotated);
+        for block in head.rotated.chunks(rows * head_dim) {
             let count = block.len() / head_dim;
-            f32s(block, count, head_dim, head_dim, count, &mut head.keys);
+            T::pack(block, count, head_dim, head_dim, count, &mut head.keys);
         }
         head.values.clear();
         for first in (0..head_dim).step_by(rows) {
             let last = (first + rows).min(head_dim);
-            for token in 0..tokens {
-                head.values
-                    .extend_from_slice(&self.channels(2, token)[first..last]);
+            let values = |token| &self.channels(2, token)[first..last];
+            for token in (0..tokens).step_by(2) {
+                let next = (token + 1 < tokens).then(|| values(token + 1));
+                T::pack_two(values(token), next, &mut head.values);
             }
         }
         *self.head = head;
     }
 }
 
-impl PackHead<'_> {
+impl<T> PackHead<'_, T> {
     /// Queries, keys or values of one token.
     #[inline(always)]
     fn channels(&self, part: usize, token: usize) -> &[f32] {
@@ -197,66 +207,77 @@ impl PackHead<'_> {
     }
 }
 
+/// A panel's scores [tokens, columns].
+#[derive(Default)]
+struct Scores<T> {
+    scores: Vec<f32>,
+    /// The same after the softmax, if they have to be packed.
+    packed: Vec<T>,
+}
+
 /// A panel of queries of one head.
-struct Queries<'a> {
+struct Queries<'a, T> {
     attention: &'a Attention<'a>,
-    head: &'a Head,
+    head: &'a Head<T>,
     /// Picture times heads plus head.
     index: usize,
     panel: usize,
     tiles: Tiles,
-    /// [tokens, columns]
-    scores: &'a mut Vec<f32>,
+    room: &'a mut Scores<T>,
     out: &'a Output<'a>,
 }
 
-impl Work for Queries<'_> {
+impl<T: Factor> Work for Queries<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(mut self) {
         let (tokens, columns) = (self.attention.tokens, self.tiles.columns);
-        self.scores.resize(tokens * columns, 0.0);
+        self.room.scores.resize(tokens * columns, 0.0);
         self.score();
         let mut shares = [0f32; MOST_OUTPUTS];
         let shares = &mut shares[..columns];
         match columns {
-            32 => softmax::<32>(self.scores, shares),
-            16 => softmax::<16>(self.scores, shares),
-            _ => softmax::<8>(self.scores, shares),
+            32 => softmax::<32>(&mut self.room.scores, shares),
+            16 => softmax::<16>(&mut self.room.scores, shares),
+            _ => softmax::<8>(&mut self.room.scores, shares),
         }
         self.mix(shares);
     }
 }
 
-impl Queries<'_> {
+impl<T: Factor> Queries<'_, T> {
     #[inline(always)]
     fn score(&mut self) {
         let (head_dim, Tiles { rows, columns, .. }) = (self.attention.head_dim, self.tiles);
-        let queries = &self.head.queries[self.panel * head_dim * columns..][..head_dim * columns];
-        let blocks = self.head.keys.chunks(rows * head_dim);
-        for (keys, scores) in blocks.zip(self.scores.chunks_mut(rows * columns)) {
-            (self.tiles.f32)(keys.len() / head_dim, keys, queries, scores);
+        let (depth, tile) = (T::depth(head_dim), T::tile(self.tiles));
+        let queries = &self.head.queries[self.panel * depth * columns..][..depth * columns];
+        let blocks = self.head.keys.chunks(rows * depth);
+        for (keys, scores) in blocks.zip(self.room.scores.chunks_mut(rows * columns)) {
+            tile(keys.len() / depth, keys, queries, scores);
         }
     }
 
     #[inline(always)]
-    fn mix(&self, shares: &[f32]) {
+    fn mix(&mut self, shares: &[f32]) {
         let Attention {
             heads,
             head_dim,
             tokens,
+            queries,
             ..
         } = *self.attention;
         let Tiles { rows, columns, .. } = self.tiles;
         let (picture, head) = (self.index / heads, self.index % heads);
         let first = self.panel * columns;
+        let (depth, tile) = (T::depth(tokens), T::tile(self.tiles));
+        let weights = T::packed(&self.room.scores, columns, &mut self.room.packed);
         let mut sums = [0f32; MOST_OUTPUTS];
-        for (block, values) in self.head.values.chunks(tokens * rows).enumerate() {
-            let count = values.len() / tokens;
-            (self.tiles.f32)(count, values, self.scores, &mut sums); // [channels, queries]
-            for (query, share) in (first..tokens).zip(shares) {
-                let row = picture * tokens + query;
+        for (block, values) in self.head.values.chunks(depth * rows).enumerate() {
+            let count = values.len() / depth;
+            tile(count, values, weights, &mut sums); // [channels, queries]
+            for (query, share) in (first..queries).zip(shares) {
+                let row = picture * queries + query;
                 // SAFETY: the head's channels of these rows are this task's own and in the output.
                 let out = unsafe { self.out.part(row, head * head_dim + block * rows, count) };
                 let sums = sums[query - first..].iter().step_by(columns);

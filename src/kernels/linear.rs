@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::isa::{Isa, Work};
 use super::math::{gelu, silu};
 use super::output::{Output, written};
-use super::pack::{Packed, Precision, bf16s, f32s};
+use super::pack::{Factor, Packed, Precision};
 use super::tile::{MOST_OUTPUTS, Tiles};
 
 /// Bytes of packed rows of x that a task keeps in its core's cache beside a panel of weights.
@@ -111,15 +111,8 @@ impl PackedLinear {
         };
         let (k, lanes) = (inputs, tiles.columns);
         let panels = match precision {
-            Precision::F32 => Packed::F32(in_parallel(panels, k * lanes, gather, |rows, out| {
-                f32s(rows, lanes, k, k, lanes, out);
-            })),
-            Precision::Bf16 => {
-                let elements = k.div_ceil(2) * lanes;
-                Packed::Bf16(in_parallel(panels, elements, gather, |rows, out| {
-                    bf16s(rows, lanes, k, k, lanes, out);
-                }))
-            }
+            Precision::F32 => Packed::F32(in_parallel(panels, k, lanes, gather)),
+            Precision::Bf16 => Packed::Bf16(in_parallel(panels, k, lanes, gather)),
         };
         let gated = parts.len() == 2;
         Self {
@@ -192,20 +185,21 @@ impl PackedLinear {
     }
 }
 
-/// Panels of `elements` each, one after the other: gathered, then packed, on all threads.
-fn in_parallel<T: Copy + Default + Send>(
+/// Panels of `lanes` columns, one after the other: gathered, then packed, on all threads.
+fn in_parallel<T: Factor>(
     panels: usize,
-    elements: usize,
+    k: usize,
+    lanes: usize,
     gather: impl Fn(usize, &mut Vec<f32>) + Sync,
-    pack: impl Fn(&[f32], &mut Vec<T>) + Sync,
 ) -> Vec<T> {
+    let elements = T::depth(k) * lanes;
     let mut packed = vec![T::default(); panels * elements];
     packed.par_chunks_mut(elements).enumerate().for_each_init(
         || (Vec::new(), Vec::new()),
         |(rows, room), (panel, packed)| {
             gather(panel, rows);
             room.clear();
-            pack(rows, room);
+            T::pack(rows, lanes, k, k, lanes, room);
             packed.copy_from_slice(room);
         },
     );
@@ -296,38 +290,24 @@ impl Work for Packing<'_> {
             task,
             packed: (f32_rows, bf16_rows),
         } = self;
-        let k = task.layer.inputs;
-        let x = &task.x[task.rows.start * k..task.rows.end * k];
-        let tiles = task.layer.tiles;
         match &task.layer.panels {
-            Packed::F32(panels) => {
-                f32_rows.clear();
-                for x in x.chunks(tiles.rows * k) {
-                    f32s(x, x.len() / k, k, k, x.len() / k, f32_rows);
-                }
-                task.products(f32_rows, panels, k, tiles.f32);
-            }
-            Packed::Bf16(panels) => {
-                bf16_rows.clear();
-                for x in x.chunks(tiles.rows * k) {
-                    bf16s(x, x.len() / k, k, k, x.len() / k, bf16_rows);
-                }
-                task.products(bf16_rows, panels, k.div_ceil(2), tiles.bf16);
-            }
+            Packed::F32(panels) => task.products(f32_rows, panels),
+            Packed::Bf16(panels) => task.products(bf16_rows, panels),
         }
     }
 }
 
 impl Task<'_> {
     #[inline(always)]
-    fn products<T>(
-        &self,
-        packed: &[T],
-        panels: &[T],
-        k: usize,
-        tile: fn(usize, &[T], &[T], &mut [f32]),
-    ) {
+    fn products<T: Factor>(&self, packed: &mut Vec<T>, panels: &[T]) {
         let (rows, columns) = (self.layer.tiles.rows, self.layer.tiles.columns);
+        let inputs = self.layer.inputs;
+        packed.clear();
+        for x in self.x[self.rows.start * inputs..self.rows.end * inputs].chunks(rows * inputs) {
+            let count = x.len() / inputs;
+            T::pack(x, count, inputs, inputs, count, packed);
+        }
+        let (k, tile) = (T::depth(inputs), T::tile(self.layer.tiles));
         let mut sums = [0f32; MOST_OUTPUTS];
         for panel in self.panels.clone() {
             let weights = &panels[panel * k * columns..][..k * columns];

@@ -1,11 +1,95 @@
 //! Rows and columns in the order in which a tile reads them.
 
+use super::tile::{Tile, Tiles};
+
 /// The arithmetic of a product. Sums are f32 in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     F32,
     /// Both factors rounded to bfloat16.
     Bf16,
+}
+
+/// What tiles multiply: f32, or two consecutive k in bfloat16, the first in the low half.
+pub(super) trait Factor: Copy + Default + Send + Sync + 'static {
+    /// Elements that `k` values take.
+    fn depth(k: usize) -> usize;
+
+    /// The tile for such elements.
+    fn tile(tiles: Tiles) -> Tile<Self>;
+
+    /// Packs `rows` rows of `k` values, `stride` apart, as [depth, lanes] after what `out` holds.
+    /// Lanes beyond the rows are zeros.
+    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<Self>);
+
+    /// Packs the values of one k and of the next, if there is one.
+    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<Self>);
+
+    /// Values [k, lanes] as elements [depth, lanes], in `room` if they have to be made.
+    fn packed<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<Self>) -> &'a [Self];
+}
+
+impl Factor for f32 {
+    #[inline(always)]
+    fn depth(k: usize) -> usize {
+        k
+    }
+
+    #[inline(always)]
+    fn tile(tiles: Tiles) -> Tile<Self> {
+        tiles.f32
+    }
+
+    #[inline(always)]
+    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<Self>) {
+        f32s(x, rows, k, stride, lanes, out);
+    }
+
+    #[inline(always)]
+    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<Self>) {
+        out.extend_from_slice(first);
+        out.extend_from_slice(second.unwrap_or_default());
+    }
+
+    #[inline(always)]
+    fn packed<'a>(x: &'a [f32], _: usize, _: &'a mut Vec<Self>) -> &'a [Self] {
+        x
+    }
+}
+
+impl Factor for u32 {
+    #[inline(always)]
+    fn depth(k: usize) -> usize {
+        k.div_ceil(2)
+    }
+
+    #[inline(always)]
+    fn tile(tiles: Tiles) -> Tile<Self> {
+        tiles.bf16
+    }
+
+    #[inline(always)]
+    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<Self>) {
+        bf16s(x, rows, k, stride, lanes, out);
+    }
+
+    #[inline(always)]
+    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<Self>) {
+        match second {
+            Some(second) => out.extend(first.iter().zip(second).map(|(a, b)| pair(*a, *b))),
+            None => out.extend(first.iter().map(|a| pair(*a, 0.0))),
+        }
+    }
+
+    #[inline(always)]
+    fn packed<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<Self>) -> &'a [Self] {
+        room.clear();
+        for x in x.chunks(2 * lanes) {
+            let (first, second) = x.split_at(lanes);
+            Self::pack_two(first, (!second.is_empty()).then_some(second), room);
+        }
+        room
+    }
 }
 
 /// Packed elements of either precision.
@@ -19,17 +103,8 @@ pub(super) enum Packed {
 /// Pairs that are rounded side by side, which the compiler vectorises, before they are spread.
 const BLOCK: usize = 128;
 
-/// Packs `rows` rows of `k` elements, `stride` apart, as [k, lanes] after what `out` holds. Lanes
-/// beyond the rows are zeros.
 #[inline(always)]
-pub(super) fn f32s(
-    x: &[f32],
-    rows: usize,
-    k: usize,
-    stride: usize,
-    lanes: usize,
-    out: &mut Vec<f32>,
-) {
+fn f32s(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
     let start = out.len();
     out.resize(start + k * lanes, 0.0);
     let out = &mut out[start..];
@@ -41,16 +116,9 @@ pub(super) fn f32s(
     }
 }
 
-/// As [`f32s`], rounded to bfloat16, as [k / 2, lanes] pairs; an odd last one is paired with zero.
+/// An odd last k is paired with zero.
 #[inline(always)]
-pub(super) fn bf16s(
-    x: &[f32],
-    rows: usize,
-    k: usize,
-    stride: usize,
-    lanes: usize,
-    out: &mut Vec<u32>,
-) {
+fn bf16s(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<u32>) {
     let start = out.len();
     out.resize(start + k.div_ceil(2) * lanes, 0);
     let out = &mut out[start..];
@@ -60,10 +128,10 @@ pub(super) fn bf16s(
         for (block, x) in x.chunks(2 * BLOCK).enumerate() {
             let whole = x.chunks_exact(2);
             if let [last] = whole.remainder() {
-                pairs[x.len() / 2] = rounded(*last) >> 16;
+                pairs[x.len() / 2] = pair(*last, 0.0);
             }
             for (pair, x) in pairs.iter_mut().zip(whole) {
-                *pair = rounded(x[0]) >> 16 | rounded(x[1]);
+                *pair = self::pair(x[0], x[1]);
             }
             let out = out[block * BLOCK * lanes + row..].iter_mut().step_by(lanes);
             for (out, pair) in out.zip(&pairs[..x.len().div_ceil(2)]) {
@@ -71,6 +139,12 @@ pub(super) fn bf16s(
             }
         }
     }
+}
+
+/// Two values rounded to bfloat16.
+#[inline(always)]
+fn pair(low: f32, high: f32) -> u32 {
+    rounded(low) >> 16 | rounded(high)
 }
 
 /// The bits of a finite value rounded to bfloat16, nearest even, in the upper half.

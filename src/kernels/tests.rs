@@ -156,23 +156,31 @@ fn attention_is_exact_for_any_number_of_tokens_and_channels() {
             heads,
             head_dim,
             tokens,
+            queries: tokens,
             rotation: (&cos, &sin),
         };
         let expected = straightforward(&attention, &qkv, batch);
         for isa in Isa::available() {
-            let out = attention.forward(isa, &qkv);
-            close(
-                &out,
-                &expected,
-                2e-6,
-                &format!("{} {tokens}x{heads}x{head_dim}", isa.name()),
-            );
-            let alone = attention.forward(isa, &qkv[(batch - 1) * tokens * 3 * width..]);
-            assert_eq!(
-                alone,
-                out[(batch - 1) * tokens * width..],
-                "a picture's bits are its own"
-            );
+            for (precision, tolerance) in [(Precision::F32, 2e-6), (Precision::Bf16, 1e-2)] {
+                let out = attention.forward(isa, precision, &qkv);
+                let what = format!("{} {precision:?} {tokens}x{heads}x{head_dim}", isa.name());
+                close(&out, &expected, tolerance, &what);
+                let last = &qkv[(batch - 1) * tokens * 3 * width..];
+                let alone = attention.forward(isa, precision, last);
+                assert_eq!(
+                    alone,
+                    out[(batch - 1) * tokens * width..],
+                    "a picture's bits are its own: {what}"
+                );
+                let first = Attention {
+                    queries: 1,
+                    ..attention
+                };
+                let first = first.forward(isa, precision, &qkv);
+                for (first, all) in first.chunks(width).zip(out.chunks(tokens * width)) {
+                    assert_eq!(first, &all[..width], "so are a query's: {what}");
+                }
+            }
         }
     }
 }
@@ -182,6 +190,7 @@ fn straightforward(attention: &Attention<'_>, qkv: &[f32], batch: usize) -> Vec<
         heads,
         head_dim,
         tokens,
+        queries,
         rotation: (cos, sin),
     } = *attention;
     let channels = |b: usize, t: usize, part: usize, h: usize| -> Vec<f64> {
@@ -203,7 +212,7 @@ fn straightforward(attention: &Attention<'_>, qkv: &[f32], batch: usize) -> Vec<
     };
     let mut out = Vec::new();
     for b in 0..batch {
-        for t in 0..tokens {
+        for t in 0..queries {
             for h in 0..heads {
                 let q = rotated(b, t, 0, h);
                 let score = |other: usize| -> f64 {
@@ -234,10 +243,11 @@ fn scores_of_any_size_give_no_overflow() {
         heads: 1,
         head_dim,
         tokens,
+        queries: tokens,
         rotation: (&cos, &sin),
     };
     for isa in Isa::available() {
-        let out = attention.forward(isa, &qkv);
+        let out = attention.forward(isa, Precision::F32, &qkv);
         assert!(out.iter().all(|v| v.abs() <= 300.0), "{}", isa.name());
     }
 }

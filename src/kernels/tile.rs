@@ -6,6 +6,9 @@
 
 use super::isa::{Isa, Set};
 
+/// out[rows, columns] = a[depth, rows] transposed, times b[depth, columns].
+pub(super) type Tile<T> = fn(rows: usize, a: &[T], b: &[T], out: &mut [f32]);
+
 /// How tiles are formed for an instruction set.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tiles {
@@ -13,10 +16,9 @@ pub(super) struct Tiles {
     pub rows: usize,
     /// Columns in a panel.
     pub columns: usize,
-    /// out[rows, columns] = a[k, rows] transposed, times b[k, columns].
-    pub f32: fn(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]),
-    /// As above for bfloat16; an element is two consecutive k of one row or column.
-    pub bf16: fn(rows: usize, a: &[u32], b: &[u32], out: &mut [f32]),
+    pub f32: Tile<f32>,
+    /// For bfloat16; an element is two consecutive k of one row or column.
+    pub bf16: Tile<u32>,
 }
 
 /// The largest tile of any instruction set.

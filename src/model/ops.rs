@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, bail};
 
+use super::compute::Kernels;
 use super::rope::Rotation;
 use crate::kernels::{Attention, Epilogue, Isa, PackedLinear, layer_norm};
 
@@ -104,8 +105,10 @@ impl CustomOp1 for ApplyNorm {
 /// Attention over [batch, tokens, 3 * heads * head dim], queries and keys rotated.
 pub struct ApplyAttention<'a> {
     pub heads: usize,
+    /// For so many of the tokens, the first ones.
+    pub queries: usize,
     pub rotation: &'a Rotation,
-    pub isa: Isa,
+    pub kernels: Kernels,
 }
 
 impl CustomOp1 for ApplyAttention<'_> {
@@ -117,7 +120,7 @@ impl CustomOp1 for ApplyAttention<'_> {
         let (batch, tokens, channels) = layout.shape().dims3()?;
         let width = channels / 3;
         let Rotation { cos, sin } = self.rotation;
-        if cos.len() * self.heads != tokens * width {
+        if cos.len() * self.heads != tokens * width || self.queries > tokens {
             bail!(
                 "attention over {:?} with another table of rotations",
                 layout.shape()
@@ -127,10 +130,13 @@ impl CustomOp1 for ApplyAttention<'_> {
             heads: self.heads,
             head_dim: width / self.heads,
             tokens,
+            queries: self.queries,
             rotation: (cos, sin),
         };
-        let out = attention.forward(self.isa, dense(qkv, layout)?);
-        Ok((CpuStorage::F32(out), Shape::from((batch, tokens, width))))
+        let Kernels { isa, precision } = self.kernels;
+        let out = attention.forward(isa, precision, dense(qkv, layout)?);
+        let shape = Shape::from((batch, self.queries, width));
+        Ok((CpuStorage::F32(out), shape))
     }
 }
 

@@ -14,7 +14,9 @@ use super::mixed;
 use super::ops::ApplyAttention;
 use super::rope::{Rope, RopeTables, Rotation};
 use super::variant::{VISION_EPS, VisionConfig};
-use crate::kernels::Isa;
+
+/// Gets the residual stream [B, N, W] after the embedding and after each block.
+pub type Observe<'a> = &'a mut dyn FnMut(&Tensor) -> Result<()>;
 
 /// Encodes pictures into the space shared with texts.
 #[derive(Debug)]
@@ -75,7 +77,10 @@ impl VisionTower {
     /// # Errors
     /// When the pictures have another size.
     pub fn forward(&self, pictures: &Tensor) -> Result<Tensor> {
-        self.forward_observed(pictures, &mut |_| Ok(()))
+        match self {
+            Self::Layers(layers) => layers.forward(pictures, None),
+            Self::Mixed(tower) => tower.forward(pictures, None),
+        }
     }
 
     /// As [`forward`](Self::forward), showing the residual stream [B, N, W] after the embedding
@@ -83,31 +88,32 @@ impl VisionTower {
     ///
     /// # Errors
     /// As [`forward`](Self::forward), and whatever `observe` returns.
-    pub fn forward_observed(
-        &self,
-        pictures: &Tensor,
-        observe: &mut dyn FnMut(&Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
+    pub fn forward_observed(&self, pictures: &Tensor, observe: Observe<'_>) -> Result<Tensor> {
         match self {
-            Self::Layers(layers) => layers.forward_observed(pictures, observe),
-            Self::Mixed(tower) => tower.forward_observed(pictures, observe),
+            Self::Layers(layers) => layers.forward(pictures, Some(observe)),
+            Self::Mixed(tower) => tower.forward(pictures, Some(observe)),
         }
     }
 }
 
 impl Layers {
-    fn forward_observed(
-        &self,
-        pictures: &Tensor,
-        observe: &mut dyn FnMut(&Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
+    fn forward(&self, pictures: &Tensor, mut observe: Option<Observe<'_>>) -> Result<Tensor> {
         let mut x = self.embeddings.forward(pictures)?; // [B, N, W]
-        observe(&x)?;
-        for block in &self.blocks {
-            x = block.forward(&x)?;
+        if let Some(observe) = &mut observe {
             observe(&x)?;
         }
-        // LayerNorm works token by token, so only the class token needs it.
+        for (i, block) in self.blocks.iter().enumerate() {
+            // Behind the last block only the class token is used, so only an observer needs others.
+            let last = i + 1 == self.blocks.len();
+            let wanted = match last && observe.is_none() {
+                true => 1,
+                false => self.embeddings.tokens,
+            };
+            x = block.forward(&x, wanted)?;
+            if let Some(observe) = &mut observe {
+                observe(&x)?;
+            }
+        }
         let class = x.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?; // [B, W]
         self.head.forward(&self.norm.forward(&class)?)
     }
@@ -175,8 +181,10 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.attn.forward_add(&self.norm1.forward(x)?, x)?;
+    /// New states [B, wanted, W] of the first tokens of x [B, N, W].
+    fn forward(&self, x: &Tensor, wanted: usize) -> Result<Tensor> {
+        let normed = self.norm1.forward(x)?;
+        let x = self.attn.forward_add(&normed, &x.narrow(1, 0, wanted)?)?;
         self.mlp.forward_add(&self.norm2.forward(&x)?, &x)
     }
 }
@@ -207,13 +215,15 @@ impl Attention {
         })
     }
 
+    /// For as many of the tokens of x [B, N, W] as `residual` has.
     fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        let mixed = self.mixing.forward(&self.qkv.forward(x)?)?; // [B, N, 3W] -> [B, N, W]
+        let queries = residual.dim(1)?;
+        let mixed = self.mixing.forward(&self.qkv.forward(x)?, queries)?; // [B, queries, W]
         self.proj.forward_add(&mixed, residual)
     }
 }
 
-/// Softmax attention with rotated queries and keys: [B, N, 3W] -> [B, N, W].
+/// Softmax attention with rotated queries and keys: [B, N, 3W] -> [B, queries, W].
 #[derive(Debug)]
 enum Mixing {
     Candle {
@@ -223,7 +233,7 @@ enum Mixing {
     Kernel {
         heads: usize,
         rotation: Arc<Rotation>,
-        isa: Isa,
+        kernels: Kernels,
     },
 }
 
@@ -234,26 +244,27 @@ impl Mixing {
                 heads,
                 rope: rope.clone(),
             },
-            Some(Kernels { isa, .. }) => Self::Kernel {
+            Some(kernels) => Self::Kernel {
                 heads,
                 rotation: rope.rotation(),
-                isa,
+                kernels,
             },
         })
     }
 
-    fn forward(&self, qkv: &Tensor) -> Result<Tensor> {
+    fn forward(&self, qkv: &Tensor, queries: usize) -> Result<Tensor> {
         let (heads, rope) = match self {
             Self::Candle { heads, rope } => (*heads, rope),
             Self::Kernel {
                 heads,
                 rotation,
-                isa,
+                kernels,
             } => {
                 let attention = ApplyAttention {
                     heads: *heads,
+                    queries,
                     rotation,
-                    isa: *isa,
+                    kernels: *kernels,
                 };
                 return qkv.apply_op1_no_bwd(&attention);
             }
@@ -266,12 +277,12 @@ impl Mixing {
         let q = rope.rotate(&qkv.get(0)?.contiguous()?)?;
         let k = rope.rotate(&qkv.get(1)?.contiguous()?)?;
         let v = qkv.get(2)?.contiguous()?;
-        let q = (q * (head_dim as f64).powf(-0.5))?;
+        let q = (q.narrow(2, 0, queries)?.contiguous()? * (head_dim as f64).powf(-0.5))?;
         let weights = ops::softmax_last_dim(&q.matmul(&k.t()?)?)?; // [B, H, N, N]
         weights
-            .matmul(&v)? // [B, H, N, D]
+            .matmul(&v)? // [B, H, queries, D]
             .transpose(1, 2)?
-            .reshape((batch, tokens, channels / 3))
+            .reshape((batch, queries, channels / 3))
     }
 }
 

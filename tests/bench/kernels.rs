@@ -52,11 +52,14 @@ pub fn table() {
         ("L/14 attention, 8 pictures", 8, 577, 16, 64),
     ] {
         let flops = 4.0 * (batch * tokens * tokens * heads * head_dim) as f64;
-        let seconds = attention(isa, batch, tokens, heads, head_dim);
+        let rate =
+            |precision| flops / attention(isa, precision, batch, tokens, heads, head_dim) / 1e9;
+        let (f32, bf16) = (rate(Precision::F32), rate(Precision::Bf16));
         println!(
-            "{name:<26} {:>9.0} GFLOP/s, {:.2} ms",
-            flops / seconds / 1e9,
-            seconds * 1e3
+            "{name:<26} {f32:>9.0} {:>4.0} % {:>8} {bf16:>9.0} {:>4.0} %",
+            100.0 * f32 / peak,
+            "",
+            100.0 * bf16 / peak_bf16,
         );
     }
     let seconds = norm(isa, 1576, 768);
@@ -108,16 +111,24 @@ fn candle(rows: usize, inputs: usize, outputs: usize) -> f64 {
     median(|| drop(x.matmul(&weight.t().unwrap()).unwrap()))
 }
 
-fn attention(isa: Isa, batch: usize, tokens: usize, heads: usize, head_dim: usize) -> f64 {
+fn attention(
+    isa: Isa,
+    precision: Precision,
+    batch: usize,
+    tokens: usize,
+    heads: usize,
+    head_dim: usize,
+) -> f64 {
     let qkv = noise(batch * tokens * 3 * heads * head_dim);
     let angles = noise(tokens * head_dim);
     let attention = Attention {
         heads,
         head_dim,
         tokens,
+        queries: tokens,
         rotation: (&angles, &angles),
     };
-    median(|| drop(attention.forward(isa, &qkv)))
+    median(|| drop(attention.forward(isa, precision, &qkv)))
 }
 
 fn norm(isa: Isa, rows: usize, width: usize) -> f64 {

@@ -8,6 +8,7 @@ use super::Mixed;
 use super::layers::{Linear, Norm};
 use crate::model::rope::Rope;
 use crate::model::variant::{VISION_EPS, VisionConfig};
+use crate::model::vision::Observe;
 
 /// Rows and columns of a weight are padded to a multiple of this, so that products stay on the fast
 /// path of tensor cores. UTA-L has 2730 hidden channels.
@@ -103,19 +104,14 @@ impl Vision {
     /// When the device fails.
     pub fn forward_bytes(&self, pixels: &Tensor, mean: &Tensor, std: &Tensor) -> Result<Tensor> {
         let patches = self.mixed.patches(pixels, mean, std, self.patch)?;
-        self.forward_patches(&patches, &mut |_| Ok(()))
+        self.forward_patches(&patches, None)
     }
 
-    /// Features [B, embedding] (f32) of normalised pictures [B, 3, S, S], showing the residual
-    /// stream [B, N, W] after the embedding and after each block.
+    /// Features [B, embedding] (f32) of normalised pictures [B, 3, S, S].
     ///
     /// # Errors
     /// When the device fails, and whatever `observe` returns.
-    pub fn forward_observed(
-        &self,
-        pictures: &Tensor,
-        observe: &mut dyn FnMut(&Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
+    pub fn forward(&self, pictures: &Tensor, observe: Option<Observe<'_>>) -> Result<Tensor> {
         let (batch, channels, height, _) = pictures.dims4()?;
         let (patch, grid) = (self.patch, height / self.patch);
         let patches = pictures
@@ -129,12 +125,17 @@ impl Vision {
     fn forward_patches(
         &self,
         patches: &Tensor,
-        observe: &mut dyn FnMut(&Tensor) -> Result<()>,
+        mut observe: Option<Observe<'_>>,
     ) -> Result<Tensor> {
         let mixed = &self.mixed;
         let products = self.proj.product(patches)?;
         let mut x = mixed.embed(&products, &self.proj.bias, &self.cls_token, &self.pos_embed)?;
-        let mut show = |x: &Tensor| observe(&x.reshape(((), self.tokens, self.width))?);
+        // Behind the last block only the class token is used, so only an observer needs others.
+        let class_only = observe.is_none();
+        let mut show = |x: &Tensor| match &mut observe {
+            Some(observe) => observe(&x.reshape(((), self.tokens, self.width))?),
+            None => Ok(()),
+        };
         show(&x)?;
         // What ends a block and what begins the next one are one kernel.
         let mut normed = match self.blocks.first() {
@@ -143,7 +144,8 @@ impl Vision {
         };
         for (i, block) in self.blocks.iter().enumerate() {
             let Some(input) = normed.take() else { break };
-            let hidden = self.hidden(block, &input, &mut x)?;
+            let last = i + 1 == self.blocks.len();
+            let hidden = self.hidden(block, &input, &mut x, last && class_only)?;
             let products = block.w3.product(&hidden)?;
             match self.blocks.get(i + 1) {
                 Some(next) => {
@@ -154,26 +156,45 @@ impl Vision {
             }
             show(&x)?;
         }
-        let class = x
-            .reshape(((), self.tokens, self.width))?
-            .narrow(1, 0, 1)?
-            .squeeze(1)?
-            .contiguous()?; // [B, W]
+        let class = match class_only && !self.blocks.is_empty() {
+            true => x,
+            false => self.class_tokens(&x)?,
+        };
         let features = self.head.product(&mixed.norm(&class, &self.norm)?)?;
         features
             .to_dtype(DType::F32)?
             .broadcast_add(&self.head.bias)
     }
 
-    /// Attention, which is added to `x`, and the hidden channels of the MLP.
-    fn hidden(&self, block: &Block, input: &Tensor, x: &mut Tensor) -> Result<Tensor> {
+    /// The class tokens [B, W] among all rows.
+    fn class_tokens(&self, rows: &Tensor) -> Result<Tensor> {
+        rows.reshape(((), self.tokens, self.width))?
+            .narrow(1, 0, 1)?
+            .squeeze(1)?
+            .contiguous()
+    }
+
+    /// Attention, which is added to `x`, and the hidden channels of the MLP; from attention on for
+    /// the class tokens alone, if nothing else is wanted.
+    fn hidden(
+        &self,
+        block: &Block,
+        input: &Tensor,
+        x: &mut Tensor,
+        class_only: bool,
+    ) -> Result<Tensor> {
         let mixed = &self.mixed;
         let (cos, sin) = &self.rotation;
         let qkv = block.qkv.product(input)?; // [B * N, 3W]
         let heads = mixed.heads(&qkv, &block.qkv.bias, (cos, sin), self.heads)?;
         drop(qkv);
-        let products = block.proj.product(&mixed.attention(&heads)?)?;
+        let mut attended = mixed.attention(&heads)?;
         drop(heads);
+        if class_only {
+            attended = self.class_tokens(&attended)?;
+            *x = self.class_tokens(x)?;
+        }
+        let products = block.proj.product(&attended)?;
         let (sum, normed) = mixed.add_norm(x, &products, &block.proj.bias, &block.norm2)?;
         *x = sum;
         let both = block.w12.product(&normed)?; // [B * N, 2 * hidden]
