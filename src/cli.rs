@@ -146,7 +146,13 @@ pub struct EvaluateArgs {
     /// once for all checkpoints that fit in memory together, and the result is a table; see --out.
     /// hf://OWNER/REPOSITORY[@REVISION]/FILE is downloaded from the Hugging Face Hub, unless it is
     /// in the cache that its Python tools use. A path never touches the network.
-    #[arg(long, value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "from_features",
+        num_args = 1..,
+        value_hint = ValueHint::FilePath
+    )]
     pub ckpt_path: Vec<PathBuf>,
     /// Side of the model's input in pixels; must agree with the model
     ///
@@ -189,6 +195,22 @@ pub struct EvaluateArgs {
     /// A JSON result for each checkpoint, and the table as table.csv, table.md and table.tex.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
+    /// Evaluate the features that --save-features kept, without model and pictures
+    ///
+    /// Gives the result of the run that kept them, bit for bit. With --classifier, a file made by
+    /// `uta-eval classifier` from the same checkpoint, it gives that of other prompts, and with
+    /// --classnames beside it that of other class names.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "imagenet_path", "source", "labels", "dataset", "model", "ckpt_path", "image_size",
+            "templates", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
+            "batch_size", "workers", "strict", "resume", "out", "save_features"
+        ],
+        value_hint = ValueHint::FilePath
+    )]
+    pub from_features: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -283,7 +305,12 @@ pub struct PicturesArgs {
     /// Shards and Parquet files are given as a folder, as one file, or as a pattern,
     /// 'shard-{000..049}.tar'; of the splits in a folder, validation is taken. Class folders are
     /// matched by WordNet id (n01440764), so that a part of ImageNet is evaluated correctly too.
-    #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    #[arg(
+        long,
+        value_name = "PATH",
+        required_unless_present = "from_features",
+        value_hint = ValueHint::AnyPath
+    )]
     pub imagenet_path: Option<PathBuf>,
     /// How the pictures are kept; found by looking at the path by default
     #[arg(
@@ -560,6 +587,12 @@ pub struct OutputArgs {
     /// pictures as thumbnails.
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
+    /// Keep the pictures' features, for --from-features
+    ///
+    /// A safetensors file with the tensors features [pictures, embedding], labels [pictures] and
+    /// classifier [classes, embedding], and a record of the run, which names the pictures.
+    #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
+    pub save_features: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

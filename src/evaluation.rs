@@ -14,15 +14,33 @@ use crate::statistics::Judgement;
 
 /// Names the classes of a batch's pictures.
 pub trait Predictor: Sync {
-    /// One prediction for each sample of the batch, in order.
+    /// Predicts for each sample of the batch, in order.
     ///
     /// # Errors
     /// When the computation fails.
-    fn predict(&self, batch: &Batch) -> Result<Vec<Prediction>, Error>;
+    fn predict(&self, batch: &Batch) -> Result<Predicted, Error>;
 
     /// Something that its user should know and was not told yet.
     fn news(&self) -> Option<Warning> {
         None
+    }
+}
+
+/// What a predictor makes of a batch.
+#[derive(Debug, Clone, Default)]
+pub struct Predicted {
+    /// One for each picture.
+    pub predictions: Vec<Prediction>,
+    /// Features [embedding] of each picture; none unless the predictor was asked to keep them.
+    pub features: Vec<Vec<f32>>,
+}
+
+impl From<Vec<Prediction>> for Predicted {
+    fn from(predictions: Vec<Prediction>) -> Self {
+        Self {
+            predictions,
+            features: Vec::new(),
+        }
     }
 }
 
@@ -34,6 +52,15 @@ pub trait Observer {
     /// # Errors
     /// When it cannot be recorded; the batch is not counted then.
     fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), Error>;
+
+    /// A batch is about to be counted of which the predictor kept the features [embedding], one
+    /// for each picture that could be read.
+    ///
+    /// # Errors
+    /// When they cannot be recorded.
+    fn encoded(&mut self, _features: &[Vec<f32>]) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// A picture was evaluated.
     ///
@@ -120,11 +147,11 @@ impl<'a> Entrant<'a> {
         &mut self,
         first: usize,
         samples: &[Sample],
-        predictions: Vec<Prediction>,
+        predicted: Predicted,
         unreadable: &[Unreadable],
     ) -> Result<(), Error> {
         let counted = self.outcome.pictures();
-        let mut predictions = predictions.into_iter();
+        let mut predictions = predicted.predictions.into_iter();
         let mut reasons = unreadable.iter().peekable();
         let mut findings: Vec<Finding> = samples
             .iter()
@@ -136,6 +163,9 @@ impl<'a> Entrant<'a> {
         let findings = findings.split_off(counted - first);
         self.computed += findings.len();
         self.observer.found(counted, &findings)?;
+        if !predicted.features.is_empty() {
+            self.observer.encoded(&predicted.features)?;
+        }
         self.count(&samples[counted - first..], findings)?;
         self.observer
             .batch_done(&self.outcome.tally, self.outcome.unreadable.len());
@@ -207,13 +237,8 @@ pub fn evaluate(
             if let Some(warning) = run.news {
                 entrant.observer.warned(warning);
             }
-            let entered = run.predictions.and_then(|predictions| {
-                entrant.enter(
-                    first,
-                    &samples[first..behind],
-                    predictions,
-                    &batch.unreadable,
-                )
+            let entered = run.predicted.and_then(|predicted| {
+                entrant.enter(first, &samples[first..behind], predicted, &batch.unreadable)
             });
             match entered {
                 // The batch in flight is lost, as the user wished.
@@ -243,9 +268,9 @@ struct Racing<'a> {
     failed: AtomicBool,
 }
 
-/// What a predictor made of a batch.
+/// A predictor's work on a batch.
 struct Run {
-    predictions: Result<Vec<Prediction>, Error>,
+    predicted: Result<Predicted, Error>,
     time: Duration,
     news: Option<Warning>,
 }
@@ -268,7 +293,7 @@ impl<'a> Racing<'a> {
         let predictor = self.predictors[lane];
         let clock = Instant::now();
         Some(Run {
-            predictions: predictor.predict(batch),
+            predicted: predictor.predict(batch),
             time: clock.elapsed(),
             news: predictor.news(),
         })
@@ -296,7 +321,7 @@ mod tests {
     struct ByteReader;
 
     impl Predictor for ByteReader {
-        fn predict(&self, batch: &Batch) -> Result<Vec<Prediction>, Error> {
+        fn predict(&self, batch: &Batch) -> Result<Predicted, Error> {
             let logits = |byte: &u8| {
                 (0..10)
                     .map(|c| -(f32::from(*byte) - c as f32).abs())
@@ -306,7 +331,8 @@ mod tests {
                 let logits: Vec<f32> = logits(byte);
                 Prediction::from_logits(&logits)
             };
-            Ok(batch.pixels.iter().map(prediction).collect())
+            let predictions: Vec<_> = batch.pixels.iter().map(prediction).collect();
+            Ok(predictions.into())
         }
     }
 
@@ -314,7 +340,7 @@ mod tests {
     struct Broken;
 
     impl Predictor for Broken {
-        fn predict(&self, batch: &Batch) -> Result<Vec<Prediction>, Error> {
+        fn predict(&self, batch: &Batch) -> Result<Predicted, Error> {
             let path = batch.samples[0].path.clone();
             Err(Error::NotANumber { path })
         }

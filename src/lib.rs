@@ -39,12 +39,14 @@
 //! | [`error`] | what can stop a command, what is worth a warning, exit codes |
 //! | [`expectation`] | the accuracy that a result ought to have |
 //! | [`interruption`] | what Ctrl-C does, and when |
+//! | [`ranking`] | features and a classifier in, ranked classes out |
 //! | [`evaluation`] | the loop over batches; knows neither models nor files |
 //! | [`journal`] | what an evaluation found so far, for the one that goes on |
 //! | [`loading`] | from a checkpoint to the towers |
 //! | [`classifiers`] | getting a classifier: from a file, the cache, or by building it |
 //! | [`zero_shot`] | towers and classifier as a predictor |
 //! | [`report`] | results as data; text, JSON, HTML and prediction files; merging and comparing them |
+//! | [`features`] | pictures' features in a file, with all that evaluating them again takes |
 //! | [`cli`] | the flags |
 //! | [`devices`] | which devices compute, in which precision |
 //! | [`sweep_file`] | a sweep's file as command lines |
@@ -55,7 +57,7 @@
 //! # Invariants
 //!
 //! - Only `commands`, `progress` and the binary print; `report::output` writes what they print.
-//! - Disk access is in `checkpoint`, `data`, `temporary`, `journal`, `report::output`, `classifier`'s `file`
+//! - Disk access is in `checkpoint`, `data`, `temporary`, `journal`, `report::output`, `features`, `classifier`'s `file`
 //!   and `cache`, and two functions of `text` and one
 //!   of `model::variant` that read small files named by flags. Only `hub` uses the network, for an
 //!   address `hf://…`.
@@ -84,6 +86,7 @@ pub mod devices;
 pub mod error;
 pub mod evaluation;
 pub mod expectation;
+pub mod features;
 pub mod hub;
 pub mod interruption;
 pub mod interval;
@@ -97,6 +100,7 @@ pub mod model;
 pub mod picture;
 pub mod preprocessing;
 pub mod progress;
+pub mod ranking;
 pub mod report;
 pub mod settings;
 pub mod shard;

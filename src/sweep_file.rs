@@ -9,7 +9,16 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Flags that belong to the sweep and not to one of its evaluations.
-const NOT_OF_A_RUN: [&str; 6] = ["json", "predictions", "report", "out", "resume", "shard"];
+const NOT_OF_A_RUN: [&str; 8] = [
+    "json",
+    "predictions",
+    "report",
+    "save-features",
+    "from-features",
+    "out",
+    "resume",
+    "shard",
+];
 
 /// The key of the tables.
 const RUN: &str = "run";

@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all, and leave nothing behind when the program is interrupted.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -107,5 +107,11 @@ impl Write for Temporary {
     }
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl Seek for Temporary {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }

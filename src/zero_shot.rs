@@ -8,13 +8,14 @@ use crate::at_once::AtOnce;
 use crate::classifier::{Classifier, LOGIT_SCALE};
 use crate::data::{Batch, Sample};
 use crate::error::{Error, Warning};
-use crate::evaluation::Predictor;
+use crate::evaluation::{Predicted, Predictor};
 use crate::interruption;
 use crate::metrics::{Prediction, TOP, millionths};
 use crate::model::compute::Arithmetic;
 use crate::model::mixed::{Mixed, Ranking};
 use crate::model::{Compute, VisionTower};
 use crate::preprocessing::Preprocessing;
+use crate::ranking::Ranker;
 
 /// Tokens that go through the vision tower together: enough for large matrix products, few enough
 /// that UTA-g's activations stay below 200 MB.
@@ -123,10 +124,10 @@ impl ImageEncoder {
 #[derive(Debug)]
 pub struct ZeroShot {
     encoder: ImageEncoder,
-    classifier: Arc<Classifier>,
-    /// The class of each of the classifier's, where it is of some classes only.
-    classes: Option<Arc<[usize]>>,
+    ranker: Ranker,
     on_device: Option<OnDevice>,
+    /// Whether predictions come with the features that they are made from.
+    keeps_features: bool,
 }
 
 /// The classifier where the features are, so that only the best classes come back.
@@ -139,67 +140,42 @@ struct OnDevice {
 }
 
 impl ZeroShot {
+    /// Chooses among all classes of a classifier.
+    ///
     /// # Errors
     /// Only when the device cannot hold the classifier.
     pub fn new(encoder: ImageEncoder, classifier: impl Into<Arc<Classifier>>) -> Result<Self> {
-        let classifier = classifier.into();
+        Self::with(encoder, Ranker::new(classifier.into(), None))
+    }
+
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with(encoder: ImageEncoder, ranker: Ranker) -> Result<Self> {
         let on_device = match encoder.tower {
             VisionTower::Layers(_) => None,
-            VisionTower::Mixed(_) => Some(OnDevice {
-                columns: Tensor::from_slice(
-                    classifier.columns(),
-                    ((), classifier.embedding()),
-                    &encoder.device,
-                )?,
-                column_of: Tensor::from_iter(
-                    classifier.column_of().iter().map(|column| *column as u32),
-                    &encoder.device,
-                )?,
-            }),
+            VisionTower::Mixed(_) => Some(OnDevice::new(ranker.classifier(), &encoder.device)?),
         };
         Ok(Self {
             encoder,
-            classifier,
-            classes: None,
+            ranker,
             on_device,
+            keeps_features: false,
         })
     }
 
-    /// Chooses among some of the classifier's classes only, in ascending order. Predictions name
-    /// them by their indices among all.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn among(
-        encoder: ImageEncoder,
-        classifier: &Arc<Classifier>,
-        classes: Option<&Arc<[usize]>>,
-    ) -> Result<Self> {
-        let Some(classes) = classes else {
-            return Self::new(encoder, Arc::clone(classifier));
-        };
-        Ok(Self {
-            classes: Some(Arc::clone(classes)),
-            ..Self::new(encoder, classifier.of_classes(classes))?
-        })
-    }
-
-    /// Groups of classes whose logits always tie.
-    pub fn tied_classes(&self) -> Vec<Vec<usize>> {
-        let mut groups = self.classifier.tied_classes();
-        groups.iter_mut().for_each(|group| self.name(group));
-        groups
-    }
-
-    /// Turns the classifier's classes into those that they are among all.
-    fn name(&self, classes: &mut [usize]) {
-        if let Some(all) = &self.classes {
-            classes.iter_mut().for_each(|class| *class = all[*class]);
+    /// Lets predictions come with the features that they are made from. Ranking then happens on the
+    /// CPU, wherever the tower is, so that the same features give the same bits later.
+    #[must_use]
+    pub fn keeping_features(self) -> Self {
+        Self {
+            on_device: None,
+            keeps_features: true,
+            ..self
         }
     }
 
-    pub fn classifier(&self) -> &Classifier {
-        &self.classifier
+    pub fn ranker(&self) -> &Ranker {
+        &self.ranker
     }
 
     /// Logits of each crop for all of the classifier's classes.
@@ -207,33 +183,47 @@ impl ZeroShot {
     /// # Errors
     /// When the computation fails.
     pub fn logits(&self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
+        let classifier = self.ranker.classifier();
         let features = self.encoder.encode(pixels)?;
         Ok(features
             .iter()
-            .map(|features| self.classifier.logits(features))
+            .map(|features| classifier.logits(features))
             .collect())
     }
-}
 
-impl ZeroShot {
-    /// A prediction for each crop; none where the logits are not all finite.
-    fn ranked(&self, pixels: &[u8]) -> Result<Vec<Option<Prediction>>> {
+    /// A prediction for each crop; none where the logits are not all finite. The features are added
+    /// to `kept` if they are to be kept.
+    fn ranked(&self, pixels: &[u8], kept: &mut Vec<Vec<f32>>) -> Result<Vec<Option<Prediction>>> {
         if let (Some(on_device), VisionTower::Mixed(tower)) = (&self.on_device, &self.encoder.tower)
         {
             let mixed = tower.mixed();
-            return self
+            let mut ranked = self
                 .encoder
-                .in_parts(pixels, |features| on_device.ranked(mixed, features));
+                .in_parts(pixels, |features| on_device.ranked(mixed, features))?;
+            for prediction in ranked.iter_mut().flatten() {
+                self.ranker.name(&mut prediction.classes);
+            }
+            return Ok(ranked);
         }
-        let prediction = |logits: &Vec<f32>| {
-            let finite = logits.iter().all(|logit| logit.is_finite());
-            finite.then(|| Prediction::from_logits(logits))
-        };
-        Ok(self.logits(pixels)?.iter().map(prediction).collect())
+        let mut features = self.encoder.encode(pixels)?;
+        let ranked = features.iter().map(|f| self.ranker.rank(f)).collect();
+        if self.keeps_features {
+            kept.append(&mut features);
+        }
+        Ok(ranked)
     }
 }
 
 impl OnDevice {
+    fn new(classifier: &Classifier, device: &Device) -> Result<Self> {
+        let columns = ((), classifier.embedding());
+        let column_of = classifier.column_of().iter();
+        Ok(Self {
+            columns: Tensor::from_slice(classifier.columns(), columns, device)?,
+            column_of: Tensor::from_iter(column_of.map(|column| *column as u32), device)?,
+        })
+    }
+
     fn ranked(&self, mixed: &Mixed, features: &Tensor) -> Result<Vec<Option<Prediction>>> {
         let places = mixed.rank(features, &self.columns, &self.column_of, TOP, LOGIT_SCALE)?;
         let prediction = |place: Ranking| {
@@ -253,27 +243,24 @@ impl Predictor for ZeroShot {
         Some(Warning::SmallerBatches { pictures })
     }
 
-    fn predict(&self, batch: &Batch) -> std::result::Result<Vec<Prediction>, Error> {
+    fn predict(&self, batch: &Batch) -> std::result::Result<Predicted, Error> {
+        let mut features = Vec::new();
         let mut predictions = Vec::with_capacity(batch.samples.len());
         for crops in batch.pixels.chunks(self.encoder.bytes_at_once()) {
             if interruption::requested() {
                 return Err(Error::Interrupted);
             }
-            let mut ranked = self.ranked(crops)?;
-            for prediction in ranked.iter_mut().flatten() {
-                self.name(&mut prediction.classes);
-            }
-            predictions.extend(ranked);
+            predictions.extend(self.ranked(crops, &mut features)?);
         }
         let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
             prediction.ok_or_else(|| Error::NotANumber {
                 path: sample.path.clone(),
             })
         };
-        predictions
-            .into_iter()
-            .zip(&batch.samples)
-            .map(of_sample)
-            .collect()
+        let predictions = predictions.into_iter().zip(&batch.samples).map(of_sample);
+        Ok(Predicted {
+            predictions: predictions.collect::<std::result::Result<_, _>>()?,
+            features,
+        })
     }
 }

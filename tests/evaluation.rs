@@ -19,6 +19,7 @@ struct Report {
     prompts: Prompts,
     classifier: ClassifierFacts,
     settings: Settings,
+    features_file: Option<String>,
     top1: Accuracy,
     top5: Accuracy,
     mean_per_class_recall_percent: Option<f64>,
@@ -162,7 +163,8 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     ))
     .ended_with(0);
     let report = report(&ran);
-    assert_eq!(report.schema_version, 2);
+    assert_eq!(report.schema_version, 3);
+    assert_eq!(report.features_file, None);
     assert!(!report.interrupted);
     assert_eq!(report.program.name, "uta-eval");
     assert_eq!(report.program.version, env!("CARGO_PKG_VERSION"));

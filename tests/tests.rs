@@ -63,5 +63,8 @@ mod sources;
 /// Completions, the manual page, and how much is said on standard error.
 mod habits;
 
+/// Features that are kept and evaluated again.
+mod features;
+
 /// Downloads from a server with faults.
 mod hub;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Changes when the same recipe would give other values: another averaging, another order.
@@ -11,7 +12,7 @@ const ALGORITHM: u32 = 1;
 pub type Hash = String;
 
 /// Everything that decides a classifier's values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
     /// Of the text tower's weights, shapes and number of heads.
     pub text_tower: Hash,
@@ -29,12 +30,6 @@ pub struct Recipe {
 impl Recipe {
     /// The recipe of `prompts`, tokens of `names.len()` classes with equally many prompts each.
     pub fn new(text_tower: Hash, names: &[String], prompts: &[Vec<u32>], precision: &str) -> Self {
-        let mut all_names = Sha256::new();
-        for name in names {
-            // The length makes the parts unambiguous.
-            all_names.update((name.len() as u64).to_le_bytes());
-            all_names.update(name);
-        }
         let mut all_tokens = Sha256::new();
         for tokens in prompts {
             all_tokens.update((tokens.len() as u64).to_le_bytes());
@@ -44,13 +39,24 @@ impl Recipe {
         }
         Self {
             text_tower,
-            class_names: hexadecimal(all_names),
+            class_names: Self::hash_of_names(names),
             prompts: hexadecimal(all_tokens),
             classes: names.len(),
             templates: prompts.len() / names.len().max(1),
             precision: precision.into(),
             algorithm: ALGORITHM,
         }
+    }
+
+    /// [`class_names`](Self::class_names) of these names.
+    pub fn hash_of_names(names: &[String]) -> Hash {
+        let mut hasher = Sha256::new();
+        for name in names {
+            // The length makes the parts unambiguous.
+            hasher.update((name.len() as u64).to_le_bytes());
+            hasher.update(name);
+        }
+        hexadecimal(hasher)
     }
 
     /// One hash over everything: equal keys, equal classifiers.

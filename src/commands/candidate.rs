@@ -8,7 +8,7 @@ use std::time::Instant;
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
-use crate::classifiers::{self, Shelf, Stock, Wanted};
+use crate::classifiers::{self, Obtained, Shelf, Stock, Wanted};
 use crate::data::{DataSet, Protocol, Sample, Set, identity};
 use crate::error::{Error, Warning};
 use crate::evaluation::{Finding, Outcome};
@@ -18,6 +18,7 @@ use crate::memory;
 use crate::model::Variant;
 use crate::picture::Preprocessor;
 use crate::progress::Console;
+use crate::ranking::Ranker;
 use crate::report::{self, Report};
 use crate::settings::Evaluate;
 use crate::statistics::Statistics;
@@ -116,9 +117,9 @@ pub struct Candidate<'a> {
     pub start: Instant,
     checkpoint: Arc<Checkpoint>,
     sha256: Hash,
-    classifier: report::ClassifierFacts,
+    /// The classifier of all classes.
+    pub obtained: Obtained,
     tied_classes: Vec<Vec<usize>>,
-    templates: usize,
 }
 
 impl<'a> Candidate<'a> {
@@ -179,23 +180,25 @@ impl<'a> Candidate<'a> {
         let obtained =
             classifiers::obtain(&wanted, &settings.classifier, shelf, console, &mut warnings)?;
         seconds.classifier = clock.elapsed().as_secs_f64();
+        let choices = settings.protocol.choices.as_ref();
+        let ranker = Ranker::new(Arc::clone(&obtained.classifier), choices);
+        let tied_classes = ranker.tied_classes();
         let zero_shots = vision
             .into_iter()
             .zip(devices.lanes())
             .map(|(vision, compute)| {
                 let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
-                let choices = settings.protocol.choices.as_ref();
-                ZeroShot::among(encoder, &obtained.classifier, choices)
+                let zero_shot = ZeroShot::with(encoder, ranker.clone())?;
+                Ok(match settings.outputs.features {
+                    Some(_) => zero_shot.keeping_features(),
+                    None => zero_shot,
+                })
             })
             .collect::<candle_core::Result<Vec<_>>>()?;
         Ok(Self {
             settings,
-            classifier: report::ClassifierFacts::of(&obtained),
-            templates: obtained.recipe.templates,
-            tied_classes: zero_shots
-                .first()
-                .map(ZeroShot::tied_classes)
-                .unwrap_or_default(),
+            obtained,
+            tied_classes,
             zero_shots,
             known,
             seconds,
@@ -259,12 +262,13 @@ impl<'a> Candidate<'a> {
                 ignored: data.ignored,
             },
             prompts: report::Prompts {
-                templates: self.templates,
+                templates: self.obtained.recipe.templates,
                 templates_file: settings.prompts.templates_file.clone(),
                 classnames_file: settings.prompts.classnames_file.clone(),
             },
-            classifier: self.classifier,
+            classifier: report::ClassifierFacts::of(&self.obtained),
             settings: run_facts(settings),
+            features_file: None,
             statistics,
             expectations,
             unreadable: outcome.unreadable,

@@ -4,20 +4,20 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use super::candidate::{Candidate, Pictures};
-use super::page;
 use super::pass::{self, Ended};
-use crate::classifiers::Shelf;
+use super::sinks::Sinks;
+use crate::classifiers::{Obtained, Shelf};
+use crate::data::Sample;
 use crate::error::{Error, ExitCode};
 use crate::expectation::Checked;
+use crate::features::Record;
 use crate::journal::Journal;
 use crate::loading;
 use crate::metrics::Tally;
 use crate::progress::Console;
 use crate::report::Report;
-use crate::report::json::{self, JsonOutput};
-use crate::report::output::OutputFile;
-use crate::report::predictions::PredictionsFile;
-use crate::settings::{Evaluate, Outputs};
+use crate::settings::Evaluate;
+use crate::statistics::Judgement;
 
 /// Evaluates and reports.
 ///
@@ -56,10 +56,11 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         let (known, all) = (candidate.known.len(), pictures.samples.len());
         console.say(&format!("{known} of {all} pictures are in the journal"));
     }
+    let obtained = candidate.obtained.clone();
     let journal = journal.map(RefCell::new);
     let mut ended = pass::run(
         vec![candidate],
-        vec![sinks.predictions.as_mut()],
+        vec![&mut sinks.records],
         &pictures,
         journal.as_ref(),
         &mut console,
@@ -69,10 +70,35 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     if report.interrupted {
         sinks.show_partial(&report)?;
     } else {
-        sinks.finish(&report, &pictures)?;
+        let by_name = pictures.by_name();
+        let find = |name: &str| by_name.get(name).copied();
+        if let Some(file) = sinks.records.features.take() {
+            file.finish(
+                &record(settings, &report, &obtained, find),
+                &obtained.classifier,
+            )?;
+        }
+        sinks.finish(&report, |name| find(name).cloned())?;
         demand(report.expectations)?;
     }
     Ok((tally, exit_code))
+}
+
+/// What is kept beside the features.
+fn record<'a>(
+    settings: &Evaluate,
+    report: &Report,
+    obtained: &Obtained,
+    find: impl Fn(&str) -> Option<&'a Sample>,
+) -> Record {
+    let right = |judgement: &Judgement| find(&judgement.name)?.right.clone();
+    Record {
+        report: report.clone(),
+        right: report.judgements.iter().map(right).collect(),
+        classes: settings.prompts.classes.clone(),
+        choices: settings.protocol.choices.clone(),
+        recipe: obtained.recipe.clone(),
+    }
 }
 
 /// How a run with this result ends.
@@ -94,47 +120,5 @@ pub fn demand(expectations: Vec<Checked>) -> Result<(), Error> {
     match expectations.iter().all(|checked| checked.met) {
         true => Ok(()),
         false => Err(Error::Missed(expectations)),
-    }
-}
-
-/// Where the results go, opened before the expensive part.
-struct Sinks {
-    json: Option<JsonOutput>,
-    predictions: Option<PredictionsFile>,
-    html: Option<OutputFile>,
-}
-
-impl Sinks {
-    fn open(outputs: &Outputs) -> Result<Self, Error> {
-        let json = outputs.json.as_ref().map(JsonOutput::open).transpose()?;
-        let predictions = outputs
-            .predictions
-            .as_deref()
-            .map(PredictionsFile::create)
-            .transpose()?;
-        let html = outputs.report.as_deref().map(OutputFile::create);
-        Ok(Self {
-            json,
-            predictions,
-            html: html.transpose()?,
-        })
-    }
-
-    /// Completes the files and prints the report.
-    fn finish(self, report: &Report, pictures: &Pictures) -> Result<(), Error> {
-        if let Some(predictions) = self.predictions {
-            predictions.finish()?;
-        }
-        if let Some(file) = self.html {
-            let by_name = pictures.by_name();
-            page::write(file, report, |name| by_name.get(name).map(|s| (*s).clone()))?;
-        }
-        json::write(self.json, report)
-    }
-
-    /// Prints a partial report, and leaves the files alone.
-    fn show_partial(self, report: &Report) -> Result<(), Error> {
-        let json = self.json.filter(|json| matches!(json, JsonOutput::Stdout));
-        json::write(json, report)
     }
 }

@@ -8,12 +8,14 @@ pub mod convert;
 pub mod data_check;
 pub mod demo;
 pub mod evaluate;
+pub mod features;
 pub mod help;
 pub mod inspect;
 pub mod merge;
 mod page;
 pub mod pass;
 pub mod schema;
+mod sinks;
 pub mod sweep;
 
 use crate::error::{Error, ExitCode};
@@ -26,6 +28,7 @@ use crate::settings::Settings;
 pub fn run(settings: Settings) -> Result<ExitCode, Error> {
     match settings {
         Settings::Evaluate(settings) => evaluate::run(&settings),
+        Settings::EvaluateFeatures(settings) => features::run(&settings),
         Settings::Demo(settings) => demo::run(settings),
         Settings::Classifier(settings) => classifier::run(&settings),
         Settings::Classify(settings) => classify::run(&settings),

@@ -1,13 +1,16 @@
 //! The HTML report, with pictures read once more.
 
+use std::collections::HashMap;
+
 use crate::data::loader::load;
-use crate::data::{Sample, Set};
+use crate::data::{Place, Sample, Set, Source};
 use crate::error::Error;
 use crate::picture::Preprocessor;
 use crate::preprocessing::Interpolation;
-use crate::report::Report;
 use crate::report::html::{Gallery, SIDE, page, thumbnail};
 use crate::report::output::OutputFile;
+use crate::report::{Report, picture_name};
+use crate::statistics::Judgement;
 
 /// Writes the report's page. Pictures that `find` does not know by name, or that cannot be read any
 /// more, are shown without a thumbnail.
@@ -28,4 +31,29 @@ pub fn write(
     });
     file.write(page(report, &gallery).as_bytes())?;
     file.finish()
+}
+
+/// The pictures of a result by their names, as far as they are still at hand.
+pub fn pictures(report: &Report) -> HashMap<String, Sample> {
+    let data = &report.data;
+    let file = |judgement: &Judgement| {
+        let name = judgement.name.clone();
+        let path = data.path.join(&name);
+        (name, Sample::file(path, judgement.label as usize))
+    };
+    if matches!(data.source, Source::Folders | Source::Flat) {
+        return report.judgements.iter().map(file).collect();
+    }
+    let place = Place {
+        path: data.path.clone(),
+        source: Some(data.source),
+        labels: data.labels_file.clone(),
+    };
+    let set = data.dataset.as_deref().and_then(Set::by_name);
+    let found = place.find(&set.unwrap_or_default().folders());
+    let samples = found.map_or(Vec::new(), |found| found.samples);
+    samples
+        .into_iter()
+        .map(|sample| (picture_name(&sample.path, &data.path), sample))
+        .collect()
 }

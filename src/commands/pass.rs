@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use super::candidate::{Candidate, Pictures, preprocessor_of};
+use super::sinks::Records;
 use crate::data::{Loader, Sample, Unreadable};
 use crate::error::{Error, Warning};
 use crate::evaluation::{self, Entrant, Finding, Observer, Outcome, Predictor};
@@ -11,7 +12,6 @@ use crate::interruption::{self, Listening};
 use crate::journal::Journal;
 use crate::metrics::{Prediction, Tally};
 use crate::progress::Console;
-use crate::report::predictions::PredictionsFile;
 use crate::report::{self, Report};
 
 /// What became of a candidate.
@@ -27,7 +27,7 @@ pub struct Ended {
 /// When the loader cannot be started.
 pub fn run(
     candidates: Vec<Candidate<'_>>,
-    predictions: Vec<Option<&mut PredictionsFile>>,
+    records: Vec<&mut Records>,
     pictures: &Pictures,
     journal: Option<&RefCell<Journal>>,
     console: &mut Console,
@@ -42,11 +42,11 @@ pub fn run(
     console.start_pictures(samples.len());
     let mut watchers: Vec<Watcher> = candidates
         .iter()
-        .zip(predictions)
+        .zip(records)
         .enumerate()
-        .map(|(index, (candidate, predictions))| Watcher {
+        .map(|(index, (candidate, records))| Watcher {
             console,
-            predictions,
+            records,
             journal,
             name: &candidate.settings.name,
             strict: candidate.settings.run.strict,
@@ -127,7 +127,7 @@ pub fn run(
 /// Shows progress, records predictions, and decides what an unreadable picture means.
 struct Watcher<'a> {
     console: &'a Console,
-    predictions: Option<&'a mut PredictionsFile>,
+    records: &'a mut Records,
     journal: Option<&'a RefCell<Journal>>,
     /// The run's name in the journal.
     name: &'a str,
@@ -149,8 +149,15 @@ impl Observer for Watcher<'_> {
         Ok(())
     }
 
+    fn encoded(&mut self, features: &[Vec<f32>]) -> Result<(), Error> {
+        match &mut self.records.features {
+            Some(file) => file.add(features),
+            None => Ok(()),
+        }
+    }
+
     fn predicted(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
-        match &mut self.predictions {
+        match &mut self.records.predictions {
             Some(file) => file.add(sample, prediction),
             None => Ok(()),
         }

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::candidate::{Candidate, Pictures};
 use super::pass;
+use super::sinks::Records;
 use crate::checkpoint::Checkpoint;
 use crate::classifiers::Shelf;
 use crate::error::{Error, ExitCode};
@@ -162,7 +163,8 @@ impl<'a> Running<'a> {
         }
         let known = candidates.iter().map(|candidate| candidate.known.len());
         let needed = pictures.samples.len() - known.min().unwrap_or(pictures.samples.len());
-        let files = candidates.iter().map(|_| None).collect();
+        let mut records: Vec<_> = candidates.iter().map(|_| Records::default()).collect();
+        let files = records.iter_mut().collect();
         let journal = self.journal.as_ref();
         let ended = pass::run(candidates, files, &pictures, journal, console)?;
         let interrupted = interruption::requested();

@@ -28,8 +28,8 @@ use crate::model::Variant;
 use crate::shard::Shard;
 use crate::statistics::{Judgement, Statistics};
 
-/// Version of the JSON form. It grows when a field appears, changes its meaning or goes away.
-pub const SCHEMA_VERSION: u32 = 2;
+/// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The result of an evaluation, with everything needed to repeat it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub struct Report {
     pub prompts: Prompts,
     pub classifier: ClassifierFacts,
     pub settings: Run,
+    /// The features that were evaluated instead of pictures; absent when pictures were.
+    pub features_file: Option<PathBuf>,
     #[serde(flatten)]
     pub statistics: Statistics,
     /// What was expected; empty when nothing was.

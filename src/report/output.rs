@@ -1,7 +1,7 @@
 //! Output files, opened before the expensive part and complete or absent afterwards.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -37,6 +37,15 @@ impl Write for Target {
     }
 }
 
+impl Seek for Target {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::Temporary(file) => file.seek(to),
+            Self::Direct(file) => file.seek(to),
+        }
+    }
+}
+
 impl OutputFile {
     /// Opens a file for the result at `path`.
     ///
@@ -64,6 +73,35 @@ impl OutputFile {
         Ok(Self {
             path: path.into(),
             target: BufWriter::new(target),
+        })
+    }
+
+    /// As [`create`](Self::create), for a result whose beginning is written last.
+    ///
+    /// # Errors
+    /// As it, and when the path is no regular file.
+    pub fn create_regular(path: &Path) -> Result<Self, Error> {
+        let file = Self::create(path)?;
+        match file.target.get_ref() {
+            Target::Temporary(_) => Ok(file),
+            Target::Direct(_) => Err(Error::Output {
+                path: path.into(),
+                source: io::Error::other("it is no regular file"),
+            }),
+        }
+    }
+
+    /// Writes over the beginning; nothing can be appended afterwards.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub fn rewrite_beginning(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        // The buffer is written first.
+        let sought = self.target.seek(SeekFrom::Start(0));
+        let written = sought.and_then(|_| self.target.write_all(bytes));
+        written.map_err(|source| Error::Output {
+            path: self.path.clone(),
+            source,
         })
     }
 

@@ -1,4 +1,4 @@
 //! The JSON schema of results, inside the program.
 
 /// The schema of version [`super::SCHEMA_VERSION`].
-pub const SCHEMA: &str = include_str!("../../assets/schema/result-2.schema.json");
+pub const SCHEMA: &str = include_str!("../../assets/schema/result-3.schema.json");

@@ -101,6 +101,9 @@ impl Display for Report {
             self.data.classes_present,
             self.data.classes
         )?;
+        if let Some(features) = &self.features_file {
+            writeln!(f, "features     {}", features.display())?;
+        }
         if self.data.labels == Truth::Real.name() {
             writeln!(
                 f,

@@ -118,6 +118,12 @@ impl Evaluate {
             source: source(args.pictures.source),
             labels,
         };
+        if args.resume.is_some() && args.outputs.save_features.is_some() {
+            return Err(Error::usage(
+                "--save-features keeps nothing of pictures that a journal knows already",
+                "give either --resume or --save-features",
+            ));
+        }
         let inputs = [&model.checkpoint, &pictures.path];
         let inputs: Vec<&PathBuf> = inputs.into_iter().chain(&pictures.labels).collect();
         Ok(Self {

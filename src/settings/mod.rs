@@ -1,6 +1,7 @@
 //! Flags become validated settings here, once; nothing behind this module knows the flags.
 
 mod evaluate;
+mod features;
 mod parts;
 mod sweep;
 
@@ -25,6 +26,7 @@ use crate::report::json::JsonTarget;
 use crate::text::{ClassNames, Templates};
 
 pub use evaluate::Evaluate;
+pub use features::EvaluateFeatures;
 pub use parts::{Model, Outputs, Prompts, Run};
 pub use sweep::Sweep;
 
@@ -36,6 +38,7 @@ use parts::{
 #[derive(Debug)]
 pub enum Settings {
     Evaluate(Box<Evaluate>),
+    EvaluateFeatures(Box<EvaluateFeatures>),
     Demo(Demo),
     Classifier(Box<Classifier>),
     Classify(Box<Classify>),
@@ -151,8 +154,12 @@ impl Settings {
         })
     }
 
-    /// One evaluation, or a sweep over several checkpoints.
+    /// One evaluation, of pictures or features, or a sweep over several checkpoints.
     fn evaluation(args: EvaluateArgs) -> Result<Self, Error> {
+        if let Some(features) = args.from_features.clone() {
+            let settings = EvaluateFeatures::new(args, features)?;
+            return Ok(Self::EvaluateFeatures(Box::new(settings)));
+        }
         let checkpoints = sweep::checkpoints(&args.ckpt_path)?;
         Ok(match checkpoints.as_slice() {
             [only] if args.out.is_none() => {
@@ -258,6 +265,7 @@ impl Merge {
             json: args.json,
             predictions: None,
             report: args.report,
+            save_features: None,
         };
         Ok(Self {
             outputs: Outputs::new(outputs, &inputs)?,

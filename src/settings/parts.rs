@@ -48,6 +48,8 @@ pub struct Outputs {
     pub predictions: Option<PathBuf>,
     /// The HTML report.
     pub report: Option<PathBuf>,
+    /// The pictures' features.
+    pub features: Option<PathBuf>,
 }
 
 impl Model {
@@ -114,6 +116,7 @@ impl Outputs {
             ("--json", json.as_ref().and_then(JsonTarget::file)),
             ("--predictions", args.predictions.as_deref()),
             ("--report", args.report.as_deref()),
+            ("--save-features", args.save_features.as_deref()),
         ]
         .into_iter()
         .filter_map(|(flag, path)| Some((flag, path?)))
@@ -132,6 +135,7 @@ impl Outputs {
             json,
             predictions: args.predictions,
             report: args.report,
+            features: args.save_features,
         })
     }
 }

@@ -31,11 +31,13 @@ impl Sweep {
             json,
             predictions,
             report,
+            save_features,
         } = &args.outputs;
         for (flag, path) in [
             ("--json", json),
             ("--predictions", predictions),
             ("--report", report),
+            ("--save-features", save_features),
         ] {
             if path.is_some() {
                 return Err(Error::usage(

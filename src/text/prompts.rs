@@ -8,13 +8,15 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ListKind, TextError};
 
 /// The place in a template where the class name goes.
 const PLACEHOLDER: &str = "{}";
 
 /// The names of the classes, in class order. Two classes may bear the same name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassNames {
     names: Vec<String>,
     folders: Option<Vec<String>>,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use uta_eval::classifier::Classifier;
 use uta_eval::data::{Batch, Loader, LoaderSettings, Sample, Unreadable};
 use uta_eval::error::{Error, Warning};
-use uta_eval::evaluation::{self, Entrant, Finding, Observer, Predictor};
+use uta_eval::evaluation::{self, Entrant, Finding, Observer, Predicted, Predictor};
 use uta_eval::kernels::Precision;
 use uta_eval::metrics::{Prediction, Tally};
 use uta_eval::model::{Compute, Variant};
@@ -153,9 +153,9 @@ impl Observer for Silent {
 struct Waits(f64);
 
 impl Predictor for Waits {
-    fn predict(&self, _: &Batch) -> Result<Vec<Prediction>, Error> {
+    fn predict(&self, _: &Batch) -> Result<Predicted, Error> {
         std::thread::sleep(Duration::from_secs_f64(self.0));
-        Ok(Vec::new())
+        Ok(Predicted::default())
     }
 }
 

@@ -213,7 +213,7 @@ fn the_devices_top_five_are_those_of_all_logits() {
             samples,
             ..Batch::default()
         };
-        let found = zero_shot.predict(&batch).unwrap();
+        let found = zero_shot.predict(&batch).unwrap().predictions;
         assert_eq!(found.len(), logits.len());
         for (found, logits) in found.iter().zip(&logits) {
             let expected = Prediction::from_logits(logits);

@@ -247,6 +247,9 @@ fn run(page: &mut String, report: &Report) {
             ),
         ),
     ];
+    if let Some(features) = &report.features_file {
+        facts.push(("features", features.display().to_string()));
+    }
     if let (Some(name), Some(top1)) = (
         &report.model.published_name,
         report.model.published_top1_percent,
