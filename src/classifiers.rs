@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tracing::info_span;
+
 use crate::checkpoint::Checkpoint;
 use crate::classifier::cache::Cache;
 use crate::classifier::file::{self, ClassifierFileError};
@@ -99,6 +101,7 @@ pub fn obtain(
     console: &mut Console,
     warnings: &mut Vec<Warning>,
 ) -> Result<Obtained, Error> {
+    let _span = info_span!("get the classifier").entered();
     let (recipe, tokens) = recipe(wanted)?;
     let key = recipe.key();
     if let (Some(obtained), Stock::Cache(_) | Stock::None) = (shelf.0.get(&key), stock) {

@@ -229,6 +229,9 @@ pub struct SweepArgs {
     /// Keep a journal in FILE, and go on where it ends
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub resume: Option<PathBuf>,
+    /// Write what each thread did, and when, as a Chrome trace
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
 }
 
 /// What the result ought to be.
@@ -593,6 +596,12 @@ pub struct OutputArgs {
     /// classifier [classes, embedding], and a record of the run, which names the pictures.
     #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
     pub save_features: Option<PathBuf>,
+    /// Write what each thread did, and when, as a Chrome trace
+    ///
+    /// For chrome://tracing or ui.perfetto.dev. The file appears when the run ends, interrupted or
+    /// not.
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -692,6 +701,9 @@ pub struct ClassifierCommandArgs {
     pub cache: CacheArgs,
     #[command(flatten)]
     pub compute: ComputeArgs,
+    /// Write what each thread did, and when, as a Chrome trace
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

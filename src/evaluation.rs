@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tracing::info_span;
 
 use crate::data::{Batch, Sample, Unreadable};
 use crate::error::{Error, Warning};
@@ -150,6 +151,7 @@ impl<'a> Entrant<'a> {
         predicted: Predicted,
         unreadable: &[Unreadable],
     ) -> Result<(), Error> {
+        let _span = info_span!("count", first).entered();
         let counted = self.outcome.pictures();
         let mut predictions = predicted.predictions.into_iter();
         let mut reasons = unreadable.iter().peekable();
@@ -291,6 +293,8 @@ impl<'a> Racing<'a> {
             return None;
         }
         let predictor = self.predictors[lane];
+        let pictures = batch.samples.len();
+        let _span = info_span!("predict", lane, first, pictures).entered();
         let clock = Instant::now();
         Some(Run {
             predicted: predictor.predict(batch),

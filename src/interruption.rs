@@ -14,16 +14,17 @@ use crate::temporary;
 static LISTENING: AtomicUsize = AtomicUsize::new(0);
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// Installs the handler.
+/// Installs the handler. `finish` is called before the program ends at once.
 ///
 /// # Errors
 /// When the system refuses it.
-pub fn handle() -> io::Result<()> {
-    ctrlc::set_handler(|| {
+pub fn handle(finish: impl Fn() + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(move || {
         if LISTENING.load(Ordering::SeqCst) > 0 && !REQUESTED.swap(true, Ordering::SeqCst) {
             eprintln!("interrupted: the partial result follows; once more stops at once");
             return;
         }
+        finish();
         temporary::remove_unfinished();
         eprintln!("interrupted");
         std::process::exit(ExitCode::Interrupted as i32);

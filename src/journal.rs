@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tracing::info_span;
 
 use crate::evaluation::Finding;
 
@@ -183,6 +184,7 @@ impl Journal {
         first: usize,
         findings: &[Finding],
     ) -> Result<(), JournalError> {
+        let _span = info_span!("append to the journal").entered();
         self.write(&Entry::Pictures {
             run: run.into(),
             first,

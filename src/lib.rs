@@ -47,6 +47,7 @@
 //! | [`zero_shot`] | towers and classifier as a predictor |
 //! | [`report`] | results as data; text, JSON, HTML and prediction files; merging and comparing them |
 //! | [`features`] | pictures' features in a file, with all that evaluating them again takes |
+//! | [`trace`] | what each thread did, and when, as a Chrome trace |
 //! | [`cli`] | the flags |
 //! | [`devices`] | which devices compute, in which precision |
 //! | [`sweep_file`] | a sweep's file as command lines |
@@ -108,5 +109,6 @@ pub mod statistics;
 pub mod sweep_file;
 pub mod temporary;
 pub mod text;
+pub mod trace;
 pub mod vector;
 pub mod zero_shot;

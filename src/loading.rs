@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
+use tracing::info_span;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, identity, load_with, verify};
 use crate::error::{Error, Warning};
@@ -43,6 +44,7 @@ pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
 /// # Errors
 /// When it cannot be opened or does not fit, with every difference.
 pub fn open_for(path: &Path, variant: &Variant) -> Result<Arc<Checkpoint>, CheckpointError> {
+    let _span = info_span!("open the checkpoint", path = %path.display()).entered();
     let checkpoint = open(path)?;
     match verify(&checkpoint, &schema::tensors(variant)) {
         Ok(()) => Ok(Arc::new(checkpoint)),
@@ -68,6 +70,7 @@ pub fn vision_tower(
     compute: &Compute,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<VisionTower, Error> {
+    let _span = info_span!("load the vision tower").entered();
     let tables = rope_tables(checkpoint, variant, &compute.device, warn)?;
     load_with(checkpoint, &compute.device, |vb| {
         VisionTower::new(
@@ -111,6 +114,7 @@ pub fn text_tower(
     variant: &Variant,
     compute: &Compute,
 ) -> Result<TextTower, Error> {
+    let _span = info_span!("load the text tower").entered();
     load_with(checkpoint, &compute.device, |vb| {
         TextTower::new(&variant.text, variant.embedding, compute, vb.pp("text"))
     })

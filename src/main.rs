@@ -9,6 +9,7 @@ use uta_eval::error::Error;
 use uta_eval::interruption;
 use uta_eval::progress::Talk;
 use uta_eval::settings::Settings;
+use uta_eval::trace;
 
 // Blocks of activations come and go by the hundred; this allocator keeps their pages, where the
 // system's returns them and takes the time to clear new ones.
@@ -16,8 +17,10 @@ use uta_eval::settings::Settings;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // A trace that cannot be completed then has no one to tell.
+    let finish_trace = || drop(trace::finish());
     // Without the handler an interrupt would only leave temporary files behind.
-    let _ = interruption::handle();
+    let _ = interruption::handle(finish_trace);
     let cli = Cli::parse();
     talk(cli.talk).choose();
     match Settings::new(cli).and_then(commands::run) {

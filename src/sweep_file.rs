@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Flags that belong to the sweep and not to one of its evaluations.
-const NOT_OF_A_RUN: [&str; 8] = [
+const NOT_OF_A_RUN: [&str; 9] = [
     "json",
     "predictions",
     "report",
     "save-features",
     "from-features",
+    "trace",
     "out",
     "resume",
     "shard",

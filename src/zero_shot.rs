@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor};
+use tracing::info_span;
 
 use crate::at_once::AtOnce;
 use crate::classifier::{Classifier, LOGIT_SCALE};
@@ -99,6 +100,7 @@ impl ImageEncoder {
     /// Features [pictures, embedding] of crops. Bytes are what travels to the device.
     fn features(&self, crops: &[u8]) -> Result<Tensor> {
         let pictures = crops.len() / self.crop_bytes();
+        let _span = info_span!("vision tower", pictures).entered();
         let shape = (pictures, self.size, self.size, 3);
         let pixels = Tensor::from_slice(crops, shape, &self.device)?;
         match &self.tower {
@@ -206,6 +208,7 @@ impl ZeroShot {
             return Ok(ranked);
         }
         let mut features = self.encoder.encode(pixels)?;
+        let _span = info_span!("rank").entered();
         let ranked = features.iter().map(|f| self.ranker.rank(f)).collect();
         if self.keeps_features {
             kept.append(&mut features);

@@ -66,5 +66,8 @@ mod habits;
 /// Features that are kept and evaluated again.
 mod features;
 
+/// What each thread did, and when.
+mod trace;
+
 /// Downloads from a server with faults.
 mod hub;

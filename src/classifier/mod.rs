@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Result, Tensor};
 use rayon::prelude::*;
+use tracing::info_span;
 
 use crate::at_once::is_out_of_memory;
 use crate::model::{Forest, Kept, TextTower};
@@ -204,6 +205,7 @@ fn advance(
         .peekable();
     let mut kept = ancestors(tower, trie, first)?;
     for run in trie.runs(first, nodes) {
+        let _span = info_span!("encode prompts", nodes = run.forest.tokens.len()).entered();
         let states = tower.states(&run.forest, &mut kept, &run.keep)?;
         let behind = run.start + run.forest.tokens.len();
         let mut rows: Vec<u32> = Vec::new();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
+use tracing::info_span;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
 use crate::classifiers::{self, Obtained, Shelf, Stock, Wanted};
@@ -43,6 +44,7 @@ impl Pictures {
     /// # Errors
     /// When the folder cannot be evaluated.
     pub fn find(settings: &Evaluate, console: &mut Console) -> Result<Self, Error> {
+        let _span = info_span!("find the pictures").entered();
         let protocol = &settings.protocol;
         let mut data = settings.pictures.find(&settings.prompts.folders)?;
         let mut warnings = Vec::new();
@@ -147,7 +149,10 @@ impl<'a> Candidate<'a> {
         // Reading the text tower for its fingerprint takes the time that loading the vision tower
         // takes anyway; and a vision weight that is not a number is found before the long part.
         let (fingerprint, vision) = std::thread::scope(|scope| {
-            let fingerprint = scope.spawn(|| checkpoint.fingerprint(loading::TEXT_TOWER));
+            let fingerprint = scope.spawn(|| {
+                let _span = info_span!("fingerprint of the text tower").entered();
+                checkpoint.fingerprint(loading::TEXT_TOWER)
+            });
             let warn = &mut |warning| {
                 console.warn(&warning);
                 warnings.push(warning);
@@ -359,7 +364,10 @@ impl Hash {
         let file = Arc::clone(&checkpoint);
         let thread = std::thread::Builder::new()
             .name("sha256".into())
-            .spawn(move || file.sha256())
+            .spawn(move || {
+                let _span = info_span!("SHA-256 of the checkpoint").entered();
+                file.sha256()
+            })
             .map_err(|source| Error::System {
                 what: "a thread cannot be started",
                 source,

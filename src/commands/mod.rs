@@ -20,12 +20,24 @@ pub mod sweep;
 
 use crate::error::{Error, ExitCode};
 use crate::settings::Settings;
+use crate::trace;
 
 /// Does what the settings say.
 ///
 /// # Errors
 /// Whatever stops the command.
 pub fn run(settings: Settings) -> Result<ExitCode, Error> {
+    if let Some(path) = settings.trace() {
+        trace::start(path)?;
+    }
+    let result = command(settings);
+    let finished = trace::finish();
+    let exit_code = result?;
+    finished?;
+    Ok(exit_code)
+}
+
+fn command(settings: Settings) -> Result<ExitCode, Error> {
     match settings {
         Settings::Evaluate(settings) => evaluate::run(&settings),
         Settings::EvaluateFeatures(settings) => features::run(&settings),

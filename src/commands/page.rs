@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use tracing::info_span;
+
 use crate::data::loader::load;
 use crate::data::{Place, Sample, Set, Source};
 use crate::error::Error;
@@ -22,6 +24,7 @@ pub fn write(
     report: &Report,
     find: impl Fn(&str) -> Option<Sample>,
 ) -> Result<(), Error> {
+    let _span = info_span!("write the page").entered();
     // What the model saw, in another size.
     let set = report.data.dataset.as_deref().and_then(Set::by_name);
     let border = set.map_or(0, Set::border);

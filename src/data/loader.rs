@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
+use tracing::info_span;
+
 use super::sample::{Sample, Storage};
 use super::table::Rows;
 use crate::picture::{PictureError, Preprocessor, Scratch};
@@ -111,6 +113,7 @@ fn feed(
                 Storage::File | Storage::Member(_) => None,
             };
             pool.spawn_fifo(move || {
+                let _span = info_span!("load", picture = %sample.path.display()).entered();
                 let crop = match row {
                     Some(bytes) => bytes.and_then(|bytes| crop(&bytes, preprocessor)),
                     None => load(&sample, preprocessor),
@@ -131,7 +134,7 @@ pub fn load(sample: &Sample, preprocessor: Preprocessor) -> Result<Vec<u8>, Stri
         static BYTES: RefCell<Vec<u8>> = RefCell::default();
     }
     BYTES.with_borrow_mut(|bytes| {
-        sample.read(bytes).map_err(|e| e.to_string())?;
+        info_span!("read").in_scope(|| sample.read(bytes).map_err(|e| e.to_string()))?;
         crop(bytes, preprocessor)
     })
 }
@@ -141,6 +144,7 @@ fn crop(bytes: &[u8], preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
     thread_local! {
         static SCRATCH: RefCell<Scratch> = RefCell::default();
     }
+    let _span = info_span!("decode and crop").entered();
     SCRATCH.with_borrow_mut(|scratch| {
         let mut crop = vec![0; preprocessor.crop_bytes()];
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -170,6 +174,7 @@ impl Iterator for Loader {
     type Item = Batch;
 
     fn next(&mut self) -> Option<Batch> {
+        let _span = info_span!("wait for pictures").entered();
         let pending = self.batches.recv().ok()?;
         let mut crops: Vec<Option<Result<Vec<u8>, String>>> = vec![None; pending.samples.len()];
         for (index, crop) in pending.crops {

@@ -125,11 +125,14 @@ impl Evaluate {
             ));
         }
         let inputs = [&model.checkpoint, &pictures.path];
-        let inputs: Vec<&PathBuf> = inputs.into_iter().chain(&pictures.labels).collect();
+        let journal = args.resume;
+        let others = pictures.labels.iter().chain(&journal);
+        let inputs: Vec<&PathBuf> = inputs.into_iter().chain(others).collect();
+        let outputs = Outputs::new(args.outputs, &inputs)?;
         Ok(Self {
             name: "evaluation".into(),
             protocol,
-            journal: args.resume,
+            journal,
             prompts: prompts.into(),
             classifier: match args.classifier.classifier {
                 Some(path) => Stock::File(path),
@@ -139,7 +142,7 @@ impl Evaluate {
             shard,
             expectations,
             run: Run::new(&args.run, &model.variant, opened)?,
-            outputs: Outputs::new(args.outputs, &inputs)?,
+            outputs,
             pictures,
             model,
         })

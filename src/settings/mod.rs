@@ -5,7 +5,7 @@ mod features;
 mod parts;
 mod sweep;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use safetensors::Dtype;
 
@@ -66,6 +66,7 @@ pub struct Classifier {
     pub out: PathBuf,
     pub stock: Stock,
     pub devices: Devices,
+    pub trace: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -154,6 +155,18 @@ impl Settings {
         })
     }
 
+    /// Where a trace of the run goes.
+    pub fn trace(&self) -> Option<&Path> {
+        match self {
+            Self::Evaluate(settings) => settings.outputs.trace.as_deref(),
+            Self::EvaluateFeatures(settings) => settings.outputs.trace.as_deref(),
+            Self::Demo(settings) => settings.outputs.trace.as_deref(),
+            Self::Sweep(settings) => settings.trace.as_deref(),
+            Self::Classifier(settings) => settings.trace.as_deref(),
+            _ => None,
+        }
+    }
+
     /// One evaluation, of pictures or features, or a sweep over several checkpoints.
     fn evaluation(args: EvaluateArgs) -> Result<Self, Error> {
         if let Some(features) = args.from_features.clone() {
@@ -186,12 +199,24 @@ impl Demo {
 
 impl Classifier {
     fn new(args: ClassifierCommandArgs) -> Result<Self, Error> {
+        let model = Model::new(args.model)?;
+        let out = given(args.out, "--out")?;
+        if let Some(trace) = &args.trace {
+            check_no_input(trace, "--trace", &[&model.checkpoint])?;
+            if *trace == out {
+                return Err(Error::usage(
+                    format!("--out and --trace both name {}", out.display()),
+                    "give each a file of its own",
+                ));
+            }
+        }
         Ok(Self {
-            model: Model::new(args.model)?,
+            model,
             prompts: Prompts::new(args.prompts)?,
-            out: given(args.out, "--out")?,
+            out,
             stock: stock(args.cache),
             devices: devices(&args.compute)?,
+            trace: args.trace,
         })
     }
 }
@@ -266,6 +291,7 @@ impl Merge {
             predictions: None,
             report: args.report,
             save_features: None,
+            trace: None,
         };
         Ok(Self {
             outputs: Outputs::new(outputs, &inputs)?,

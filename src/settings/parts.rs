@@ -50,6 +50,8 @@ pub struct Outputs {
     pub report: Option<PathBuf>,
     /// The pictures' features.
     pub features: Option<PathBuf>,
+    /// What each thread did, and when.
+    pub trace: Option<PathBuf>,
 }
 
 impl Model {
@@ -117,6 +119,7 @@ impl Outputs {
             ("--predictions", args.predictions.as_deref()),
             ("--report", args.report.as_deref()),
             ("--save-features", args.save_features.as_deref()),
+            ("--trace", args.trace.as_deref()),
         ]
         .into_iter()
         .filter_map(|(flag, path)| Some((flag, path?)))
@@ -136,6 +139,7 @@ impl Outputs {
             predictions: args.predictions,
             report: args.report,
             features: args.save_features,
+            trace: args.trace,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::evaluate::Evaluate;
-use super::parts::Opened;
+use super::parts::{Opened, check_no_input};
 use crate::cli::{Cli, EvaluateArgs, OutputArgs, SweepArgs};
 use crate::error::{Error, Warning};
 use crate::hub;
@@ -19,6 +19,8 @@ pub struct Sweep {
     /// Folder for the results.
     pub out: Option<PathBuf>,
     pub journal: Option<PathBuf>,
+    /// What each thread did, and when.
+    pub trace: Option<PathBuf>,
 }
 
 impl Sweep {
@@ -32,6 +34,7 @@ impl Sweep {
             predictions,
             report,
             save_features,
+            trace,
         } = &args.outputs;
         for (flag, path) in [
             ("--json", json),
@@ -52,6 +55,7 @@ impl Sweep {
             checkpoints.iter().map(run).collect::<Result<_, _>>()?,
             args.out.clone(),
             args.resume.clone(),
+            trace.clone(),
         )
     }
 
@@ -75,14 +79,21 @@ impl Sweep {
                 runs.push(Evaluate::new(run.clone(), &checkpoint, &mut opened)?);
             }
         }
-        Self::new(runs, args.out, args.resume)
+        Self::new(runs, args.out, args.resume, args.trace)
     }
 
     fn new(
         mut runs: Vec<Evaluate>,
         out: Option<PathBuf>,
         journal: Option<PathBuf>,
+        trace: Option<PathBuf>,
     ) -> Result<Self, Error> {
+        if let Some(trace) = &trace {
+            let pictures = runs.iter().map(|run| &run.pictures.path);
+            let checkpoints = runs.iter().map(|run| &run.model.checkpoint);
+            let inputs: Vec<&PathBuf> = pictures.chain(checkpoints).chain(&journal).collect();
+            check_no_input(trace, "--trace", &inputs)?;
+        }
         let mut names = HashSet::new();
         for run in &mut runs {
             let checkpoint = run.model.checkpoint.display();
@@ -96,7 +107,12 @@ impl Sweep {
                 ));
             }
         }
-        Ok(Self { runs, out, journal })
+        Ok(Self {
+            runs,
+            out,
+            journal,
+            trace,
+        })
     }
 
     /// What is worth a warning about the devices, once.
