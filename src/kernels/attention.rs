@@ -12,7 +12,7 @@ use std::thread::LocalKey;
 use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
-use super::math::exp;
+use super::math::{MulAdd, exp};
 use super::output::{Output, written};
 use super::pack::{Factor, Precision};
 use super::tile::{MOST_OUTPUTS, Tiles};
@@ -142,7 +142,7 @@ impl<T: Factor> Work for PackHead<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<M: MulAdd>(self) {
         let Attention {
             head_dim, tokens, ..
         } = *self.attention;
@@ -231,16 +231,16 @@ impl<T: Factor> Work for Queries<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run<M: MulAdd>(mut self) {
         let (tokens, columns) = (self.attention.tokens, self.tiles.columns);
         self.room.scores.resize(tokens * columns, 0.0);
         self.score();
         let mut shares = [0f32; MOST_OUTPUTS];
         let shares = &mut shares[..columns];
         match columns {
-            32 => softmax::<32>(&mut self.room.scores, shares),
-            16 => softmax::<16>(&mut self.room.scores, shares),
-            _ => softmax::<8>(&mut self.room.scores, shares),
+            32 => softmax::<32, M>(&mut self.room.scores, shares),
+            16 => softmax::<16, M>(&mut self.room.scores, shares),
+            _ => softmax::<8, M>(&mut self.room.scores, shares),
         }
         self.mix(shares);
     }
@@ -292,7 +292,7 @@ impl<T: Factor> Queries<'_, T> {
 /// Replaces the scores [keys, C] of each query by the exponentials of their distances to the
 /// largest; `shares` become what these are to be multiplied by to sum to one.
 #[inline(always)]
-fn softmax<const C: usize>(scores: &mut [f32], shares: &mut [f32]) {
+fn softmax<const C: usize, M: MulAdd>(scores: &mut [f32], shares: &mut [f32]) {
     let mut most = [f32::NEG_INFINITY; C];
     for scores in scores.chunks_exact(C) {
         for (most, score) in most.iter_mut().zip(scores) {
@@ -302,7 +302,7 @@ fn softmax<const C: usize>(scores: &mut [f32], shares: &mut [f32]) {
     let mut sums = [0f32; C];
     for scores in scores.chunks_exact_mut(C) {
         for ((sum, score), most) in sums.iter_mut().zip(scores).zip(&most) {
-            *score = exp(*score - most);
+            *score = exp::<M>(*score - most);
             *sum += *score;
         }
     }

@@ -1,6 +1,8 @@
 //! Which instructions the machine has.
 #![allow(unsafe_code)] // A function compiled for some instructions may be called only where they are.
 
+use super::math::{Fused, MulAdd, Separate};
+
 /// A set of instructions that this machine was found to have. That is what makes it safe to call
 /// the functions compiled for it, and why there is no way to make one up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +20,8 @@ pub(super) enum Set {
 /// Work on slices that the compiler turns into vector instructions where it is inlined.
 pub(super) trait Work {
     type Output;
-    /// Must be `#[inline(always)]`.
-    fn run(self) -> Self::Output;
+    /// Must be `#[inline(always)]`. `M` is how the instructions multiply and add.
+    fn run<M: MulAdd>(self) -> Self::Output;
 }
 
 impl Isa {
@@ -76,7 +78,7 @@ impl Isa {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2(work) },
-            _ => work.run(),
+            _ => work.run::<Separate>(),
         }
     }
 }
@@ -84,11 +86,11 @@ impl Isa {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn avx512<W: Work>(work: W) -> W::Output {
-    work.run()
+    work.run::<Fused>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<W: Work>(work: W) -> W::Output {
-    work.run()
+    work.run::<Fused>()
 }

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
-use super::math::{gelu, silu};
+use super::math::{MulAdd, gelu, silu};
 use super::output::{Output, written};
 use super::pack::{Factor, Packed, Precision};
 use super::tile::{MOST_OUTPUTS, Tiles};
@@ -285,21 +285,21 @@ impl Work for Packing<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<M: MulAdd>(self) {
         let Self {
             task,
             packed: (f32_rows, bf16_rows),
         } = self;
         match &task.layer.panels {
-            Packed::F32(panels) => task.products(f32_rows, panels),
-            Packed::Bf16(panels) => task.products(bf16_rows, panels),
+            Packed::F32(panels) => task.products::<f32, M>(f32_rows, panels),
+            Packed::Bf16(panels) => task.products::<u32, M>(bf16_rows, panels),
         }
     }
 }
 
 impl Task<'_> {
     #[inline(always)]
-    fn products<T: Factor>(&self, packed: &mut Vec<T>, panels: &[T]) {
+    fn products<T: Factor, M: MulAdd>(&self, packed: &mut Vec<T>, panels: &[T]) {
         let (rows, columns) = (self.layer.tiles.rows, self.layer.tiles.columns);
         let inputs = self.layer.inputs;
         packed.clear();
@@ -321,14 +321,14 @@ impl Task<'_> {
                     &mut sums,
                 );
                 for (row, sums) in (start..start + count).zip(sums.chunks_exact(columns)) {
-                    self.store(row, panel, sums, bias);
+                    self.store::<M>(row, panel, sums, bias);
                 }
             }
         }
     }
 
     #[inline(always)]
-    fn store(&self, row: usize, panel: usize, sums: &[f32], bias: &[f32]) {
+    fn store<M: MulAdd>(&self, row: usize, panel: usize, sums: &[f32], bias: &[f32]) {
         let width = self.layer.panel_columns();
         let first = panel * width;
         let count = width.min(self.out.columns() - first);
@@ -341,7 +341,7 @@ impl Task<'_> {
             let gates = first
                 .iter()
                 .zip(first_bias)
-                .map(|(sum, bias)| silu(sum + bias));
+                .map(|(sum, bias)| silu::<M>(sum + bias));
             let values = second.iter().zip(second_bias).map(|(sum, bias)| sum + bias);
             out.iter_mut()
                 .zip(gates.zip(values))
@@ -355,7 +355,7 @@ impl Task<'_> {
                 out.write(v);
             }),
             Epilogue::Gelu => out.iter_mut().zip(biased).for_each(|(out, v)| {
-                out.write(gelu(v));
+                out.write(gelu::<M>(v));
             }),
             Epilogue::Add(other) => {
                 let other = &other[row * self.out.columns() + first..][..count];

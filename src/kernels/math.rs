@@ -1,68 +1,125 @@
 //! Elementary functions that the compiler can vectorise: no branches, no calls.
 
+/// How products are added to sums.
+pub trait MulAdd {
+    /// a times b plus c.
+    fn mul_add(a: f32, b: f32, c: f32) -> f32;
+}
+
+/// In one instruction, rounded once. Only for code that is compiled for it: elsewhere it would be
+/// a slow call.
+#[derive(Debug)]
+pub struct Fused;
+
+/// In two instructions.
+#[derive(Debug)]
+pub struct Separate;
+
+impl MulAdd for Fused {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
+impl MulAdd for Separate {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+}
+
+/// A polynomial, the highest coefficient first.
+#[inline(always)]
+fn polynomial<M: MulAdd, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    let mut p = coefficients[0];
+    for coefficient in &coefficients[1..] {
+        p = M::mul_add(p, x, *coefficient);
+    }
+    p
+}
+
 /// The exponential, within 2 units in the last place; 0 below -87.3 and at most e^88.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+pub fn exp<M: MulAdd>(x: f32) -> f32 {
+    let y = exp_inside::<M>(x.clamp(-87.3, 88.0));
+    if x < -87.3 { 0.0 } else { y }
+}
+
+/// The exponential of -87.3 to 88.
+#[inline(always)]
+fn exp_inside<M: MulAdd>(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     // ln 2 in two parts, so that n times the first is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     /// Adding it leaves no bits for a fraction.
     const ROUND: f32 = 12_582_912.0;
-    let inside = x.clamp(-87.3, 88.0);
-    let shifted = inside * LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = (inside - n * LN_2_HIGH) - n * LN_2_LOW;
     // Taylor's series does on |r| <= ln 2 / 2: the first term left out is below 2e-8.
-    let mut p = 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
-    p = p * r + 1.0;
-    p = p * r + 1.0;
+    const SERIES: [f32; 8] = [
+        1.0 / 5040.0,
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ];
+    let shifted = M::mul_add(x, LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = M::mul_add(n, -LN_2_LOW, M::mul_add(n, -LN_2_HIGH, x));
+    let p = polynomial::<M, 8>(r, SERIES);
     // The low bits of `shifted` are n; a conversion of n would not be vectorised.
     let exponent = shifted
         .to_bits()
         .wrapping_sub(ROUND.to_bits())
         .wrapping_add(127);
-    let power = f32::from_bits(exponent << 23);
-    if x < -87.3 { 0.0 } else { p * power }
+    p * f32::from_bits(exponent << 23)
 }
 
 /// x times the logistic function of x.
 #[inline(always)]
-pub fn silu(x: f32) -> f32 {
-    x / (1.0 + exp(-x))
+pub fn silu<M: MulAdd>(x: f32) -> f32 {
+    x / (1.0 + exp_inside::<M>((-x).clamp(-87.3, 88.0)))
 }
 
 /// The error function, within 4e-7 relative, as the quotient of two polynomials in x * x.
 ///
 /// Source of the coefficients: the Remez fit used by Eigen (`generic_fast_erf_float`).
 #[inline(always)]
-pub fn erf(x: f32) -> f32 {
+pub fn erf<M: MulAdd>(x: f32) -> f32 {
     let x = x.clamp(-4.0, 4.0);
     let s = x * x;
-    let mut p = -2.726_142_3e-10;
-    p = p * s + 2.770_681_4e-8;
-    p = p * s - 2.101_024e-6;
-    p = p * s - 5.692_506_5e-5;
-    p = p * s - 7.349_906e-4;
-    p = p * s - 2.954_6e-3;
-    p = p * s - 1.609_603_3e-2;
-    let mut q = -1.456_607_2e-5;
-    q = q * s - 2.133_740_6e-4;
-    q = q * s - 1.682_827e-3;
-    q = q * s - 7.373_329e-3;
-    q = q * s - 1.426_473_9e-2;
+    let p = polynomial::<M, 7>(
+        s,
+        [
+            -2.726_142_3e-10,
+            2.770_681_4e-8,
+            -2.101_024e-6,
+            -5.692_506_5e-5,
+            -7.349_906e-4,
+            -2.954_6e-3,
+            -1.609_603_3e-2,
+        ],
+    );
+    let q = polynomial::<M, 5>(
+        s,
+        [
+            -1.456_607_2e-5,
+            -2.133_740_6e-4,
+            -1.682_827e-3,
+            -7.373_329e-3,
+            -1.426_473_9e-2,
+        ],
+    );
     x * p / q
 }
 
 /// GELU in its exact form, by the error function.
 #[inline(always)]
-pub fn gelu(x: f32) -> f32 {
-    0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
+pub fn gelu<M: MulAdd>(x: f32) -> f32 {
+    0.5 * x * (1.0 + erf::<M>(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
 #[cfg(test)]
@@ -85,6 +142,12 @@ mod tests {
 
     #[test]
     fn exp_is_exact_to_two_parts_in_ten_million() {
+        check_exp::<Separate>();
+        check_exp::<Fused>();
+    }
+
+    fn check_exp<M: MulAdd>() {
+        let exp = exp::<M>;
         for x in range().map(|x| x * 20.0) {
             let exact = f64::from(x).exp();
             assert!(
@@ -101,6 +164,12 @@ mod tests {
 
     #[test]
     fn erf_gelu_and_silu_are_exact_to_a_few_parts_in_ten_million() {
+        check_others::<Separate>();
+        check_others::<Fused>();
+    }
+
+    fn check_others<M: MulAdd>() {
+        let (erf, gelu, silu) = (erf::<M>, gelu::<M>, silu::<M>);
         for x in range() {
             let wide = f64::from(x);
             assert!(

@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
+use super::math::MulAdd;
 use super::output::{Output, written};
 
 /// Partial sums that the compiler keeps in vector registers.
@@ -54,7 +55,7 @@ impl Work for Rows<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<M: MulAdd>(self) {
         let width = self.weight.len();
         for (row, x) in self.x.chunks_exact(width).enumerate() {
             // SAFETY: the row is this task's own and in the output.
