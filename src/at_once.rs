@@ -25,6 +25,12 @@ impl AtOnce {
         self.pictures.load(Ordering::Relaxed).max(1)
     }
 
+    /// How many of so many items to compute next: equal parts, rather than a small one at the end.
+    pub fn part(&self, items: usize) -> usize {
+        let parts = items.div_ceil(self.pictures()).max(1);
+        items.div_ceil(parts)
+    }
+
     /// Calls `compute` with consecutive parts of `items`, of at most so many items of `size` values,
     /// and joins the results, one for each item. When memory is short, the part is halved and tried
     /// again, and later parts are no larger.
@@ -40,7 +46,7 @@ impl AtOnce {
         let mut results = Vec::with_capacity(items.len() / size);
         let mut rest = items;
         while !rest.is_empty() {
-            let count = self.pictures().min(rest.len() / size);
+            let count = self.part(rest.len() / size);
             let (part, behind) = rest.split_at(count * size);
             match compute(part) {
                 Ok(part) if part.len() == count => results.extend(part),
@@ -96,6 +102,16 @@ mod tests {
                 assert_eq!(at_once.in_parts(&items, 1, small(most)).unwrap(), doubled);
             }
         }
+    }
+
+    #[test]
+    fn parts_are_of_equal_size() {
+        let at_once = AtOnce::new(9);
+        assert_eq!(
+            [0, 1, 9, 10, 16, 64].map(|n| at_once.part(n)),
+            [0, 1, 9, 5, 8, 8]
+        );
+        assert_eq!(AtOnce::new(usize::MAX).part(64), 64);
     }
 
     #[test]

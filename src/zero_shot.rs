@@ -19,8 +19,8 @@ use crate::preprocessing::Preprocessing;
 use crate::ranking::Ranker;
 
 /// Tokens that go through the vision tower together: enough for large matrix products, few enough
-/// that UTA-g's activations stay below 200 MB.
-const TOKENS_AT_ONCE: usize = 4096;
+/// that activations between layers stay in the processor's last cache (of 32 MB or so).
+const TOKENS_AT_ONCE: usize = 1800;
 
 /// Encodes crops with the vision tower.
 #[derive(Debug)]
@@ -66,9 +66,9 @@ impl ImageEncoder {
         self.size * self.size * 3
     }
 
-    /// Bytes of the crops that go through the tower together.
-    fn bytes_at_once(&self) -> usize {
-        self.at_once.pictures().saturating_mul(self.crop_bytes())
+    /// Bytes of the first crops of `pixels`, which go through the tower together.
+    fn bytes_at_once(&self, pixels: &[u8]) -> usize {
+        self.at_once.part(pixels.len() / self.crop_bytes()) * self.crop_bytes()
     }
 
     /// Features [embedding] of each crop in `pixels` (size x size x 3 bytes each), in order.
@@ -249,7 +249,10 @@ impl Predictor for ZeroShot {
     fn predict(&self, batch: &Batch) -> std::result::Result<Predicted, Error> {
         let mut features = Vec::new();
         let mut predictions = Vec::with_capacity(batch.samples.len());
-        for crops in batch.pixels.chunks(self.encoder.bytes_at_once()) {
+        let mut rest = batch.pixels.as_slice();
+        while !rest.is_empty() {
+            let (crops, behind) = rest.split_at(self.encoder.bytes_at_once(rest));
+            rest = behind;
             if interruption::requested() {
                 return Err(Error::Interrupted);
             }

@@ -8,6 +8,7 @@ use uta_eval::kernels::Precision;
 use uta_eval::model::rope::RopeTables;
 use uta_eval::model::{Compute, TextTower, Variant, VisionTower, schema};
 use uta_eval::text::{ClassNames, Templates};
+use uta_eval::zero_shot::ImageEncoder;
 
 use crate::timing::{median, noise};
 
@@ -29,15 +30,18 @@ pub fn vision() {
     );
     for (name, gflop) in GFLOP {
         let variant = Variant::by_name(name).unwrap();
-        let towers =
-            [Precision::F32, Precision::Bf16].map(|p| vision_tower(&variant, &Compute::cpu(p)));
+        let encoders = [Precision::F32, Precision::Bf16].map(|precision| {
+            let compute = Compute::cpu(precision);
+            let tower = vision_tower(&variant, &compute);
+            ImageEncoder::new(tower, &variant.preprocessing, &compute).unwrap()
+        });
         for batch in BATCHES {
             let size = variant.preprocessing.size;
-            let shape = (batch, 3, size, size);
-            let x = Tensor::from_vec(noise(batch * 3 * size * size), shape, &Device::Cpu).unwrap();
-            let [f32, bf16] = towers
+            let noise = noise(batch * 3 * size * size);
+            let pixels: Vec<u8> = noise.iter().map(|v| (v * 64.0 + 128.0) as u8).collect();
+            let [f32, bf16] = encoders
                 .each_ref()
-                .map(|tower| batch as f64 / median(|| drop(tower.forward(&x).unwrap())));
+                .map(|encoder| batch as f64 / median(|| drop(encoder.encode(&pixels).unwrap())));
             println!(
                 "{name:<20} {batch:>6} {f32:>16.2} {:>10.0} {bf16:>16.2} {:>10.0}",
                 f32 * gflop,
