@@ -1,0 +1,153 @@
+//! The flags of an evaluation and of a sweep.
+
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::model::{ClassifierArgs, ModelNameArgs, PromptArgs};
+use super::pictures::{DatasetArg, PicturesArgs};
+use super::run::{OutputArgs, RunArgs};
+
+#[derive(Debug, Clone, Args)]
+pub struct EvaluateArgs {
+    #[command(flatten)]
+    pub pictures: PicturesArgs,
+    /// Which data set it is
+    ///
+    /// Decides how class folders are matched and among which classes pictures are ranked:
+    /// imagenet-v2 has folders named by class index; of imagenet-a and imagenet-r the 200 classes
+    /// compete; of objectnet the 113 folders that ImageNet has classes for are evaluated, without
+    /// the red border of their pictures. README.md states each protocol.
+    #[arg(long, value_name = "SET", default_value = "imagenet")]
+    pub dataset: DatasetArg,
+    #[command(flatten)]
+    pub model: ModelNameArgs,
+    /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin; several make a sweep
+    ///
+    /// A pattern like 'run1/*.safetensors' stands for the files that fit it. Pictures are decoded
+    /// once for all checkpoints that fit in memory together, and the result is a table; see --out.
+    /// hf://OWNER/REPOSITORY[@REVISION]/FILE is downloaded from the Hugging Face Hub, unless it is
+    /// in the cache that its Python tools use. A path never touches the network.
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "from_features",
+        num_args = 1..,
+        value_hint = ValueHint::FilePath
+    )]
+    pub ckpt_path: Vec<PathBuf>,
+    /// Side of the model's input in pixels; must agree with the model
+    ///
+    /// The size belongs to the model and need not be given. It is accepted for scripts that pass
+    /// it, and another size than the model's is an error.
+    #[arg(long, value_name = "PIXELS")]
+    pub image_size: Option<usize>,
+    #[command(flatten)]
+    pub prompts: PromptArgs,
+    #[command(flatten)]
+    pub classifier: ClassifierArgs,
+    /// Evaluate the first N pictures only, in file order
+    ///
+    /// File order is class folder by class folder, sorted by name.
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub limit: Option<usize>,
+    /// Evaluate part I of N: `I/N` with I from 1 to N, or `auto`
+    ///
+    /// The pictures, after --limit, are cut in file order into N parts whose sizes differ by at
+    /// most one. Put the parts' JSON results together with `uta-eval merge`. auto reads a Slurm
+    /// array's task (SLURM_ARRAY_TASK_ID and its COUNT, MIN and STEP), or RANK and WORLD_SIZE,
+    /// which count from 0. Without this flag these variables mean nothing.
+    #[arg(long, value_name = "I/N|auto")]
+    pub shard: Option<String>,
+    #[command(flatten)]
+    pub expect: ExpectArgs,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub outputs: OutputArgs,
+    /// Keep a journal in FILE, and go on where it ends
+    ///
+    /// Results are appended batch by batch. Killed at any moment, the same command goes on and
+    /// ends in the same result, bit for bit. A file that does not exist is begun; one of another
+    /// model, checkpoint, data set or setting is refused. --batch-size and --workers may change.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub resume: Option<PathBuf>,
+    /// Write the results of a sweep into this folder
+    ///
+    /// A JSON result for each checkpoint, and the table as table.csv, table.md and table.tex.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Evaluate the features that --save-features kept, without model and pictures
+    ///
+    /// Gives the result of the run that kept them, bit for bit. With --classifier, a file made by
+    /// `uta-eval classifier` from the same checkpoint, it gives that of other prompts, and with
+    /// --classnames beside it that of other class names.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "imagenet_path", "source", "labels", "dataset", "model", "ckpt_path", "image_size",
+            "templates", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
+            "batch_size", "workers", "strict", "resume", "out", "save_features"
+        ],
+        value_hint = ValueHint::FilePath
+    )]
+    pub from_features: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SweepArgs {
+    /// TOML file with the flags of the evaluations
+    ///
+    /// Keys are flags without dashes. A list stands for one evaluation with each of its values,
+    /// several lists for all combinations; [[run]] tables replace or add keys.
+    #[arg(value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Write the results into this folder
+    ///
+    /// A JSON result for each evaluation, and the table as table.csv, table.md and table.tex.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Keep a journal in FILE, and go on where it ends
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub resume: Option<PathBuf>,
+    /// Write what each thread did, and when, as a Chrome trace
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
+}
+
+/// What the result ought to be.
+#[derive(Debug, Clone, Args)]
+pub struct ExpectArgs {
+    /// Expect this top-1 accuracy in percent; exit code 1 if it is missed
+    ///
+    /// The result is printed and written in any case. See --tolerance.
+    #[arg(long, value_name = "PERCENT")]
+    pub expect_top1: Option<f64>,
+    /// Expect this top-5 accuracy in percent; exit code 1 if it is missed
+    #[arg(long, value_name = "PERCENT")]
+    pub expect_top5: Option<f64>,
+    /// Expect the accuracy that was published for the model
+    ///
+    /// The top-1 accuracy of UTA-B, UTA-L-pix336 or UTA-g-pix336 on all of ImageNet's validation
+    /// pictures. No top-5 is published.
+    #[arg(long, value_name = "WHAT", conflicts_with = "expect_top1")]
+    pub expect: Option<ExpectArg>,
+    /// Percentage points by which an expectation may be missed, either way
+    #[arg(long, value_name = "POINTS", default_value_t = 0.1)]
+    pub tolerance: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExpectArg {
+    Published,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub outputs: OutputArgs,
+}

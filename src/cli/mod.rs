@@ -1,0 +1,159 @@
+//! The command line as its user sees it. Only `settings` and `devices` read these types.
+
+mod data;
+mod evaluate;
+mod model;
+mod pictures;
+mod results;
+mod run;
+mod tools;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use data::{DataArgs, DataCheckArgs, DataCommand};
+pub use evaluate::{DemoArgs, EvaluateArgs, ExpectArg, ExpectArgs, SweepArgs};
+pub use model::{CacheArgs, ClassifierArgs, ModelArgs, ModelNameArgs, PromptArgs};
+pub use pictures::{DatasetArg, LabelsArg, PicturesArgs, SourceArg};
+pub use results::{CompareArgs, MergeArgs};
+pub use run::{BatchSizeArg, ComputeArgs, DeviceArg, OutputArgs, PrecisionArg, RunArgs};
+pub use tools::{
+    ClassifierCommandArgs, ClassifyArgs, CompletionsArgs, ConvertArgs, FloatType, InspectArgs,
+};
+
+/// Zero-shot ImageNet accuracy of UTA vision-language checkpoints.
+///
+/// Without a subcommand, evaluates a checkpoint on a folder of ImageNet pictures and prints its
+/// top-1 and top-5 accuracy. Results go to standard output, everything else to standard error.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    after_long_help = EXIT_CODES
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub evaluate: EvaluateArgs,
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+/// How much the program says on standard error.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TalkArgs {
+    /// Say nothing on standard error but errors
+    ///
+    /// No progress bars and no warnings; the warnings are in the result all the same.
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Tell each stage and the time that it took
+    ///
+    /// Where standard error is no terminal, and progress bars do not appear, this is how to follow
+    /// a run.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  everything was done
+  1  the result is not the expected one (--expect-top1, --expect-top5, --expect), or a data set is
+     not whole
+  2  the flags, the model, or a template, class-name, classifier or result file cannot be used
+  3  the pictures' folder cannot be evaluated; with --strict, a picture cannot be read
+  4  the checkpoint cannot be used
+  5  a result cannot be written
+  6  the evaluation or check ended, but some pictures could not be read and are not counted
+  7  the computation failed
+  8  some evaluations of a sweep failed
+  130  interrupted; the result, if there is one, is partial and says so";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Evaluate the embedded demo: a small trained model on 220 pictures, offline
+    ///
+    /// Runs the whole job on a checkpoint and pictures inside the program, and checks that the
+    /// accuracy is the expected one. Nothing is downloaded.
+    Demo(DemoArgs),
+    /// Build a text classifier ahead of time and save it
+    ///
+    /// For --classifier FILE. The file is a safetensors file with a tensor `classifier` [classes,
+    /// embedding]. It appears whole or not at all; an existing file is never overwritten.
+    Classifier(ClassifierCommandArgs),
+    /// Tell which of some labels fits a picture
+    ///
+    /// Prints the probability of each label: the softmax of 100 times the cosine between picture
+    /// and label.
+    Classify(ClassifyArgs),
+    /// Show what a checkpoint holds
+    ///
+    /// Prints format, tensors, dtypes, the model it fits, and what is missing or extra.
+    Inspect(InspectArgs),
+    /// Write a checkpoint as a flat safetensors file
+    ///
+    /// Reads .safetensors and PyTorch's .pt, .pth or .bin, removes nesting and prefixes. The new
+    /// file appears whole or not at all; an existing file is never overwritten.
+    Convert(ConvertArgs),
+    /// Evaluate many checkpoints, models, data sets or precisions
+    ///
+    /// Pictures are decoded once for all that want the same crops and fit in memory together, and
+    /// equal text towers share one classifier. A failing evaluation does not stop the others.
+    Sweep(SweepArgs),
+    /// Put the results of all shards together
+    ///
+    /// Reads the JSON results of runs with --shard i/n and gives the result that one run would
+    /// have given, bit for bit but for the times. Shards that overlap, are missing, are incomplete
+    /// or were made with other settings are refused.
+    Merge(MergeArgs),
+    /// Tell whether two results differ by more than chance
+    ///
+    /// Reads two JSON results on the same pictures and gives McNemar's paired test for top-1 and
+    /// top-5: the exact binomial form below 25 discordant pictures, else chi-square with
+    /// continuity correction.
+    Compare(CompareArgs),
+    /// Print the JSON schema of a result
+    ///
+    /// The document describes what --json writes; its version is the field schema_version.
+    Schema,
+    /// Print a completion script for a shell
+    ///
+    /// For bash: uta-eval completions bash > ~/.local/share/bash-completion/completions/uta-eval
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    ///
+    /// To read it: uta-eval man > uta-eval.1 && man ./uta-eval.1
+    Man,
+    /// Look at a data set without evaluating it
+    Data(DataArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_is_explained() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let name = argument.get_id();
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {name}",
+                    command.get_name()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,78 @@
+//! The flags that say which model, and which texts its classifier is made of.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+/// Which model.
+#[derive(Debug, Clone, Args)]
+pub struct ModelNameArgs {
+    /// Model: a name, or a JSON file that describes one
+    ///
+    /// eva_base_p16 (UTA-B), eva_large_p14_336 (UTA-L-pix336), eva_giant_p14_336 (UTA-g-pix336)
+    /// or uta_demo, in any case; or the path of a JSON file with the dimensions of another size
+    /// of the same architecture.
+    #[arg(long, value_name = "NAME|FILE", default_value = "eva_base_p16")]
+    pub model: String,
+}
+
+/// Which model, with which weights.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    #[command(flatten)]
+    pub name: ModelNameArgs,
+    /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin
+    ///
+    /// hf://OWNER/REPOSITORY[@REVISION]/FILE is downloaded from the Hugging Face Hub, unless it is
+    /// in the cache that its Python tools use. A path never touches the network.
+    #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub ckpt_path: Option<PathBuf>,
+}
+
+/// The texts that the classifier is made of.
+#[derive(Debug, Clone, Args)]
+pub struct PromptArgs {
+    /// Prompt templates, one per line with {} for the class name
+    ///
+    /// Default: the 80 templates that CLIP's authors chose for ImageNet.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub templates: Option<PathBuf>,
+    /// Class names, one per line: `name`, or `folder<TAB>name`
+    ///
+    /// 1000 lines without a folder are names of the ImageNet classes, in their order; another
+    /// number are names of the class folders, in their sorted order. With folders, any classes can
+    /// be evaluated. Default: the names that CLIP's authors chose.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub classnames: Option<PathBuf>,
+}
+
+/// Where the text classifier comes from.
+#[derive(Debug, Clone, Args)]
+pub struct ClassifierArgs {
+    /// Use the classifier in this file, made by `uta-eval classifier`
+    ///
+    /// It must have been made by the checkpoint's text tower from the same class names. Its
+    /// templates are those that it was made with.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["templates", "cache_dir", "no_cache"],
+        value_hint = ValueHint::FilePath
+    )]
+    pub classifier: Option<PathBuf>,
+    #[command(flatten)]
+    pub cache: CacheArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CacheArgs {
+    /// Folder in which finished classifiers are kept [default: the user's cache folder]
+    ///
+    /// A classifier is found again by the content of the text tower, the prompts and the
+    /// precision, so that models with equal text towers share one.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cache_dir: Option<PathBuf>,
+    /// Build the classifier anew and do not keep it
+    #[arg(long, conflicts_with = "cache_dir")]
+    pub no_cache: bool,
+}

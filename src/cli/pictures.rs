@@ -1,0 +1,96 @@
+//! The flags that say where pictures are, and what they show.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+/// Where the pictures are, and what says their classes.
+#[derive(Debug, Clone, Args)]
+pub struct PicturesArgs {
+    /// Pictures: class folders, a flat folder with labels, tar, WebDataset or Parquet files
+    ///
+    /// PATH/val/<wnid>/ or PATH/<wnid>/; PATH/val/ or PATH/ with pictures and a label file;
+    /// FILE.tar with class folders inside or a label file beside it; WebDataset shards, with a
+    /// .cls, .json or .txt beside each picture; Parquet files as the Hugging Face hub has them.
+    /// Shards and Parquet files are given as a folder, as one file, or as a pattern,
+    /// 'shard-{000..049}.tar'; of the splits in a folder, validation is taken. Class folders are
+    /// matched by WordNet id (n01440764), so that a part of ImageNet is evaluated correctly too.
+    #[arg(
+        long,
+        value_name = "PATH",
+        required_unless_present = "from_features",
+        value_hint = ValueHint::AnyPath
+    )]
+    pub imagenet_path: Option<PathBuf>,
+    /// How the pictures are kept; found by looking at the path by default
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub source: SourceArg,
+    /// Label file of a flat folder or a tar archive; or `real`
+    ///
+    /// `picture,class` on each line (comma, tab, semicolon or blanks), the class as WordNet id or
+    /// as index from 0; or one WordNet id a line, line n for ILSVRC2012_val_<n>; or the devkit's
+    /// ILSVRC2012_validation_ground_truth.txt with its meta.mat (or a list of synsets) beside it.
+    /// Default: LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt or the devkit's
+    /// file, beside the pictures or one folder up, or in `data` or `ILSVRC2012_devkit_t12/data`
+    /// there.
+    ///
+    /// real: the validation set is judged by its ReaL labels, by file name. A picture may have
+    /// several, each of which is right; pictures without any are left out and counted.
+    #[arg(
+        long,
+        value_name = "FILE|real",
+        value_parser = LabelsArg::parse,
+        value_hint = ValueHint::FilePath
+    )]
+    pub labels: Option<LabelsArg>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SourceArg {
+    /// Look at the path
+    Auto,
+    /// A folder for each class
+    Folders,
+    /// Pictures in one folder, and a label file
+    Flat,
+    /// One tar archive
+    Tar,
+    /// Tar archives with each label beside its picture
+    Webdataset,
+    /// Parquet files with the columns image and label
+    Parquet,
+}
+
+/// Labels that do not come from folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelsArg {
+    /// The ReaL labels.
+    Real,
+    /// Those in this file.
+    File(PathBuf),
+}
+
+impl LabelsArg {
+    pub(super) fn parse(value: &str) -> Result<Self, std::convert::Infallible> {
+        Ok(match value {
+            "real" => Self::Real,
+            file => Self::File(file.into()),
+        })
+    }
+}
+
+/// A data set of pictures of ImageNet's classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DatasetArg {
+    Imagenet,
+    ImagenetV2,
+    ImagenetA,
+    ImagenetR,
+    ImagenetSketch,
+    Objectnet,
+}

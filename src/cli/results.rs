@@ -1,0 +1,43 @@
+//! The flags of commands that read results.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::evaluate::ExpectArgs;
+
+#[derive(Debug, Clone, Args)]
+pub struct MergeArgs {
+    /// JSON results of all shards, in any order
+    #[arg(value_name = "RESULT", required = true, value_hint = ValueHint::FilePath)]
+    pub results: Vec<PathBuf>,
+    #[command(flatten)]
+    pub expect: ExpectArgs,
+    /// Write the result as JSON; `-` is standard output, then without the text
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write a page to look at: one HTML file, which needs no network
+    ///
+    /// Accuracy with intervals, classes, confusions, calibration, and the worst and most surprising
+    /// pictures as thumbnails.
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CompareArgs {
+    /// JSON result to compare with
+    #[arg(value_name = "A", value_hint = ValueHint::FilePath)]
+    pub a: PathBuf,
+    /// JSON result to compare
+    #[arg(value_name = "B", value_hint = ValueHint::FilePath)]
+    pub b: PathBuf,
+    /// Compare on the pictures that both results have
+    ///
+    /// Otherwise results on different pictures are refused.
+    #[arg(long)]
+    pub common: bool,
+    /// Write the comparison as JSON; `-` is standard output, then without the text
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+}
