@@ -55,14 +55,17 @@ pub fn start(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// When the disk is full or gone.
 pub fn finish() -> Result<(), Error> {
-    let running = RUNNING.lock().ok().and_then(|mut running| running.take());
-    let Some(Running { writer, file }) = running else {
+    // Held to the end, so that an interrupt waits until the file is in place.
+    let Ok(mut running) = RUNNING.lock() else {
+        return Ok(()); // only after a panic, which is told of
+    };
+    let Some(Running { writer, file }) = running.take() else {
         return Ok(());
     };
     drop(writer);
     match Arc::into_inner(file).and_then(|file| file.into_inner().ok()) {
         Some(written) => written?.finish(),
-        None => Ok(()), // only after a panic, which is told of
+        None => Ok(()), // as above
     }
 }
 

@@ -205,11 +205,21 @@ fn a_run_that_fails_leaves_a_trace_too() {
 #[test]
 fn sweeps_and_classifiers_can_be_traced() {
     let folder = Folder::new();
-    let file = folder.join("trace.json");
+    // In a folder that the sweep makes.
+    let file = folder.join("new/trace.json");
     let path = file.to_str().unwrap();
     let checkpoint = demo("uta_demo.safetensors");
     let copy = folder.copy(&checkpoint, "copy.safetensors");
-    let more = [copy.to_str().unwrap(), "--trace", path, "--limit", "4"];
+    let out = folder.join("new");
+    let more = [
+        copy.to_str().unwrap(),
+        "--trace",
+        path,
+        "--limit",
+        "4",
+        "--out",
+        out.to_str().unwrap(),
+    ];
     let arguments = quick_demo_on(&demo("imagenet"), &folder);
     let more = [&["--ckpt-path", checkpoint.to_str().unwrap()], &more[..]].concat();
     let at = arguments.iter().position(|a| a == "--ckpt-path").unwrap();

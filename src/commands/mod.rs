@@ -27,6 +27,9 @@ use crate::trace;
 /// # Errors
 /// Whatever stops the command.
 pub fn run(settings: Settings) -> Result<ExitCode, Error> {
+    if let Settings::Sweep(settings) = &settings {
+        sweep::create_folder(settings)?;
+    }
     if let Some(path) = settings.trace() {
         trace::start(path)?;
     }

@@ -37,12 +37,6 @@ const UNKNOWN_MEMORY: u64 = 4 << 30;
 /// code.
 pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
     let mut console = Console::default();
-    if let Some(folder) = &sweep.out {
-        std::fs::create_dir_all(folder).map_err(|source| Error::Output {
-            path: folder.clone(),
-            source,
-        })?;
-    }
     let journal = sweep.journal.as_deref().map(Journal::open).transpose()?;
     let mut running = Running {
         sweep,
@@ -65,6 +59,20 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
     }
     console.say(&format!("{} pictures were decoded", running.decoded));
     running.finish()
+}
+
+/// Creates the folder for the results; a trace may go there as well.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn create_folder(sweep: &Sweep) -> Result<(), Error> {
+    let Some(folder) = &sweep.out else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder).map_err(|source| Error::Output {
+        path: folder.clone(),
+        source,
+    })
 }
 
 /// Evaluations that can share a pass over the pictures.

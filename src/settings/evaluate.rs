@@ -126,7 +126,9 @@ impl Evaluate {
         }
         let inputs = [&model.checkpoint, &pictures.path];
         let journal = args.resume;
-        let others = pictures.labels.iter().chain(&journal);
+        let classifier = args.classifier.classifier;
+        let others = [&pictures.labels, &journal, &classifier];
+        let others = others.into_iter().flatten();
         let inputs: Vec<&PathBuf> = inputs.into_iter().chain(others).collect();
         let outputs = Outputs::new(args.outputs, &inputs)?;
         Ok(Self {
@@ -134,7 +136,7 @@ impl Evaluate {
             protocol,
             journal,
             prompts: prompts.into(),
-            classifier: match args.classifier.classifier {
+            classifier: match classifier {
                 Some(path) => Stock::File(path),
                 None => stock(args.classifier.cache),
             },
