@@ -8,7 +8,7 @@ use tracing::info_span;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, identity, load_with, verify};
 use crate::error::{Error, Warning};
-use crate::hub::HubFile;
+use crate::hub::{HubFile, PublishedModel};
 use crate::model::rope::RopeTables;
 use crate::model::{Compute, TextTower, Variant, VisionTower, schema};
 use crate::progress::Console;
@@ -18,13 +18,16 @@ pub const TEXT_TOWER: &str = "text.";
 /// What the names of the vision tower's tensors begin with.
 pub const VISION_TOWER: &str = "visual.";
 
-/// Opens a checkpoint; one at an address `hf://…` is downloaded first if it is not in the cache.
+/// Opens a checkpoint; one at an address `hf://…`, or that of a published model that is only named, is
+/// downloaded first if it is not in the cache.
 ///
 /// # Errors
 /// When it cannot be downloaded or opened.
 pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
-    let Some(file) = HubFile::parse(path)? else {
-        return Checkpoint::open(path);
+    let file = match (HubFile::parse(path)?, PublishedModel::parse(path)) {
+        (Some(file), _) => file,
+        (None, Some(model)) => model.find()?,
+        (None, None) => return Checkpoint::open(path),
     };
     let mut console = Console::default();
     let mut started = false;

@@ -69,8 +69,7 @@ fn answer(
     begins: &AtomicUsize,
     asked_for: &Mutex<String>,
 ) -> std::io::Result<()> {
-    let mut begin = 0;
-    let mut first = false;
+    let (mut begin, mut first, mut lists) = (0, false, false);
     for line in BufReader::new(stream.try_clone()?).lines() {
         let line = line?.to_lowercase();
         if line.is_empty() {
@@ -78,6 +77,7 @@ fn answer(
         }
         if line.starts_with("get ") {
             *asked_for.lock().unwrap() = line.clone();
+            lists = line.starts_with("get /api/models/jjjjh/uta/");
         }
         if let Some(range) = line.strip_prefix("range: bytes=") {
             let (from, to) = range.split_once('-').unwrap();
@@ -90,6 +90,20 @@ fn answer(
         return write!(
             stream,
             "HTTP/1.1 {code} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+    }
+    if lists {
+        let files = [
+            "README.md",
+            "checkpoints/uta_b.safetensors",
+            "checkpoints/uta_l.safetensors",
+        ];
+        let files = files.map(|file| format!("{{\"rfilename\":\"{file}\"}}"));
+        let body = format!("{{\"sha\":\"0123\",\"siblings\":[{}]}}", files.join(","));
+        let length = body.len();
+        return write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
         );
     }
     let digest: String = Sha256::digest(file)
@@ -260,4 +274,41 @@ fn addresses_that_name_no_file_are_refused_without_asking() {
             .said(&["no address of a file", "hf://jjjjh/UTA"]);
     }
     assert_eq!(server.asked(), 0);
+}
+
+#[test]
+fn a_published_models_name_stands_for_its_file() {
+    let (home, server) = (Folder::new(), Server::new(Fault::None));
+    let variables = [
+        ("HF_HOME", home.path().to_str().unwrap()),
+        ("HF_ENDPOINT", server.endpoint.as_str()),
+    ];
+    let offline = [&variables[..], &[("HF_HUB_OFFLINE", "1")]].concat();
+    run_with(&["inspect", "UTA-B"], &offline)
+        .ended_with(4)
+        .said(&["hf://jjjjh/UTA", "HF_HUB_OFFLINE"]);
+    assert_eq!(server.asked(), 0);
+
+    let first = run_with(&["inspect", "UTA-B"], &variables).ended_with(0);
+    let line = server.asked_for.lock().unwrap().clone();
+    assert!(
+        line.contains("/jjjjh/uta/resolve/main/checkpoints/uta_b.safetensors"),
+        "{line}"
+    );
+    let asked = server.asked();
+    let again = run_with(&["inspect", "eva_base_p16"], &offline).ended_with(0);
+    assert_eq!((again.stdout, server.asked()), (first.stdout, asked));
+
+    run_with(&["inspect", "UTA-g-pix336"], &variables)
+        .ended_with(4)
+        .said(&[
+            "not clear",
+            "checkpoints/uta_b.safetensors",
+            "checkpoints/uta_l.safetensors",
+            "hint: ",
+        ]);
+    // A path is never asked for elsewhere.
+    let asked = server.asked();
+    run_with(&["inspect", "./UTA-B"], &variables).ended_with(4);
+    assert_eq!(server.asked(), asked);
 }

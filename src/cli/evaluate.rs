@@ -28,7 +28,8 @@ pub struct EvaluateArgs {
     /// A pattern like 'run1/*.safetensors' stands for the files that fit it. Pictures are decoded
     /// once for all checkpoints that fit in memory together, and the result is a table; see --out.
     /// hf://OWNER/REPOSITORY[@REVISION]/FILE is downloaded from the Hugging Face Hub, unless it is
-    /// in the cache that its Python tools use. A path never touches the network.
+    /// in the cache that its Python tools use, and so are the weights of a published model that is
+    /// only named (UTA-B). A path never touches the network.
     #[arg(
         long,
         value_name = "FILE",

@@ -24,7 +24,8 @@ pub struct ModelArgs {
     /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin
     ///
     /// hf://OWNER/REPOSITORY[@REVISION]/FILE is downloaded from the Hugging Face Hub, unless it is
-    /// in the cache that its Python tools use. A path never touches the network.
+    /// in the cache that its Python tools use, and so are the weights of a published model that is
+    /// only named (UTA-B). A path never touches the network.
     #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub ckpt_path: Option<PathBuf>,
 }

@@ -44,6 +44,8 @@ pub struct Variant {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Published {
     pub name: &'static str,
+    /// How names of files may tell its size, in lower case.
+    pub size_words: [&'static str; 2],
     /// ImageNet-1K zero-shot top-1 accuracy, in percent.
     pub top1_percent: f64,
 }
@@ -153,7 +155,13 @@ impl Variant {
                 text: text.clone(),
                 embedding,
             };
-        let published = |name, top1_percent| Some(Published { name, top1_percent });
+        let published = |name, size_words, top1_percent| {
+            Some(Published {
+                name,
+                size_words,
+                top1_percent,
+            })
+        };
         let vision = |image, patch, width, depth, heads, mlp_hidden| VisionConfig {
             image,
             patch,
@@ -173,21 +181,21 @@ impl Variant {
             variant(DEMO, None, vision(64, 8, 96, 4, 4, 256), &demo_text, 64),
             variant(
                 "eva_base_p16",
-                published("UTA-B", 77.0),
+                published("UTA-B", ["b", "base"], 77.0),
                 vision(224, 16, 768, 12, 12, 2048),
                 &text,
                 1024,
             ),
             variant(
                 "eva_large_p14_336",
-                published("UTA-L-pix336", 81.4),
+                published("UTA-L-pix336", ["l", "large"], 81.4),
                 vision(336, 14, 1024, 24, 16, 2730),
                 &text,
                 1024,
             ),
             variant(
                 "eva_giant_p14_336",
-                published("UTA-g-pix336", 83.9),
+                published("UTA-g-pix336", ["g", "giant"], 83.9),
                 vision(336, 14, 1408, 40, 16, 4096),
                 &text,
                 1024,

@@ -1,5 +1,8 @@
-//! Checkpoints of the Hugging Face Hub: `hf://owner/repo[@revision]/path`, in the cache that the Python tools
-//! use. The only module that uses the network, and only for such an address.
+//! Checkpoints of the Hugging Face Hub: `hf://owner/repo[@revision]/path`, or the name of a published
+//! model, in the cache that the Python tools use. The only module that uses the network, and only
+//! for such an address.
+
+mod published;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +11,8 @@ use hf_hub::api::Progress;
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
 use sha2::{Digest, Sha256};
+
+pub use published::PublishedModel;
 
 /// What addresses begin with.
 pub const SCHEME: &str = "hf://";
@@ -34,6 +39,12 @@ pub enum HubError {
     Address { address: String },
     #[error("{address} is not in the cache, and HF_HUB_OFFLINE forbids downloading it")]
     Offline { address: String },
+    #[error("which file of {address} has the weights of {model} is not clear; its checkpoints are: {}", files.join(", "))]
+    Unclear {
+        address: String,
+        model: String,
+        files: Vec<String>,
+    },
     #[error("{address} does not exist at {endpoint}")]
     NotFound { address: String, endpoint: String },
     #[error("{address} may not be read without a token that has access")]
@@ -62,6 +73,7 @@ impl HubError {
             Self::Address { .. } => {
                 "for instance hf://jjjjh/UTA/checkpoints/FILE; the repository's page lists its files"
             }
+            Self::Unclear { .. } => "give the file's address: hf://OWNER/REPOSITORY/FILE",
             Self::Offline { .. } => "run once without HF_HUB_OFFLINE, or name a local file",
             Self::NotFound { .. } => "check the names; a private repository needs HF_TOKEN",
             Self::Forbidden { .. } => "set HF_TOKEN, and accept the repository's terms on its page",
@@ -134,10 +146,7 @@ impl HubFile {
     /// # Errors
     /// When it cannot be downloaded, or what came is not what the server announced.
     pub fn fetch(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<PathBuf, HubError> {
-        let cache = match std::env::var_os("HF_HUB_CACHE") {
-            Some(folder) => Cache::new(folder.into()),
-            None => Cache::from_env(),
-        };
+        let cache = cache();
         let id = self.repository.clone();
         let repo = match self.revision.clone() {
             Some(revision) => Repo::with_revision(id, RepoType::Model, revision),
@@ -146,27 +155,9 @@ impl HubFile {
         if let Some(path) = cache.repo(repo.clone()).get(&self.file) {
             return Ok(path);
         }
-        if is_set("HF_HUB_OFFLINE") {
-            return Err(HubError::Offline {
-                address: self.address(),
-            });
-        }
-        let token = std::env::var("HF_TOKEN").ok().or_else(|| cache.token());
-        let mut builder = ApiBuilder::from_cache(cache).with_token(token);
-        if let Ok(endpoint) = std::env::var("HF_ENDPOINT") {
-            builder = builder.with_endpoint(endpoint.trim_end_matches('/').into());
-        }
-        let api = builder.build().map_err(|e| self.failed(e))?.repo(repo);
-        let mut waits = WAITS.iter();
-        loop {
-            match self.attempt(&api, progress) {
-                Err(HubError::Failed { source, .. }) if may_pass(&source) => match waits.next() {
-                    Some(wait) => std::thread::sleep(*wait),
-                    None => return Err(self.failed(*source)),
-                },
-                done => return done,
-            }
-        }
+        let address = self.address();
+        let api = connect(cache, repo, &address)?;
+        patiently(|| self.attempt(&api, progress))
     }
 
     fn attempt(
@@ -182,7 +173,7 @@ impl HubFile {
         };
         let path = api
             .download_with_progress(&self.file, counter)
-            .map_err(|e| self.failed(e))?;
+            .map_err(|e| failed(self.address(), e))?;
         // The library does not compare what came with what was announced.
         match damage(&path, announced) {
             None => Ok(path),
@@ -207,22 +198,58 @@ impl HubFile {
             }
         }
     }
+}
 
-    fn failed(&self, error: ApiError) -> HubError {
-        let address = self.address();
-        match status(&error) {
-            Some(404) => HubError::NotFound {
-                address,
-                endpoint: std::env::var("HF_ENDPOINT")
-                    .unwrap_or_else(|_| "https://huggingface.co".into()),
-            },
-            Some(401 | 403) => HubError::Forbidden { address },
-            Some(429) => HubError::TooManyRequests { address },
-            _ => HubError::Failed {
-                address,
-                source: Box::new(error),
-            },
+/// The cache that the Python tools use.
+fn cache() -> Cache {
+    match std::env::var_os("HF_HUB_CACHE") {
+        Some(folder) => Cache::new(folder.into()),
+        None => Cache::from_env(),
+    }
+}
+
+/// The repository at the server, for what is not in the cache.
+fn connect(cache: Cache, repo: Repo, address: &str) -> Result<ApiRepo, HubError> {
+    if is_set("HF_HUB_OFFLINE") {
+        return Err(HubError::Offline {
+            address: address.into(),
+        });
+    }
+    let token = std::env::var("HF_TOKEN").ok().or_else(|| cache.token());
+    let mut builder = ApiBuilder::from_cache(cache).with_token(token);
+    if let Ok(endpoint) = std::env::var("HF_ENDPOINT") {
+        builder = builder.with_endpoint(endpoint.trim_end_matches('/').into());
+    }
+    let api = builder.build().map_err(|e| failed(address.into(), e))?;
+    Ok(api.repo(repo))
+}
+
+/// Tries again, after a while, what failed and may pass.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, HubError>) -> Result<T, HubError> {
+    let mut waits = WAITS.iter();
+    loop {
+        match (attempt(), waits.next()) {
+            (Err(HubError::Failed { source, .. }), Some(wait)) if may_pass(&source) => {
+                std::thread::sleep(*wait);
+            }
+            (done, _) => return done,
         }
+    }
+}
+
+fn failed(address: String, error: ApiError) -> HubError {
+    match status(&error) {
+        Some(404) => HubError::NotFound {
+            address,
+            endpoint: std::env::var("HF_ENDPOINT")
+                .unwrap_or_else(|_| "https://huggingface.co".into()),
+        },
+        Some(401 | 403) => HubError::Forbidden { address },
+        Some(429) => HubError::TooManyRequests { address },
+        _ => HubError::Failed {
+            address,
+            source: Box::new(error),
+        },
     }
 }
 
