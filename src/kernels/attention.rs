@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::isa::{Isa, Work};
 use super::math::{MulAdd, exp};
 use super::output::{Output, written};
-use super::pack::{Factor, Precision};
+use super::pack::{Factor, Format, Pairs, Precision, Rounded, Whole};
 use super::tile::{MOST_OUTPUTS, Tiles};
 
 /// Shape and rotation of an attention layer.
@@ -38,19 +38,22 @@ impl Attention<'_> {
     /// # Panics
     /// When the lengths do not fit.
     pub fn forward(&self, isa: Isa, precision: Precision, qkv: &[f32]) -> Vec<f32> {
-        match precision {
-            Precision::F32 => {
-                let (head, scores) = (&F32_HEAD, &F32_SCORES);
-                self.compute(isa, qkv, &Room { head, scores })
-            }
-            Precision::Bf16 => {
-                let (head, scores) = (&BF16_HEAD, &BF16_SCORES);
-                self.compute(isa, qkv, &Room { head, scores })
-            }
+        let values = Room {
+            head: &VALUES_HEAD,
+            scores: &VALUES_SCORES,
+        };
+        let pairs = Room {
+            head: &PAIRS_HEAD,
+            scores: &PAIRS_SCORES,
+        };
+        match Format::of(precision, isa) {
+            Format::Whole => self.compute::<Whole>(isa, qkv, &values),
+            Format::Rounded => self.compute::<Rounded>(isa, qkv, &values),
+            Format::Pairs => self.compute::<Pairs>(isa, qkv, &pairs),
         }
     }
 
-    fn compute<T: Factor>(&self, isa: Isa, qkv: &[f32], room: &Room<T>) -> Vec<f32> {
+    fn compute<T: Factor>(&self, isa: Isa, qkv: &[f32], room: &Room<T::Element>) -> Vec<f32> {
         let width = self.heads * self.head_dim;
         let picture = 3 * self.tokens * width;
         assert!(qkv.len().is_multiple_of(picture) && self.queries <= self.tokens);
@@ -68,7 +71,7 @@ impl Attention<'_> {
         let compute = |out: &Output<'_>| {
             (0..tasks).into_par_iter().for_each(|index| {
                 let mut head = room.head.take();
-                isa.run(PackHead {
+                isa.run(PackHead::<T> {
                     attention: self,
                     qkv: &qkv[index / self.heads * picture..][..picture],
                     index: index % self.heads,
@@ -77,7 +80,7 @@ impl Attention<'_> {
                 });
                 let mix = |panel| {
                     let mut scores = room.scores.take();
-                    let queries = Queries {
+                    let queries = Queries::<T> {
                         attention: self,
                         head: &head,
                         index,
@@ -110,10 +113,10 @@ struct Room<T: 'static> {
 }
 
 thread_local! {
-    static F32_HEAD: RefCell<Head<f32>> = RefCell::default();
-    static F32_SCORES: RefCell<Scores<f32>> = RefCell::default();
-    static BF16_HEAD: RefCell<Head<u32>> = RefCell::default();
-    static BF16_SCORES: RefCell<Scores<u32>> = RefCell::default();
+    static VALUES_HEAD: RefCell<Head<f32>> = RefCell::default();
+    static VALUES_SCORES: RefCell<Scores<f32>> = RefCell::default();
+    static PAIRS_HEAD: RefCell<Head<u32>> = RefCell::default();
+    static PAIRS_SCORES: RefCell<Scores<u32>> = RefCell::default();
 }
 
 /// One picture's head: everything that its queries need.
@@ -129,13 +132,13 @@ struct Head<T> {
     rotated: Vec<f32>,
 }
 
-struct PackHead<'a, T> {
+struct PackHead<'a, T: Factor> {
     attention: &'a Attention<'a>,
     /// [tokens, 3, heads, head_dim]
     qkv: &'a [f32],
     index: usize,
     tiles: Tiles,
-    head: &'a mut Head<T>,
+    head: &'a mut Head<T::Element>,
 }
 
 impl<T: Factor> Work for PackHead<'_, T> {
@@ -175,7 +178,7 @@ impl<T: Factor> Work for PackHead<'_, T> {
     }
 }
 
-impl<T> PackHead<'_, T> {
+impl<T: Factor> PackHead<'_, T> {
     /// Queries, keys or values of one token.
     #[inline(always)]
     fn channels(&self, part: usize, token: usize) -> &[f32] {
@@ -216,14 +219,14 @@ struct Scores<T> {
 }
 
 /// A panel of queries of one head.
-struct Queries<'a, T> {
+struct Queries<'a, T: Factor> {
     attention: &'a Attention<'a>,
-    head: &'a Head<T>,
+    head: &'a Head<T::Element>,
     /// Picture times heads plus head.
     index: usize,
     panel: usize,
     tiles: Tiles,
-    room: &'a mut Scores<T>,
+    room: &'a mut Scores<T::Element>,
     out: &'a Output<'a>,
 }
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::isa::{Isa, Work};
 use super::math::{MulAdd, gelu, silu};
 use super::output::{Output, written};
-use super::pack::{Factor, Packed, Precision};
+use super::pack::{Factor, Format, Packed, Pairs, Precision, Rounded, Whole};
 use super::tile::{MOST_OUTPUTS, Tiles};
 
 /// Bytes of packed rows of x that a task keeps in its core's cache beside a panel of weights.
@@ -110,9 +110,10 @@ impl PackedLinear {
             }
         };
         let (k, lanes) = (inputs, tiles.columns);
-        let panels = match precision {
-            Precision::F32 => Packed::F32(in_parallel(panels, k, lanes, gather)),
-            Precision::Bf16 => Packed::Bf16(in_parallel(panels, k, lanes, gather)),
+        let panels = match Format::of(precision, isa) {
+            Format::Whole => Packed::Whole(in_parallel::<Whole>(panels, k, lanes, gather)),
+            Format::Rounded => Packed::Rounded(in_parallel::<Rounded>(panels, k, lanes, gather)),
+            Format::Pairs => Packed::Pairs(in_parallel::<Pairs>(panels, k, lanes, gather)),
         };
         let gated = parts.len() == 2;
         Self {
@@ -191,9 +192,9 @@ fn in_parallel<T: Factor>(
     k: usize,
     lanes: usize,
     gather: impl Fn(usize, &mut Vec<f32>) + Sync,
-) -> Vec<T> {
+) -> Vec<T::Element> {
     let elements = T::depth(k) * lanes;
-    let mut packed = vec![T::default(); panels * elements];
+    let mut packed = vec![T::Element::default(); panels * elements];
     packed.par_chunks_mut(elements).enumerate().for_each_init(
         || (Vec::new(), Vec::new()),
         |(rows, room), (panel, packed)| {
@@ -209,51 +210,57 @@ fn in_parallel<T: Factor>(
 /// How the output is cut into tasks. It has no influence on the result.
 struct Plan {
     rows: usize,
-    rows_each: usize,
+    /// Rows of a tile.
+    block: usize,
+    blocks: usize,
+    /// Parts of the rows; the sizes of two differ by at most a block.
+    row_parts: usize,
     panels: usize,
     panels_each: usize,
 }
 
 impl Plan {
     fn new(layer: &PackedLinear, rows: usize) -> Self {
-        let element = if matches!(layer.panels, Packed::F32(_)) {
-            4
-        } else {
-            2
+        let element = match layer.panels {
+            Packed::Whole(_) | Packed::Rounded(_) => 4,
+            Packed::Pairs(_) => 2,
         };
-        let fitting = ROWS_BYTES / (layer.inputs * element * layer.tiles.rows);
-        let most = fitting.clamp(1, MOST_ROW_BLOCKS) * layer.tiles.rows;
-        // Equal parts of whole tiles, rather than a small one at the end.
-        let parts = rows.div_ceil(most).max(1);
-        let rows_each = rows.div_ceil(parts).next_multiple_of(layer.tiles.rows);
+        let block = layer.tiles.rows;
+        let blocks = rows.div_ceil(block);
+        let fitting = ROWS_BYTES / (layer.inputs * element * block);
+        let most = fitting.clamp(1, MOST_ROW_BLOCKS);
+        let threads = rayon::current_num_threads();
+        // Equally many for each thread: the last one to end is waited for.
+        let row_parts = blocks.div_ceil(most).next_multiple_of(threads);
+        let row_parts = row_parts.min(blocks).max(1);
         let panels = layer.outputs().div_ceil(layer.panel_columns());
-        let row_parts = rows.div_ceil(rows_each.max(1)).max(1);
         // A few tasks for each thread, so that none waits long for the last one.
-        let wanted = (4 * rayon::current_num_threads()).div_ceil(row_parts);
+        let wanted = (4 * threads).div_ceil(row_parts);
         let panels_each = panels
             .div_ceil(wanted)
             .max(FEWEST_PANELS.min(panels))
             .max(1);
         Self {
             rows,
-            rows_each,
+            block,
+            blocks,
+            row_parts,
             panels,
             panels_each,
         }
     }
 
     fn tasks(&self) -> usize {
-        self.rows.div_ceil(self.rows_each.max(1)) * self.panels.div_ceil(self.panels_each)
+        self.row_parts * self.panels.div_ceil(self.panels_each)
     }
 
     fn task(&self, task: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
         let across = self.panels.div_ceil(self.panels_each);
-        let (row, panel) = (
-            task / across * self.rows_each,
-            task % across * self.panels_each,
-        );
+        let (part, panel) = (task / across, task % across * self.panels_each);
+        let first_row =
+            |part: usize| (part * self.blocks / self.row_parts * self.block).min(self.rows);
         (
-            row..(row + self.rows_each).min(self.rows),
+            first_row(part)..first_row(part + 1),
             panel..(panel + self.panels_each).min(self.panels),
         )
     }
@@ -288,18 +295,19 @@ impl Work for Packing<'_> {
     fn run<M: MulAdd>(self) {
         let Self {
             task,
-            packed: (f32_rows, bf16_rows),
+            packed: (values, pairs),
         } = self;
         match &task.layer.panels {
-            Packed::F32(panels) => task.products::<f32, M>(f32_rows, panels),
-            Packed::Bf16(panels) => task.products::<u32, M>(bf16_rows, panels),
+            Packed::Whole(panels) => task.products::<Whole, M>(values, panels),
+            Packed::Rounded(panels) => task.products::<Rounded, M>(values, panels),
+            Packed::Pairs(panels) => task.products::<Pairs, M>(pairs, panels),
         }
     }
 }
 
 impl Task<'_> {
     #[inline(always)]
-    fn products<T: Factor, M: MulAdd>(&self, packed: &mut Vec<T>, panels: &[T]) {
+    fn products<T: Factor, M: MulAdd>(&self, packed: &mut Vec<T::Element>, panels: &[T::Element]) {
         let (rows, columns) = (self.layer.tiles.rows, self.layer.tiles.columns);
         let inputs = self.layer.inputs;
         packed.clear();

@@ -1,5 +1,6 @@
 //! Rows and columns in the order in which a tile reads them.
 
+use super::isa::Isa;
 use super::tile::{Tile, Tiles};
 
 /// The arithmetic of a product. Sums are f32 in both.
@@ -10,71 +11,156 @@ pub enum Precision {
     Bf16,
 }
 
-/// What tiles multiply: f32, or two consecutive k in bfloat16, the first in the low half.
-pub(super) trait Factor: Copy + Default + Send + Sync + 'static {
+/// How the factors of a precision lie in memory for the tiles of an instruction set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Whole,
+    Rounded,
+    Pairs,
+}
+
+impl Format {
+    pub fn of(precision: Precision, isa: Isa) -> Self {
+        match precision {
+            Precision::F32 => Self::Whole,
+            Precision::Bf16 if Tiles::of(isa).bf16.is_some() => Self::Pairs,
+            Precision::Bf16 => Self::Rounded,
+        }
+    }
+}
+
+/// A format as a type, for code that is compiled for each.
+pub(super) trait Factor: 'static {
+    /// What tiles multiply.
+    type Element: Copy + Default + Send + Sync + 'static;
+
     /// Elements that `k` values take.
     fn depth(k: usize) -> usize;
 
     /// The tile for such elements.
-    fn tile(tiles: Tiles) -> Tile<Self>;
+    fn tile(tiles: Tiles) -> Tile<Self::Element>;
 
     /// Packs `rows` rows of `k` values, `stride` apart, as [depth, lanes] after what `out` holds.
     /// Lanes beyond the rows are zeros.
-    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<Self>);
+    fn pack(
+        x: &[f32],
+        rows: usize,
+        k: usize,
+        stride: usize,
+        lanes: usize,
+        out: &mut Vec<Self::Element>,
+    );
 
     /// Packs the values of one k and of the next, if there is one.
-    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<Self>);
+    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<Self::Element>);
 
     /// Values [k, lanes] as elements [depth, lanes], in `room` if they have to be made.
-    fn packed<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<Self>) -> &'a [Self];
+    fn packed<'a>(
+        x: &'a [f32],
+        lanes: usize,
+        room: &'a mut Vec<Self::Element>,
+    ) -> &'a [Self::Element];
 }
 
-impl Factor for f32 {
+/// f32 as it is.
+pub(super) struct Whole;
+
+/// Values rounded to bfloat16 and kept as f32, where no instruction multiplies bfloat16. Their
+/// products are exact in f32.
+pub(super) struct Rounded;
+
+/// Two consecutive k in bfloat16, the first in the low half.
+pub(super) struct Pairs;
+
+impl Factor for Whole {
+    type Element = f32;
+
     #[inline(always)]
     fn depth(k: usize) -> usize {
         k
     }
 
     #[inline(always)]
-    fn tile(tiles: Tiles) -> Tile<Self> {
+    fn tile(tiles: Tiles) -> Tile<f32> {
         tiles.f32
     }
 
     #[inline(always)]
-    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<Self>) {
+    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
         f32s(x, rows, k, stride, lanes, out);
     }
 
     #[inline(always)]
-    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<Self>) {
+    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<f32>) {
         out.extend_from_slice(first);
         out.extend_from_slice(second.unwrap_or_default());
     }
 
     #[inline(always)]
-    fn packed<'a>(x: &'a [f32], _: usize, _: &'a mut Vec<Self>) -> &'a [Self] {
+    fn packed<'a>(x: &'a [f32], _: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
         x
     }
 }
 
-impl Factor for u32 {
+impl Factor for Rounded {
+    type Element = f32;
+
+    #[inline(always)]
+    fn depth(k: usize) -> usize {
+        k
+    }
+
+    #[inline(always)]
+    fn tile(tiles: Tiles) -> Tile<f32> {
+        tiles.f32
+    }
+
+    #[inline(always)]
+    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
+        let start = out.len();
+        f32s(x, rows, k, stride, lanes, out);
+        round_all(&mut out[start..]);
+    }
+
+    #[inline(always)]
+    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<f32>) {
+        let start = out.len();
+        Whole::pack_two(first, second, out);
+        round_all(&mut out[start..]);
+    }
+
+    #[inline(always)]
+    fn packed<'a>(x: &'a [f32], _: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
+        room.clear();
+        room.extend_from_slice(x);
+        round_all(room);
+        room
+    }
+}
+
+impl Factor for Pairs {
+    type Element = u32;
+
     #[inline(always)]
     fn depth(k: usize) -> usize {
         k.div_ceil(2)
     }
 
     #[inline(always)]
-    fn tile(tiles: Tiles) -> Tile<Self> {
-        tiles.bf16
+    fn tile(tiles: Tiles) -> Tile<u32> {
+        match tiles.bf16 {
+            Some(tile) => tile,
+            None => unreachable!("`Format::of` chooses pairs only where a tile multiplies them"),
+        }
     }
 
     #[inline(always)]
-    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<Self>) {
+    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<u32>) {
         bf16s(x, rows, k, stride, lanes, out);
     }
 
     #[inline(always)]
-    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<Self>) {
+    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<u32>) {
         match second {
             Some(second) => out.extend(first.iter().zip(second).map(|(a, b)| pair(*a, *b))),
             None => out.extend(first.iter().map(|a| pair(*a, 0.0))),
@@ -82,7 +168,7 @@ impl Factor for u32 {
     }
 
     #[inline(always)]
-    fn packed<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<Self>) -> &'a [Self] {
+    fn packed<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
         room.clear();
         for x in x.chunks(2 * lanes) {
             let (first, second) = x.split_at(lanes);
@@ -92,12 +178,12 @@ impl Factor for u32 {
     }
 }
 
-/// Packed elements of either precision.
+/// Packed elements of any format.
 #[derive(Debug)]
 pub(super) enum Packed {
-    F32(Vec<f32>),
-    /// Two consecutive k in one element, the first in the low half.
-    Bf16(Vec<u32>),
+    Whole(Vec<f32>),
+    Rounded(Vec<f32>),
+    Pairs(Vec<u32>),
 }
 
 /// Pairs that are rounded side by side, which the compiler vectorises, before they are spread.
@@ -138,6 +224,13 @@ fn bf16s(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mu
                 *out = *pair;
             }
         }
+    }
+}
+
+#[inline(always)]
+fn round_all(x: &mut [f32]) {
+    for x in x {
+        *x = f32::from_bits(rounded(*x));
     }
 }
 

@@ -17,8 +17,9 @@ pub(super) struct Tiles {
     /// Columns in a panel.
     pub columns: usize,
     pub f32: Tile<f32>,
-    /// For bfloat16; an element is two consecutive k of one row or column.
-    pub bf16: Tile<u32>,
+    /// For bfloat16, where there is an instruction; an element is two consecutive k of one row or
+    /// column.
+    pub bf16: Option<Tile<u32>>,
 }
 
 /// The largest tile of any instruction set.
@@ -32,27 +33,27 @@ impl Tiles {
                 rows: 14,
                 columns: 32,
                 f32: x86::avx512_f32,
-                bf16: x86::avx512_bf16,
+                bf16: Some(x86::avx512_bf16),
             },
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => Self {
                 rows: 14,
                 columns: 32,
                 f32: x86::avx512_f32,
-                bf16: portable_bf16::<32>,
+                bf16: None,
             },
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => Self {
                 rows: 6,
                 columns: 16,
                 f32: x86::avx2_f32,
-                bf16: portable_bf16::<16>,
+                bf16: None,
             },
             _ => Self {
                 rows: 4,
                 columns: 8,
                 f32: portable_f32::<8>,
-                bf16: portable_bf16::<8>,
+                bf16: None,
             },
         }
     }
@@ -86,27 +87,6 @@ fn portable_f32<const C: usize>(rows: usize, a: &[f32], b: &[f32], out: &mut [f3
         3 => tile::<3, C>(a, b, out),
         4 => tile::<4, C>(a, b, out),
         rows => unreachable!("a tile of {rows} rows"),
-    }
-}
-
-/// bfloat16 where there are no instructions for it: widened, then as f32.
-fn portable_bf16<const C: usize>(rows: usize, a: &[u32], b: &[u32], out: &mut [f32]) {
-    let out = &mut out[..rows * C];
-    out.fill(0.0);
-    let wide = |pair: u32| {
-        [
-            f32::from_bits(pair << 16),
-            f32::from_bits(pair & 0xffff_0000),
-        ]
-    };
-    for (a, b) in a.chunks_exact(rows).zip(b.chunks_exact(C)) {
-        for (out, a) in out.chunks_exact_mut(C).zip(a) {
-            let [low, high] = wide(*a);
-            for (out, b) in out.iter_mut().zip(b) {
-                let [b_low, b_high] = wide(*b);
-                *out = high * b_high + (low * b_low + *out);
-            }
-        }
     }
 }
 
