@@ -11,11 +11,12 @@ use std::thread::LocalKey;
 
 use rayon::prelude::*;
 
+use super::blocks::add_products;
 use super::isa::{Isa, Work};
 use super::math::{MulAdd, exp};
 use super::output::{Output, written};
 use super::pack::{Factor, Format, Pairs, Precision, Rounded, Whole};
-use super::tile::{MOST_OUTPUTS, Tiles};
+use super::tile::{MOST_COLUMNS, Tiles};
 
 /// Shape and rotation of an attention layer.
 #[derive(Debug, Clone, Copy)]
@@ -216,6 +217,8 @@ struct Scores<T> {
     scores: Vec<f32>,
     /// The same after the softmax, if they have to be packed.
     packed: Vec<T>,
+    /// Values weighted by them [channels, columns].
+    mixed: Vec<f32>,
 }
 
 /// A panel of queries of one head.
@@ -236,9 +239,10 @@ impl<T: Factor> Work for Queries<'_, T> {
     #[inline(always)]
     fn run<M: MulAdd>(mut self) {
         let (tokens, columns) = (self.attention.tokens, self.tiles.columns);
+        self.room.scores.clear();
         self.room.scores.resize(tokens * columns, 0.0);
         self.score();
-        let mut shares = [0f32; MOST_OUTPUTS];
+        let mut shares = [0f32; MOST_COLUMNS];
         let shares = &mut shares[..columns];
         match columns {
             32 => softmax::<32, M>(&mut self.room.scores, shares),
@@ -252,13 +256,11 @@ impl<T: Factor> Work for Queries<'_, T> {
 impl<T: Factor> Queries<'_, T> {
     #[inline(always)]
     fn score(&mut self) {
-        let (head_dim, Tiles { rows, columns, .. }) = (self.attention.head_dim, self.tiles);
-        let (depth, tile) = (T::depth(head_dim), T::tile(self.tiles));
-        let queries = &self.head.queries[self.panel * depth * columns..][..depth * columns];
-        let blocks = self.head.keys.chunks(rows * depth);
-        for (keys, scores) in blocks.zip(self.room.scores.chunks_mut(rows * columns)) {
-            tile(keys.len() / depth, keys, queries, scores);
-        }
+        let depth = T::depth(self.attention.head_dim);
+        let panel = depth * self.tiles.columns;
+        let queries = &self.head.queries[self.panel * panel..][..panel];
+        let scores = &mut self.room.scores;
+        add_products::<T>(self.tiles, depth, &self.head.keys, queries, scores);
     }
 
     #[inline(always)]
@@ -270,24 +272,32 @@ impl<T: Factor> Queries<'_, T> {
             queries,
             ..
         } = *self.attention;
-        let Tiles { rows, columns, .. } = self.tiles;
+        let columns = self.tiles.columns;
         let (picture, head) = (self.index / heads, self.index % heads);
         let first = self.panel * columns;
-        let (depth, tile) = (T::depth(tokens), T::tile(self.tiles));
-        let weights = T::packed(&self.room.scores, columns, &mut self.room.packed);
-        let mut sums = [0f32; MOST_OUTPUTS];
-        for (block, values) in self.head.values.chunks(depth * rows).enumerate() {
-            let count = values.len() / depth;
-            tile(count, values, weights, &mut sums); // [channels, queries]
-            for (query, share) in (first..queries).zip(shares) {
-                let row = picture * queries + query;
-                // SAFETY: the head's channels of these rows are this task's own and in the output.
-                let out = unsafe { self.out.part(row, head * head_dim + block * rows, count) };
-                let sums = sums[query - first..].iter().step_by(columns);
-                out.iter_mut().zip(sums).for_each(|(out, sum)| {
-                    out.write(sum * share);
-                });
-            }
+        let Scores {
+            scores,
+            packed,
+            mixed,
+        } = &mut *self.room;
+        let weights = T::packed(scores, columns, packed);
+        mixed.clear();
+        mixed.resize(head_dim * columns, 0.0);
+        add_products::<T>(
+            self.tiles,
+            T::depth(tokens),
+            &self.head.values,
+            weights,
+            mixed,
+        );
+        for (query, share) in (first..queries).zip(shares) {
+            let row = picture * queries + query;
+            // SAFETY: the head's channels of this row are this task's own and in the output.
+            let out = unsafe { self.out.part(row, head * head_dim, head_dim) };
+            let mixed = mixed[query - first..].iter().step_by(columns);
+            out.iter_mut().zip(mixed).for_each(|(out, sum)| {
+                out.write(sum * share);
+            });
         }
     }
 }

@@ -5,16 +5,17 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
+use super::blocks::add_products;
 use super::isa::{Isa, Work};
 use super::math::{MulAdd, gelu, silu};
 use super::output::{Output, written};
 use super::pack::{Factor, Format, Packed, Pairs, Precision, Rounded, Whole};
-use super::tile::{MOST_OUTPUTS, Tiles};
+use super::tile::{MOST_COLUMNS, Tiles};
 
 /// Bytes of packed rows of x that a task keeps in its core's cache beside a panel of weights.
 const ROWS_BYTES: usize = 384 << 10;
-/// Most rows of tiles that a task keeps packed.
-const MOST_ROW_BLOCKS: usize = 8;
+/// Most rows that a task keeps packed.
+const MOST_ROWS: usize = 112;
 /// Fewest panels for which a task packs its rows.
 const FEWEST_PANELS: usize = 8;
 
@@ -228,7 +229,7 @@ impl Plan {
         let block = layer.tiles.rows;
         let blocks = rows.div_ceil(block);
         let fitting = ROWS_BYTES / (layer.inputs * element * block);
-        let most = fitting.clamp(1, MOST_ROW_BLOCKS);
+        let most = fitting.clamp(1, MOST_ROWS / block);
         let threads = rayon::current_num_threads();
         // Equally many for each thread: the last one to end is waited for.
         let row_parts = blocks.div_ceil(most).next_multiple_of(threads);
@@ -315,22 +316,16 @@ impl Task<'_> {
             let count = x.len() / inputs;
             T::pack(x, count, inputs, inputs, count, packed);
         }
-        let (k, tile) = (T::depth(inputs), T::tile(self.layer.tiles));
-        let mut sums = [0f32; MOST_OUTPUTS];
+        let k = T::depth(inputs);
+        let mut sums = [0f32; MOST_ROWS * MOST_COLUMNS];
+        let sums = &mut sums[..self.rows.len() * columns];
         for panel in self.panels.clone() {
             let weights = &panels[panel * k * columns..][..k * columns];
             let bias = &self.layer.bias[panel * columns..][..columns];
-            for (block, start) in self.rows.clone().step_by(rows).enumerate() {
-                let count = rows.min(self.rows.end - start);
-                tile(
-                    count,
-                    &packed[block * rows * k..][..count * k],
-                    weights,
-                    &mut sums,
-                );
-                for (row, sums) in (start..start + count).zip(sums.chunks_exact(columns)) {
-                    self.store::<M>(row, panel, sums, bias);
-                }
+            sums.fill(0.0);
+            add_products::<T>(self.layer.tiles, k, packed, weights, sums);
+            for (row, sums) in self.rows.clone().zip(sums.chunks_exact(columns)) {
+                self.store::<M>(row, panel, sums, bias);
             }
         }
     }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `isa` | which instructions there are; running code compiled for them |
 //! | `tile` | the innermost products |
+//! | `blocks` | packed rows times a panel of columns |
 //! | `pack` | rows and columns in the order of the tiles; rounding to bfloat16 |
 //! | `linear` | linear layers and what is fused into them |
 //! | `attention` | attention with rotation |
@@ -23,6 +24,7 @@
 //! (`linear`, `attention`, `norm`).
 
 mod attention;
+mod blocks;
 mod isa;
 mod linear;
 mod math;

@@ -1,12 +1,13 @@
 //! The innermost products: a few rows of x times a panel of columns of the weights.
 //!
-//! A tile sums over k in order, one product after the other, in one accumulator for each output.
-//! So an output's bits depend on its row and column alone, not on what else is computed with it.
+//! A tile sums over k in order, one product after the other, in one accumulator for each output, and
+//! goes on from what it finds there, so that a long sum can be taken in parts that suit the cache.
+//! An output's bits depend on its row and column alone, not on what else is computed with it.
 #![allow(unsafe_code)] // Vector registers held across the whole sum need intrinsics.
 
 use super::isa::{Isa, Set};
 
-/// out[rows, columns] = a[depth, rows] transposed, times b[depth, columns].
+/// Adds a[depth, rows] transposed, times b[depth, columns], to out[rows, columns].
 pub(super) type Tile<T> = fn(rows: usize, a: &[T], b: &[T], out: &mut [f32]);
 
 /// How tiles are formed for an instruction set.
@@ -16,14 +17,16 @@ pub(super) struct Tiles {
     pub rows: usize,
     /// Columns in a panel.
     pub columns: usize,
+    /// Most elements of depth for which a panel stays in the first cache from one tile to the next.
+    pub depth: usize,
     pub f32: Tile<f32>,
     /// For bfloat16, where there is an instruction; an element is two consecutive k of one row or
     /// column.
     pub bf16: Option<Tile<u32>>,
 }
 
-/// The largest tile of any instruction set.
-pub(super) const MOST_OUTPUTS: usize = 14 * 32;
+/// The widest panel of any instruction set.
+pub(super) const MOST_COLUMNS: usize = 32;
 
 impl Tiles {
     pub fn of(isa: Isa) -> Self {
@@ -32,6 +35,7 @@ impl Tiles {
             Set::Avx512Bf16 => Self {
                 rows: 14,
                 columns: 32,
+                depth: usize::MAX,
                 f32: x86::avx512_f32,
                 bf16: Some(x86::avx512_bf16),
             },
@@ -39,6 +43,7 @@ impl Tiles {
             Set::Avx512 => Self {
                 rows: 14,
                 columns: 32,
+                depth: usize::MAX,
                 f32: x86::avx512_f32,
                 bf16: None,
             },
@@ -46,12 +51,14 @@ impl Tiles {
             Set::Avx2 => Self {
                 rows: 6,
                 columns: 16,
+                depth: 256,
                 f32: x86::avx2_f32,
                 bf16: None,
             },
             _ => Self {
                 rows: 4,
                 columns: 8,
+                depth: 512,
                 f32: portable_f32::<8>,
                 bf16: None,
             },
@@ -72,6 +79,7 @@ macro_rules! with_rows {
 fn portable_f32<const C: usize>(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
     fn tile<const R: usize, const C: usize>(a: &[f32], b: &[f32], out: &mut [f32]) {
         let mut sums = [[0f32; C]; R];
+        sums.as_flattened_mut().copy_from_slice(&out[..R * C]);
         for (a, b) in a.chunks_exact(R).zip(b.chunks_exact(C)) {
             for (sums, a) in sums.iter_mut().zip(a) {
                 for (sum, b) in sums.iter_mut().zip(b) {
@@ -116,6 +124,15 @@ mod x86 {
     #[target_feature(enable = "avx512f")]
     fn avx512_f32_tile<const R: usize>(a: &[f32], b: &[f32], out: &mut [f32]) {
         let mut sums = [[_mm512_setzero_ps(); 2]; R];
+        for (sums, out) in sums.iter_mut().zip(out[..R * 32].chunks_exact(32)) {
+            // SAFETY: `out` has 32 elements.
+            *sums = unsafe {
+                [
+                    _mm512_loadu_ps(out.as_ptr()),
+                    _mm512_loadu_ps(out[16..].as_ptr()),
+                ]
+            };
+        }
         for (a, b) in a.chunks_exact(R).zip(b.chunks_exact(32)) {
             // SAFETY: `b` has 32 elements.
             let (b0, b1) = unsafe {
@@ -145,6 +162,15 @@ mod x86 {
         // SAFETY: both types are 64 bytes without invalid values.
         let pairs = |v: __m512i| -> __m512bh { unsafe { std::mem::transmute(v) } };
         let mut sums = [[_mm512_setzero_ps(); 2]; R];
+        for (sums, out) in sums.iter_mut().zip(out[..R * 32].chunks_exact(32)) {
+            // SAFETY: `out` has 32 elements.
+            *sums = unsafe {
+                [
+                    _mm512_loadu_ps(out.as_ptr()),
+                    _mm512_loadu_ps(out[16..].as_ptr()),
+                ]
+            };
+        }
         for (a, b) in a.chunks_exact(R).zip(b.chunks_exact(32)) {
             // SAFETY: `b` has 32 elements.
             let (b0, b1) = unsafe {
@@ -172,6 +198,15 @@ mod x86 {
     #[target_feature(enable = "avx2,fma")]
     fn avx2_f32_tile<const R: usize>(a: &[f32], b: &[f32], out: &mut [f32]) {
         let mut sums = [[_mm256_setzero_ps(); 2]; R];
+        for (sums, out) in sums.iter_mut().zip(out[..R * 16].chunks_exact(16)) {
+            // SAFETY: `out` has 16 elements.
+            *sums = unsafe {
+                [
+                    _mm256_loadu_ps(out.as_ptr()),
+                    _mm256_loadu_ps(out[8..].as_ptr()),
+                ]
+            };
+        }
         for (a, b) in a.chunks_exact(R).zip(b.chunks_exact(16)) {
             // SAFETY: `b` has 16 elements.
             let (b0, b1) = unsafe {
