@@ -52,7 +52,7 @@ fn command(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Sweep(settings) => sweep::run(&settings),
         Settings::Merge(settings) => merge::run(&settings),
         Settings::Compare(settings) => compare::run(&settings),
-        Settings::Schema => schema::run(),
+        Settings::Schema(document) => schema::run(document),
         Settings::Completions(shell) => help::completions(shell),
         Settings::Man => help::man(),
         Settings::DataCheck(settings) => data_check::run(&settings),
