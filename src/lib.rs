@@ -60,10 +60,11 @@
 //! # Invariants
 //!
 //! - Only `commands`, `progress` and the binary print; `report::output` writes what they print.
-//! - Disk access is in `checkpoint`, `data`, `temporary`, `destination`, `journal`, `report::output`, `features`, `classifier`'s `file`
-//!   and `cache`, and two functions of `text` and one
-//!   of `model::variant` that read small files named by flags. Only `hub` uses the network, for an
-//!   address `hf://…`.
+//! - Disk access is in `checkpoint`, `data`, `temporary`, `destination`, `journal`,
+//!   `report::output` and `read`, `features`, `classifier`'s `file` and `cache`, the commands'
+//!   `sweep` and `listing` (a sweep's folder), and two functions of `text` and one of
+//!   `model::variant` that read small files named by flags. Only `hub` uses the network, for an
+//!   address `hf://…`, and writes into its cache.
 //! - `unsafe` code is in three places: `checkpoint::mapping` maps a file, `kernels` uses vector
 //!   instructions and threads that write to disjoint parts of one buffer, `model::mixed::cuda`
 //!   launches kernels.

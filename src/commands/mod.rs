@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod features;
 pub mod help;
 pub mod inspect;
+mod listing;
 pub mod merge;
 mod page;
 pub mod pass;

@@ -1,18 +1,59 @@
 //! The results of a sweep as a table: for people, and ready to paste.
 
-use std::fmt::Write;
+mod csv;
+mod latex;
+mod markdown;
+mod text;
+
+use std::path::PathBuf;
 
 use super::Report;
+use crate::error::Error;
+use crate::expectation::Checked;
 use crate::metrics::Accuracy;
+
+pub use self::csv::csv;
+pub use latex::latex;
+pub use markdown::markdown;
+pub use text::{Columns, text};
 
 /// A row: what was evaluated, and what came of it.
 #[derive(Debug, Clone)]
 pub struct Row {
+    pub subject: Subject,
+    pub outcome: Result<Figures, Failure>,
+}
+
+/// What was evaluated.
+#[derive(Debug, Clone, Default)]
+pub struct Subject {
     pub model: String,
+    /// As much of the checkpoint's path as tells it from the others.
     pub checkpoint: String,
     pub set: String,
     pub precision: String,
-    pub outcome: Result<Figures, String>,
+    /// The settings in which the sweep's evaluations differ beside these, in the order of
+    /// [`Table::further`].
+    pub further: Vec<String>,
+    /// The whole path or address.
+    pub path: String,
+    /// The file with the result, if it is written.
+    pub result: Option<PathBuf>,
+}
+
+impl Subject {
+    /// The cells that say what was evaluated.
+    fn cells(&self) -> Vec<String> {
+        let first = [&self.model, &self.checkpoint, &self.set, &self.precision];
+        first.into_iter().chain(&self.further).cloned().collect()
+    }
+}
+
+/// Rows, and what their further columns are.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    pub further: Vec<&'static str>,
+    pub rows: Vec<Row>,
 }
 
 /// What came of an evaluation.
@@ -24,8 +65,12 @@ pub struct Figures {
     pub pictures_per_second: f64,
     /// Loading, the classifier, and this one's part of the pass over the pictures.
     pub seconds: f64,
-    /// Whether all expectations were met.
-    pub met: bool,
+    /// Whether it was ended before all pictures were evaluated.
+    pub interrupted: bool,
+    /// What was expected of it.
+    pub expectations: Vec<Checked>,
+    /// What a reader of the accuracy has to know: that it is of a part, or not what was expected.
+    pub remarks: Vec<String>,
 }
 
 impl Figures {
@@ -37,40 +82,72 @@ impl Figures {
             unreadable: report.unreadable.len(),
             pictures_per_second: report.pictures_per_second,
             seconds: seconds.load + seconds.classifier + seconds.evaluation,
-            met: report.expectations.iter().all(|checked| checked.met),
+            interrupted: report.interrupted,
+            expectations: report.expectations.clone(),
+            remarks: remarks(report),
         }
+    }
+
+    /// The expectations that were not met.
+    pub fn missed(&self) -> impl Iterator<Item = &Checked> {
+        self.expectations.iter().filter(|checked| !checked.met)
     }
 }
 
-/// Sorts by set, and in it the best first; failures are last, in the order of the sweep.
+fn remarks(report: &Report) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if report.interrupted {
+        let done = report.judgements.len() + report.unreadable.len();
+        remarks.push(format!("PARTIAL: {done} of {}", report.to_evaluate()));
+    }
+    if let Some(limit) = report.settings.limit.filter(|n| *n < report.data.pictures) {
+        remarks.push(format!("first {limit} of {}", report.data.pictures));
+    }
+    if let Some(shard) = report.settings.shard {
+        remarks.push(format!("shard {shard}"));
+    }
+    let missed = report.expectations.iter().filter(|checked| !checked.met);
+    remarks.extend(missed.map(|checked| format!("missed {checked}")));
+    remarks
+}
+
+/// Why there is no result.
+#[derive(Debug, Clone)]
+pub struct Failure(pub String);
+
+impl Failure {
+    /// The beginning of the message, and what to do next. What else it says is not for a table.
+    pub fn of(error: &Error) -> Self {
+        let message = error.with_causes();
+        let first = message.lines().next().unwrap_or_default();
+        Self(match error.hint() {
+            Some(hint) => format!("{first}; {hint}"),
+            None => first.into(),
+        })
+    }
+}
+
+/// Sorts by set, and in it the best first; partial results are behind the whole ones, and failures
+/// last, in the order of the sweep.
 pub fn sort(rows: &mut [Row]) {
-    let correct = |row: &Row| {
-        let figures = row.outcome.as_ref().ok();
-        figures.and_then(|figures| figures.top1.percent)
+    let place = |row: &Row| match &row.outcome {
+        Ok(figures) => (
+            u8::from(figures.interrupted),
+            figures.top1.percent.unwrap_or(-1.0),
+        ),
+        Err(_) => (2, 0.0),
     };
     rows.sort_by(|a, b| {
-        let order = a.set.cmp(&b.set);
-        order.then_with(|| {
-            correct(b)
-                .unwrap_or(-1.0)
-                .total_cmp(&correct(a).unwrap_or(-1.0))
-        })
+        let ((class_a, top1_a), (class_b, top1_b)) = (place(a), place(b));
+        let order = a.subject.set.cmp(&b.subject.set);
+        order
+            .then(class_a.cmp(&class_b))
+            .then_with(|| top1_b.total_cmp(&top1_a))
     });
 }
 
-const HEAD: [&str; 8] = [
-    "model",
-    "checkpoint",
-    "set",
-    "precision",
-    "top-1",
-    "top-5",
-    "pictures/s",
-    "seconds",
-];
-
-/// Columns of text; those behind are numbers.
-const TEXTS: usize = 4;
+/// Names of the columns that every table begins with.
+const TEXTS: [&str; 4] = ["model", "checkpoint", "set", "precision"];
 
 fn percent(accuracy: Accuracy) -> String {
     accuracy
@@ -78,157 +155,24 @@ fn percent(accuracy: Accuracy) -> String {
         .map_or("–".into(), |percent| format!("{percent:.2}"))
 }
 
-/// The cells of a row, as they are shown; a failure has one for the reason.
-fn cells(row: &Row) -> Vec<String> {
-    let mut cells = vec![
-        row.model.clone(),
-        row.checkpoint.clone(),
-        row.set.clone(),
-        row.precision.clone(),
-    ];
-    match &row.outcome {
-        Ok(figures) => cells.extend([
-            percent(figures.top1),
-            percent(figures.top5),
-            format!("{:.1}", figures.pictures_per_second),
-            format!("{:.1}", figures.seconds),
-        ]),
-        Err(reason) => cells.push(format!("failed: {}", reason.replace('\n', " "))),
-    }
-    cells
+/// Wilson's interval with a dash between its bounds.
+fn interval(accuracy: Accuracy) -> String {
+    accuracy
+        .interval95
+        .map_or("–".into(), |[low, high]| format!("{low:.2}–{high:.2}"))
 }
 
-/// Aligned columns for a terminal or a log.
-pub fn text(rows: &[Row]) -> String {
-    let table: Vec<Vec<String>> = std::iter::once(HEAD.map(String::from).to_vec())
-        .chain(rows.iter().map(cells))
-        .collect();
-    let width = |column: usize| {
-        let whole = table.iter().filter(|cells| cells.len() == HEAD.len());
-        let texts = table.iter().filter(|_| column < TEXTS);
-        let cells = whole
-            .chain(texts)
-            .map(|cells| cells[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let mut text = String::new();
-    for cells in &table {
-        let mut line = String::new();
-        for (column, cell) in cells.iter().enumerate() {
-            let width = widths[column];
-            let _ = match column < TEXTS || cells.len() < HEAD.len() {
-                true => write!(line, "{cell:<width$}  "),
-                false => write!(line, "{cell:>width$}  "),
-            };
-        }
-        text += line.trim_end();
-        text.push('\n');
+impl Table {
+    /// The columns of text.
+    fn texts(&self) -> impl Iterator<Item = &'static str> {
+        TEXTS.into_iter().chain(self.further.iter().copied())
     }
-    text
-}
 
-/// All figures, for programs.
-pub fn csv(rows: &[Row]) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let number = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
-    let accuracy = |accuracy: Accuracy| {
-        let bound = |index: usize| number(accuracy.interval95.map(|interval| interval[index]));
-        [number(accuracy.percent), bound(0), bound(1)]
-    };
-    let head = [
-        "model",
-        "checkpoint",
-        "set",
-        "precision",
-        "top1",
-        "top1_low",
-        "top1_high",
-        "top5",
-        "top5_low",
-        "top5_high",
-        "pictures",
-        "unreadable",
-        "pictures_per_second",
-        "seconds",
-        "failure",
-    ];
-    // Writing to memory cannot fail.
-    let _ = writer.write_record(head);
-    for row in rows {
-        let mut record = cells(row);
-        record.truncate(TEXTS);
-        match &row.outcome {
-            Ok(figures) => {
-                record.extend(accuracy(figures.top1));
-                record.extend(accuracy(figures.top5));
-                record.extend([
-                    figures.top1.total.to_string(),
-                    figures.unreadable.to_string(),
-                    figures.pictures_per_second.to_string(),
-                    figures.seconds.to_string(),
-                    String::new(),
-                ]);
-            }
-            Err(reason) => {
-                record.resize(head.len() - 1, String::new());
-                record.push(reason.clone());
-            }
-        }
-        let _ = writer.write_record(record);
+    /// Whether some row has a remark, so that there is a column for them.
+    fn has_remarks(&self) -> bool {
+        let figures = self.rows.iter().flat_map(|row| &row.outcome);
+        figures.into_iter().any(|f| !f.remarks.is_empty())
     }
-    let bytes = writer.into_inner().unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// A table for a README or an issue.
-pub fn markdown(rows: &[Row]) -> String {
-    let mut text = format!("| {} |\n|", HEAD.join(" | "));
-    for column in 0..HEAD.len() {
-        text += if column < TEXTS { " --- |" } else { " ---: |" };
-    }
-    text.push('\n');
-    for row in rows {
-        let mut cells = cells(row);
-        cells.resize(HEAD.len(), String::new());
-        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
-    }
-    text
-}
-
-/// A table for a paper; needs the package booktabs.
-pub fn latex(rows: &[Row]) -> String {
-    let mut text = String::from("\\begin{tabular}{llllrr}\n\\toprule\n");
-    text += "Model & Checkpoint & Set & Precision & Top-1 & Top-5 \\\\\n\\midrule\n";
-    for row in rows {
-        let mut cells = cells(row);
-        match row.outcome.is_ok() {
-            true => cells.truncate(TEXTS + 2),
-            // A reason has no place in a paper.
-            false => cells
-                .splice(TEXTS.., ["–".into(), "–".into()])
-                .for_each(drop),
-        }
-        let cells: Vec<String> = cells.iter().map(|cell| escape_latex(cell)).collect();
-        let _ = writeln!(text, "{} \\\\", cells.join(" & "));
-    }
-    text + "\\bottomrule\n\\end{tabular}\n"
-}
-
-fn escape_latex(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' => escaped += "\\textbackslash{}",
-            '~' => escaped += "\\textasciitilde{}",
-            '^' => escaped += "\\textasciicircum{}",
-            '–' => escaped += "--",
-            '&' | '%' | '$' | '#' | '_' | '{' | '}' => escaped.extend(['\\', c]),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
@@ -236,15 +180,19 @@ mod tests {
     use super::*;
     use crate::metrics::Tally;
 
-    fn rows() -> Vec<Row> {
+    fn table() -> Table {
         let row = |checkpoint: &str, set: &str, outcome| Row {
-            model: "uta_demo".into(),
-            checkpoint: checkpoint.into(),
-            set: set.into(),
-            precision: "f32".into(),
+            subject: Subject {
+                model: "uta_demo".into(),
+                checkpoint: checkpoint.into(),
+                set: set.into(),
+                precision: "f32".into(),
+                path: format!("/models/{checkpoint}"),
+                ..Subject::default()
+            },
             outcome,
         };
-        let figures = |top1| {
+        let figures = |top1, interrupted, remarks: &[&str]| {
             let tally = Tally {
                 pictures: 8,
                 top1,
@@ -256,43 +204,70 @@ mod tests {
                 unreadable: 0,
                 pictures_per_second: 10.0,
                 seconds: 0.8,
-                met: true,
+                interrupted,
+                expectations: Vec::new(),
+                remarks: remarks.iter().map(ToString::to_string).collect(),
             })
         };
+        let failure = Failure("no such file, \"x\"".into());
         let mut rows = vec![
-            row("lost|1", "b", Err("no such file, \"x\"".into())),
-            row("a_1", "b", figures(3)),
-            row("a_2", "b", figures(5)),
-            row("a_2", "a", figures(1)),
+            row("lost|<1>", "b", Err(failure)),
+            row("cut", "b", figures(8, true, &["PARTIAL: 8 of 9"])),
+            row("a_1", "b", figures(3, false, &[])),
+            row("a_2", "b", figures(5, false, &[])),
+            row("a\n*2\\", "a", figures(1, false, &[])),
         ];
         sort(&mut rows);
-        rows
+        Table {
+            further: Vec::new(),
+            rows,
+        }
     }
 
     #[test]
-    fn the_best_of_each_set_comes_first_and_failures_last() {
-        let order: Vec<String> = rows()
+    fn the_best_of_each_set_comes_first_then_partial_ones_and_failures_last() {
+        let order: Vec<String> = table()
+            .rows
             .iter()
-            .map(|row| format!("{} {}", row.set, row.checkpoint))
+            .map(|row| format!("{} {}", row.subject.set, row.subject.checkpoint))
             .collect();
-        assert_eq!(order, ["a a_2", "b a_2", "b a_1", "b lost|1"]);
+        let expected = ["a a\n*2\\", "b a_2", "b a_1", "b cut", "b lost|<1>"];
+        assert_eq!(order, expected);
     }
 
     #[test]
     fn columns_are_aligned() {
-        let text = text(&rows());
+        let text = text(&table());
         let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 6, "{text}");
         assert_eq!(lines[0].find("top-1"), lines[1].find("12.50"), "{text}");
-        assert!(lines[4].ends_with("failed: no such file, \"x\""));
+        assert_eq!(lines[0].find("top-1"), lines[2].find("62.50"), "{text}");
+        assert!(lines[4].ends_with("PARTIAL: 8 of 9"));
+        assert!(lines[5].ends_with("failed: no such file, \"x\""));
     }
 
     #[test]
     fn each_form_escapes_what_it_must() {
-        assert!(csv(&rows()).contains("lost|1,b,f32,,,,,,,,,,,\"no such file, \"\"x\"\"\""));
-        let markdown = markdown(&rows());
-        assert!(markdown.contains("| lost\\|1 | b | f32 | failed: no such file, \"x\" |"));
-        let latex = latex(&rows());
-        assert!(latex.contains("uta\\_demo & a\\_2 & b & f32 & 62.50 & 100.00 \\\\"));
-        assert!(latex.contains("lost|1 & b & f32 & -- & -- \\\\"));
+        let csv = csv(&table());
+        let lost = "lost|<1>,b,f32,,,,,,,,,,,\"no such file, \"\"x\"\"\",,/models/lost|<1>,\n";
+        assert!(csv.contains(lost), "{csv}");
+        let markdown = markdown(&table());
+        for line in [
+            "| lost\\|\\<1> | b | f32 | failed: no such file, \"x\" |",
+            "| a \\*2\\\\ | a | f32 | 12.50 | 2.24–47.09 | 100.00 |",
+            "| cut | b | f32 | 100.00 | 67.56–100.00 |",
+            "| PARTIAL: 8 of 9 |",
+        ] {
+            assert!(markdown.contains(line), "{line}\n{markdown}");
+        }
+        let latex = latex(&table());
+        for line in [
+            "uta\\_demo & a\\_2 & b & f32 & 62.50 & 30.57--86.32 & 100.00 &",
+            "lost\\textbar{}\\textless{}1\\textgreater{} & b & f32 & -- & -- & -- & -- & failed \\\\",
+            "a *2\\textbackslash{} & a &",
+            "& PARTIAL: 8 of 9 \\\\",
+        ] {
+            assert!(latex.contains(line), "{line}\n{latex}");
+        }
     }
 }
