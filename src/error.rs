@@ -207,6 +207,13 @@ pub enum Warning {
     SmallerBatches {
         pictures: usize,
     },
+    StaleResults {
+        folder: PathBuf,
+        files: Vec<String>,
+    },
+    ResultNotWritten {
+        reason: String,
+    },
 }
 
 impl std::fmt::Display for Warning {
@@ -264,6 +271,13 @@ impl std::fmt::Display for Warning {
                 f,
                 "the device's memory is short: from now on at most {pictures} pictures are computed at once; nothing is left out"
             ),
+            Self::StaleResults { folder, files } => write!(
+                f,
+                "{} holds results of another sweep, which stay there: {}",
+                folder.display(),
+                files.join(", ")
+            ),
+            Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
             Self::UnreadablePictures { count } => {
                 write!(
                     f,

@@ -12,6 +12,7 @@ use crate::interruption;
 use crate::lanes::in_order;
 use crate::metrics::{Prediction, Tally};
 use crate::statistics::Judgement;
+use crate::visible;
 
 /// Names the classes of a batch's pictures.
 pub trait Predictor: Sync {
@@ -179,7 +180,7 @@ impl<'a> Entrant<'a> {
             match finding {
                 Finding::Predicted(prediction) => {
                     self.outcome.tally.add(&prediction, sample.right());
-                    let name = sample.path.to_string_lossy().into_owned();
+                    let name = visible::name(sample.path.as_os_str()).into_owned();
                     let judgement = Judgement::new(name, sample.label, sample.right(), &prediction);
                     self.outcome.judgements.push(judgement);
                     self.observer.predicted(sample, &prediction)?;

@@ -21,7 +21,9 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 pub fn handle(finish: impl Fn() + Send + 'static) -> io::Result<()> {
     ctrlc::set_handler(move || {
         if LISTENING.load(Ordering::SeqCst) > 0 && !REQUESTED.swap(true, Ordering::SeqCst) {
-            eprintln!("interrupted: the partial result follows; once more stops at once");
+            eprintln!(
+                "interrupted: the pictures in flight are the last ones; once more stops at once"
+            );
             return;
         }
         finish();

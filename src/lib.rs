@@ -19,7 +19,9 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`vector`] | dot product, normalisation, softmax with a fixed order of operations |
+//! | [`visible`] | file names and messages as text that a terminal only shows |
 //! | [`temporary`] | files that appear whole or not at all |
+//! | [`destination`] | where what is written to a path ends up |
 //! | [`memory`] | how much of it the process took |
 //! | [`preprocessing`] | what a model expects of its pictures, as plain data |
 //! | [`text`] | class names, templates, CLIP's tokenizer |
@@ -58,10 +60,11 @@
 //! # Invariants
 //!
 //! - Only `commands`, `progress` and the binary print; `report::output` writes what they print.
-//! - Disk access is in `checkpoint`, `data`, `temporary`, `journal`, `report::output`, `features`, `classifier`'s `file`
-//!   and `cache`, and two functions of `text` and one
-//!   of `model::variant` that read small files named by flags. Only `hub` uses the network, for an
-//!   address `hf://…`.
+//! - Disk access is in `checkpoint`, `data`, `temporary`, `destination`, `journal`,
+//!   `report::output` and `read`, `features`, `classifier`'s `file` and `cache`, the commands'
+//!   `sweep` and `listing` (a sweep's folder), and two functions of `text` and one of
+//!   `model::variant` that read small files named by flags. Only `hub` uses the network, for an
+//!   address `hf://…`, and writes into its cache.
 //! - `unsafe` code is in three places: `checkpoint::mapping` maps a file, `kernels` uses vector
 //!   instructions and threads that write to disjoint parts of one buffer, `model::mixed::cuda`
 //!   launches kernels.
@@ -83,6 +86,7 @@ pub mod classifiers;
 pub mod cli;
 pub mod commands;
 pub mod data;
+pub mod destination;
 pub mod devices;
 pub mod error;
 pub mod evaluation;
@@ -111,4 +115,5 @@ pub mod temporary;
 pub mod text;
 pub mod trace;
 pub mod vector;
+pub mod visible;
 pub mod zero_shot;

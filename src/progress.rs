@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Warning;
 use crate::metrics::Tally;
+use crate::visible::visible;
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -129,11 +130,24 @@ impl Console {
         self.say(&format!("warning: {warning}"));
     }
 
+    /// Prints an error that does not end the program, however quiet it is to be.
+    pub fn error(&self, message: &str, hint: Option<&str>) {
+        let message = visible(message);
+        let hint = hint.map(visible);
+        self.bar.suspend(|| {
+            eprintln!("error: {message}");
+            if let Some(hint) = hint {
+                eprintln!("hint: {hint}");
+            }
+        });
+    }
+
     /// Prints a line above the bar, unless the program is to be quiet.
     pub fn say(&self, line: &str) {
         if Talk::chosen() == Talk::Quiet {
             return;
         }
+        let line = visible(line);
         self.bar.suspend(|| eprintln!("{line}"));
     }
 

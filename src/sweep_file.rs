@@ -32,8 +32,12 @@ pub enum SweepFileError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{} is not TOML: {reason}", path.display())]
-    Syntax { path: PathBuf, reason: String },
+    #[error("{} is not TOML: line {line}: {reason}", path.display())]
+    Syntax {
+        path: PathBuf,
+        line: usize,
+        reason: String,
+    },
     #[error("{}: {reason}", path.display())]
     Key { path: PathBuf, reason: String },
 }
@@ -50,11 +54,19 @@ impl SweepFileError {
     }
 }
 
+/// The command line of an evaluation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The file and the table in it, for messages.
+    pub place: String,
+    pub flags: Vec<String>,
+}
+
 /// The flags of each evaluation, in the order of the file.
 ///
 /// # Errors
 /// When the file cannot be read or says something else.
-pub fn read(path: &Path) -> Result<Vec<Vec<String>>, SweepFileError> {
+pub fn read(path: &Path) -> Result<Vec<Line>, SweepFileError> {
     let text = std::fs::read_to_string(path).map_err(|source| SweepFileError::Unreadable {
         path: path.into(),
         source,
@@ -63,15 +75,70 @@ pub fn read(path: &Path) -> Result<Vec<Vec<String>>, SweepFileError> {
         .parse()
         .map_err(|e: toml::de::Error| SweepFileError::Syntax {
             path: path.into(),
-            reason: e.to_string().trim().into(),
+            line: e.span().map_or(1, |span| line_number(&text, span.start)),
+            reason: e.message().replace('\n', "; "),
         })?;
-    flags(table).map_err(|reason| SweepFileError::Key {
+    let tables = matches!(table.get(RUN), Some(Value::Array(_)));
+    let lines = flags(table).map_err(|reason| SweepFileError::Key {
         path: path.into(),
         reason,
-    })
+    })?;
+    let line = |(table, flags)| Line {
+        place: match tables {
+            true => format!("{}, [[{RUN}]] number {table}", path.display()),
+            false => path.display().to_string(),
+        },
+        flags,
+    };
+    Ok(lines.into_iter().map(line).collect())
 }
 
-fn flags(mut common: Table) -> Result<Vec<Vec<String>>, String> {
+/// The line of a text in which a byte is, counted from 1.
+fn line_number(text: &str, byte: usize) -> usize {
+    let before = text.as_bytes().iter().take(byte);
+    before.filter(|b| **b == b'\n').count() + 1
+}
+
+/// What the parser of flags says, about keys.
+pub fn as_keys(error: &clap::Error) -> String {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let key = |flag: &str| -> String {
+        let name = flag.split([' ', '=', '<']).next().unwrap_or(flag);
+        name.trim_start_matches('-').into()
+    };
+    let named = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) => vec![key(flag)],
+        Some(ContextValue::Strings(flags)) => flags.iter().map(|flag| key(flag)).collect(),
+        _ => Vec::new(),
+    };
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => value.as_str(),
+        _ => "",
+    };
+    let text = error.to_string();
+    match (error.kind(), named.join(", ")) {
+        (ErrorKind::MissingRequiredArgument, keys) if !keys.is_empty() => {
+            format!("missing: {keys}")
+        }
+        (ErrorKind::UnknownArgument, keys) if !keys.is_empty() => {
+            format!("{keys} is no flag of an evaluation")
+        }
+        (ErrorKind::InvalidValue | ErrorKind::ValueValidation, keys) if !keys.is_empty() => {
+            let why = text.lines().next().unwrap_or_default();
+            let why = why.rsplit_once(": ").map_or("", |(_, why)| why);
+            let allowed = text.lines().find(|line| line.contains("[possible values"));
+            let why = allowed.map_or(why, str::trim);
+            format!("{keys} = {value:?} cannot be used: {why}")
+        }
+        _ => {
+            let first = text.lines().next().unwrap_or_default();
+            first.trim_start_matches("error: ").into()
+        }
+    }
+}
+
+/// The flags of each evaluation, with the number of its table.
+fn flags(mut common: Table) -> Result<Vec<(usize, Vec<String>)>, String> {
     let runs = match common.remove(RUN) {
         None => vec![Table::new()],
         Some(Value::Array(runs)) => runs
@@ -84,7 +151,7 @@ fn flags(mut common: Table) -> Result<Vec<Vec<String>>, String> {
         Some(_) => return Err(format!("{RUN} must be written as tables, [[{RUN}]]")),
     };
     let mut lines = Vec::new();
-    for run in runs {
+    for (index, run) in runs.into_iter().enumerate() {
         let mut keys = common.clone();
         keys.extend(run);
         let mut combinations = vec![Vec::new()];
@@ -99,7 +166,7 @@ fn flags(mut common: Table) -> Result<Vec<Vec<String>>, String> {
                 })
                 .collect();
         }
-        lines.append(&mut combinations);
+        lines.extend(combinations.into_iter().map(|flags| (index + 1, flags)));
     }
     Ok(lines)
 }
@@ -131,7 +198,7 @@ mod tests {
 
     fn lines(text: &str) -> Result<Vec<String>, String> {
         let lines = flags(text.parse().unwrap())?;
-        Ok(lines.iter().map(|line| line.join(" ")).collect())
+        Ok(lines.iter().map(|(_, line)| line.join(" ")).collect())
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -296,19 +297,15 @@ fn an_interrupt_leaves_nothing_half_written() {
             &predictions,
             Path::new("--cache-dir"),
             &cache,
+            Path::new("--verbose"),
         ])
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The file for the predictions is opened before the long part.
-    while folder.names().is_empty() {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "the run ended before it could be interrupted"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    // The file for the predictions is open before the long part begins.
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().starts_with("loading the checkpoint")));
     let id = child.id().to_string();
     assert!(
         Command::new("kill")

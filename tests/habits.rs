@@ -88,3 +88,18 @@ fn no_color_wins_over_forced_colours() {
     assert!(!escapes(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
     assert!(!escapes(&[]));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_name_cannot_command_the_terminal() {
+    let folder = Folder::new();
+    let path = folder.copy(&demo("uta_demo.safetensors"), "a\u{1b}[31m.safetensors");
+    let path = path.to_str().unwrap();
+    let missing = path.replace("31m", "32m");
+    let told = run(&["inspect", path]).ended_with(0);
+    assert!(!told.stdout.contains('\u{1b}'));
+    told.printed(&["a\\u{1b}[31m.safetensors"]);
+    let told = run(&["inspect", &missing]).ended_with(4);
+    assert!(!told.stderr.contains('\u{1b}'));
+    told.said(&["a\\u{1b}[32m.safetensors does not exist"]);
+}

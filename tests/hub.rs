@@ -19,6 +19,20 @@ enum Fault {
     Changed,
     /// Every answer is this status.
     Status(u16),
+    /// The first answers are "too many requests", to be repeated after a second.
+    Busy,
+    /// As this, but to be repeated after a day.
+    BusyForADay,
+    /// The first answer with the file stops in the middle, and the connection stays.
+    Stalled,
+    /// Every answer redirects to itself.
+    Circle,
+    /// A header has this value.
+    Header(&'static str, &'static str),
+    /// A header is missing.
+    Without(&'static str),
+    /// Ranges mean nothing to it.
+    NoRanges,
 }
 
 struct Server {
@@ -92,6 +106,24 @@ fn answer(
             "HTTP/1.1 {code} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         );
     }
+    let busy = |after: u32| {
+        format!(
+            "HTTP/1.1 429 Busy\r\nretry-after: {after}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        )
+    };
+    match fault {
+        Fault::Busy if !std::mem::replace(cut, true) => {
+            return stream.write_all(busy(1).as_bytes());
+        }
+        Fault::BusyForADay => return stream.write_all(busy(86_400).as_bytes()),
+        Fault::Circle => {
+            return write!(
+                stream,
+                "HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+        }
+        _ => {}
+    }
     if lists {
         let files = [
             "README.md",
@@ -121,13 +153,50 @@ fn answer(
     if !first && fault == Fault::Changed {
         *body.last_mut().unwrap() ^= 1;
     }
+    let mut status = "206 Partial Content";
+    let range = format!(
+        "bytes {begin}-{}/{}",
+        (begin + body.len()).max(1) - 1,
+        file.len()
+    );
+    let mut headers = vec![
+        ("content-range", range),
+        ("x-repo-commit", "0123".into()),
+        ("etag", format!("\"{digest}\"")),
+        ("connection", "close".into()),
+    ];
+    match fault {
+        Fault::Header(name, value) => {
+            let header = headers.iter_mut().find(|header| header.0 == name).unwrap();
+            header.1 = value.into();
+        }
+        Fault::Without(name) => headers.retain(|header| header.0 != name),
+        Fault::NoRanges => {
+            status = "200 OK";
+            body = file.to_vec();
+            headers.remove(0);
+        }
+        _ => {}
+    }
+    let headers = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"));
+    let headers: String = headers.collect();
     write!(
         stream,
-        "HTTP/1.1 206 Partial Content\r\ncontent-length: {}\r\ncontent-range: bytes {begin}-{}/{}\r\nx-repo-commit: 0123\r\netag: \"{digest}\"\r\nconnection: close\r\n\r\n",
-        body.len(),
-        begin + body.len() - 1,
-        file.len()
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n",
+        body.len()
     )?;
+    if !first && fault == Fault::Stalled && !*cut {
+        *cut = true;
+        stream.write_all(&body[..body.len() / 2])?;
+        // Kept open, and silent, while the next request is answered.
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_secs(30));
+            drop(stream);
+        });
+        return Ok(());
+    }
     if !first && fault == Fault::Cut && !*cut {
         *cut = true;
         body.truncate(body.len() / 2);
@@ -311,4 +380,95 @@ fn a_published_models_name_stands_for_its_file() {
     let asked = server.asked();
     run_with(&["inspect", "./UTA-B"], &variables).ended_with(4);
     assert_eq!(server.asked(), asked);
+}
+
+/// The folder with the contents of the repository's files.
+fn blobs(home: &Folder) -> std::path::PathBuf {
+    home.join("hub/models--someone--UTA/blobs")
+}
+
+#[test]
+fn a_complete_or_damaged_partial_file_is_used_or_begun_anew() {
+    let file = std::fs::read(demo("uta_demo.safetensors")).unwrap();
+    let digest: String = Sha256::digest(&file)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let mut changed = file.clone();
+    changed[1000] ^= 1;
+    let longer = [&file[..], b"x"].concat();
+    for (part, asks) in [(&file, 1), (&changed, 2), (&longer, 2)] {
+        let (home, server) = (Folder::new(), Server::new(Fault::None));
+        std::fs::create_dir_all(blobs(&home)).unwrap();
+        std::fs::write(blobs(&home).join(format!("{digest}.part")), part).unwrap();
+        classify(&home, &server, &[]).ended_with(0);
+        assert_eq!(server.asked(), asks);
+        assert!(!blobs(&home).join(format!("{digest}.part")).exists());
+    }
+}
+
+#[test]
+fn a_stalled_server_is_asked_again_for_the_rest() {
+    let (home, server) = (Folder::new(), Server::new(Fault::Stalled));
+    let clock = std::time::Instant::now();
+    classify(&home, &server, &[("HF_HUB_DOWNLOAD_TIMEOUT", "1")]).ended_with(0);
+    assert!(server.begun.load(Ordering::SeqCst) > 0);
+    assert!(clock.elapsed().as_secs() < 25);
+}
+
+#[test]
+fn redirects_in_circles_end() {
+    let (home, server) = (Folder::new(), Server::new(Fault::Circle));
+    classify(&home, &server, &[]).ended_with(4).said(&[
+        ADDRESS,
+        "redirects in circles",
+        "HF_ENDPOINT",
+    ]);
+    assert!(server.asked() < 20);
+}
+
+#[test]
+fn a_busy_server_is_asked_again_when_it_says_unless_that_is_long() {
+    let (home, server) = (Folder::new(), Server::new(Fault::Busy));
+    classify(&home, &server, &[]).ended_with(0);
+    let (home, server) = (Folder::new(), Server::new(Fault::BusyForADay));
+    classify(&home, &server, &[])
+        .ended_with(4)
+        .said(&["too many requests; it asks to wait 86400 s"]);
+    assert_eq!(server.asked(), 1);
+}
+
+#[test]
+fn a_name_of_the_server_that_leads_elsewhere_is_refused() {
+    for (header, value) in [
+        ("x-repo-commit", "../../../evil"),
+        ("x-repo-commit", ".."),
+        ("etag", "\"../../../evil\""),
+        ("etag", "\"/evil\""),
+        ("etag", "\"\""),
+    ] {
+        let (home, server) = (Folder::new(), Server::new(Fault::Header(header, value)));
+        classify(&home, &server, &[]).ended_with(4).said(&[
+            header,
+            "cannot be a file's name",
+            "hint: ",
+        ]);
+        assert_eq!(home.names(), [""; 0]);
+    }
+}
+
+#[test]
+fn an_answer_of_no_hub_says_what_it_lacks_and_what_to_check() {
+    for header in ["x-repo-commit", "etag", "content-range"] {
+        let (home, server) = (Folder::new(), Server::new(Fault::Without(header)));
+        classify(&home, &server, &[])
+            .ended_with(4)
+            .said(&["no header", header, "HF_ENDPOINT"]);
+    }
+}
+
+#[test]
+fn a_server_without_ranges_gives_the_whole_file() {
+    let (home, server) = (Folder::new(), Server::new(Fault::NoRanges));
+    classify(&home, &server, &[]).ended_with(0);
 }

@@ -37,7 +37,12 @@ fn timeless(file: &Path) -> String {
 
 #[track_caller]
 fn check_schema(document: &Value) {
-    let schema = run(&["schema"]).ended_with(0).stdout;
+    check_schema_of(document, "result");
+}
+
+#[track_caller]
+fn check_schema_of(document: &Value, kind: &str) {
+    let schema = run(&["schema", "--of", kind]).ended_with(0).stdout;
     let schema: Value = serde_json::from_str(&schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator
@@ -150,6 +155,15 @@ fn merging_refuses_overlaps_gaps_mixtures_and_incomplete_shards() {
         v["judgements"] = value(&a)["judgements"].clone();
     });
     refused(&[&a, &twice, &c], &["is in two shards"]);
+    let partial = change("partial.json", &|v| v["interrupted"] = json!(true));
+    refused(&[&a, &partial, &c], &["partial.json is the partial result"]);
+    let lie = change("lie.json", &|v| v["top1"]["correct"] = json!(0));
+    refused(&[&a, &lie, &c], &["lie.json contradicts itself: top-1"]);
+    let double = change("double.json", &|v| {
+        let rows = v["judgements"].as_array_mut().unwrap();
+        rows[1] = rows[0].clone();
+    });
+    refused(&[&a, &double, &c], &["double.json has ", " twice"]);
     let whole = change("whole.json", &|v| v["settings"]["shard"] = Value::Null);
     refused(&[&a, &whole], &["whole.json is the result of a whole run"]);
     let old = change("old.json", &|v| v["schema_version"] = json!(1));
@@ -227,7 +241,11 @@ fn expectations_that_make_no_sense_are_refused_before_the_evaluation() {
         &["no accuracy is published for uta_demo"],
     );
     refused(&["--expect-top1", "101"], &["101 is no percentage"]);
-    refused(&["--tolerance=-1"], &["--tolerance -1 is no distance"]);
+    refused(&["--tolerance", "-1"], &["--tolerance -1 is no distance"]);
+    refused(
+        &["--expect-top1", "-5"],
+        &["--expect-top1 -5 is no percentage"],
+    );
     refused(
         &["--expect-top1", "5", "--shard", "1/2"],
         &["a shard's accuracy", "uta-eval merge"],
@@ -282,9 +300,20 @@ fn two_results_are_compared_picture_by_picture() {
     assert_eq!(found["top1"]["mcnemar"]["only_b"], json!(only_b));
     assert_eq!(found["only_a"].as_array().unwrap().len(), only_a);
     assert_eq!(found["pictures"], json!(220));
-    compared(&[])
-        .ended_with(0)
-        .printed(&["McNemar (", "difference"]);
+    check_schema_of(&found, "comparison");
+    let prompts = |side: &str| {
+        let side = &found[side];
+        (side["templates"].clone(), side["templates_file"].clone())
+    };
+    assert_eq!(prompts("b"), (json!(1), json!(other.to_str().unwrap())));
+    assert_ne!(prompts("a"), prompts("b"));
+    compared(&[]).ended_with(0).printed(&[
+        "McNemar (",
+        "difference",
+        "templates    A 1 (",
+        "other.txt)",
+        "classifier   A ",
+    ]);
 
     let short = result(&folder, "short.json", &["--limit", "20"]);
     let (a, short) = (a.to_str().unwrap(), short.to_str().unwrap());
@@ -296,6 +325,72 @@ fn two_results_are_compared_picture_by_picture() {
     run(&["compare", a, short, "--common"])
         .ended_with(0)
         .printed(&["pictures     20 in both", "p = 1.0000"]);
+}
+
+#[test]
+fn results_that_were_judged_by_different_rules_are_not_compared() {
+    let folder = Folder::new();
+    let a = result(&folder, "a.json", &["--limit", "5"]);
+    let changed = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut document = value(&a);
+        change(&mut document);
+        folder.write(name, document.to_string())
+    };
+    let refused = |b: &Path, texts: &[&str]| {
+        let files = [a.to_str().unwrap(), b.to_str().unwrap()];
+        run(&["compare", files[0], files[1], "--common"])
+            .ended_with(2)
+            .said(texts);
+    };
+    let other = changed("other.json", &|v| {
+        v["data"]["dataset"] = json!("imagenet-a");
+        v["data"]["classes"] = json!(200);
+    });
+    refused(
+        &other,
+        &[
+            "different rules",
+            "data set (imagenet and imagenet-a)",
+            "classes to rank among (1000 and 200)",
+            "--dataset",
+        ],
+    );
+    let real = changed("real.json", &|v| v["data"]["labels"] = json!("real"));
+    refused(&real, &["labels (original and real)"]);
+    let twice = changed("twice.json", &|v| {
+        let rows = v["judgements"].as_array_mut().unwrap();
+        rows[4] = rows[0].clone();
+    });
+    refused(&twice, &["twice.json has ", " twice"]);
+    let lie = changed("lie.json", &|v| v["top5"]["correct"] = json!(0));
+    refused(&lie, &["lie.json contradicts itself: top-5"]);
+    let endless = Path::new("/dev/zero");
+    if endless.exists() {
+        refused(endless, &["/dev/zero cannot be read", "256 MiB"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn file_names_that_are_no_text_stay_apart_in_the_result() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    let from = demo("imagenet/val/n02165456/n02165456_000.jpg");
+    for byte in [0xe8, 0xe9] {
+        let name = [b"caf", &[byte][..], b".jpg"].concat();
+        let set = folder.join("set/n02165456");
+        std::fs::create_dir_all(&set).unwrap();
+        std::fs::copy(&from, set.join(std::ffi::OsStr::from_bytes(&name))).unwrap();
+    }
+    let file = folder.join("result.json");
+    let mut arguments = quick_demo_on(&folder.join("set"), &folder);
+    arguments.extend(["--json".into(), file.to_str().unwrap().into()]);
+    run(&arguments).ended_with(0);
+    let rows = value(&file)["judgements"].clone();
+    let names = [rows[0][0].clone(), rows[1][0].clone()];
+    assert_eq!(names, ["n02165456/caf\\xE8.jpg", "n02165456/caf\\xE9.jpg"]);
+    let file = file.to_str().unwrap();
+    run(&["compare", file, file]).ended_with(0);
 }
 
 #[test]

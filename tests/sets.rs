@@ -499,7 +499,7 @@ fn results_with_several_right_classes_can_be_read_back_and_are_not_compared_with
         .printed(&["100.00 %"]);
     run(&["compare", &real, &own])
         .ended_with(2)
-        .said(&["other labels: real and original"]);
+        .said(&["differ in labels (real and original)"]);
 }
 
 #[test]

@@ -143,8 +143,26 @@ fn a_file_with_what_is_no_flag_is_refused_by_name() {
             .ended_with(2)
             .said(message);
     };
-    refused("ckpt_path = \"x\"", &["sweep.toml", "--ckpt_path"]);
-    refused("limit = ", &["sweep.toml is not TOML"]);
+    refused(
+        "ckpt_path = \"x\"",
+        &["sweep.toml: ckpt_path is no flag of an evaluation"],
+    );
+    refused(
+        "strict = true\nlimit = ",
+        &["sweep.toml is not TOML: line 2"],
+    );
+    refused(
+        "imagenet-path = \"x\"\n[[run]]\nckpt-path = \"a\"\n[[run]]\nlimit = 3",
+        &["sweep.toml, [[run]] number 2: missing: ckpt-path"],
+    );
+    refused(
+        "imagenet-path = \"x\"\nckpt-path = \"a\"\nlimit = 0",
+        &["sweep.toml: limit = \"0\" cannot be used"],
+    );
+    refused(
+        "imagenet-path = \"x\"\nckpt-path = \"a\"\nmodel = \"uta_demo\"\nexpect-top1 = 200",
+        &["sweep.toml: --expect-top1 200 is no percentage"],
+    );
     refused("json = \"x\"", &["json is not of one evaluation"]);
     refused(
         "imagenet-path = \"x\"\nckpt-path = [\"a\", \"a\"]",
@@ -199,4 +217,174 @@ fn a_sweep_goes_on_where_its_journal_ends() {
         let file = |out: &str| timeless(&folder.join(out).join(name));
         assert_eq!(file("second"), file("third"));
     }
+}
+
+#[test]
+fn lists_of_templates_and_limits_are_evaluations_of_their_own_with_columns() {
+    let folder = Folder::new();
+    checkpoints(&folder, &["x/a.safetensors", "y/a.safetensors"]);
+    let one = folder.write("one.txt", "a photo of a {}.\n");
+    let two = folder.write("two.txt", "a {}.\n");
+    let file = folder.write(
+        "sweep.toml",
+        format!(
+            "imagenet-path = {:?}\nmodel = \"uta_demo\"\nckpt-path = {:?}\ntemplates = [{:?}, {:?}]\nlimit = [3, 5]\nno-cache = true\n",
+            text(&demo("imagenet")),
+            text(&folder.join("?/a.safetensors")),
+            text(&one),
+            text(&two),
+        ),
+    );
+    let (out, journal) = (folder.join("out"), folder.join("journal"));
+    let arguments = [
+        "sweep",
+        text(&file),
+        "--out",
+        text(&out),
+        "--resume",
+        text(&journal),
+    ];
+    let ran = run(&arguments).ended_with(0);
+    assert_eq!(ran.stdout.lines().count(), 9, "{}", ran.stdout);
+    let head = ran.stdout.lines().next().unwrap().to_string();
+    assert!(head.contains("templates") && head.contains("limit"));
+    // One head above all rows as they come.
+    assert_eq!(ran.stderr.matches("pictures/s").count(), 1);
+    let ran = ran.printed(&["x/a.safetensors", "y/a.safetensors", "first 3 of 220"]);
+    let rows: std::collections::HashSet<&str> = ran
+        .stdout
+        .lines()
+        .skip(1)
+        .map(|line| line.split("  ").next().unwrap())
+        .collect();
+    assert_eq!(rows.len(), 1);
+    let csv = std::fs::read_to_string(out.join("table.csv")).unwrap();
+    let head = csv.lines().next().unwrap();
+    assert!(head.ends_with("checkpoint_path,result_file,templates,limit"));
+    let first = format!("{},", text(&out.join("001-uta_demo-x-a.json")));
+    assert!(csv.contains(&first), "{csv}");
+    run(&arguments)
+        .ended_with(0)
+        .warned(&["0 pictures were decoded"]);
+}
+
+#[test]
+fn what_cannot_be_written_is_found_before_anything_is_computed() {
+    let folder = Folder::new();
+    checkpoints(&folder, &["a.safetensors", "b.safetensors"]);
+    let flags = flags(&folder, 5);
+    let pattern = folder.join("*.safetensors");
+    let sweep = |out: &str, more: &[&str]| {
+        let out = folder.join(out);
+        let basic = ["--ckpt-path", text(&pattern), "--out", text(&out)];
+        run(&with(&flags, &[&basic[..], more].concat()))
+    };
+    for name in ["002-uta_demo-b.json", "table.md"] {
+        let out = format!("out-{name}");
+        std::fs::create_dir_all(folder.join(&out).join(name)).unwrap();
+        sweep(&out, &[])
+            .ended_with(5)
+            .said(&[name, "cannot be written"]);
+    }
+    let table = folder.join("mixed/table.csv");
+    for flag in ["--resume", "--trace"] {
+        sweep("mixed", &[flag, text(&table)])
+            .ended_with(2)
+            .said(&[flag, "--out both name"]);
+    }
+    folder.write("old/007-uta_demo-z.json", "{}");
+    sweep("old", &["-v"])
+        .ended_with(0)
+        .warned(&["holds results of another sweep", "007-uta_demo-z.json"]);
+}
+
+#[test]
+fn a_checkpoint_is_the_same_by_any_path_that_leads_to_it() {
+    let folder = Folder::new();
+    checkpoints(&folder, &["a.safetensors"]);
+    std::fs::create_dir(folder.join("sub")).unwrap();
+    let flags = flags(&folder, 5);
+    let first = folder.join("a.safetensors");
+    let again = folder.join("sub/../a.safetensors");
+    run(&with(&flags, &["--ckpt-path", text(&first), text(&again)]))
+        .ended_with(2)
+        .said(&["twice in the same way", "it is the same file as"]);
+}
+
+#[test]
+fn a_missed_expectation_is_told_with_its_numbers_and_shown_in_the_table() {
+    let folder = Folder::new();
+    checkpoints(&folder, &["a.safetensors", "b.safetensors"]);
+    let flags = flags(&folder, 5);
+    let pattern = folder.join("*.safetensors");
+    run(&with(
+        &flags,
+        &["--ckpt-path", text(&pattern), "--expect-top1", "1", "-q"],
+    ))
+    .ended_with(1)
+    .warned(&[
+        "error: a.safetensors: top-1: expected 1 % within 0.1, found ",
+        "error: b.safetensors: top-1: expected 1 %",
+        "difference +",
+    ])
+    .printed(&["missed top-1: expected 1 %"]);
+}
+
+#[test]
+fn a_checkpoint_of_another_model_is_one_line_of_the_table_and_told_in_full() {
+    let folder = Folder::new();
+    checkpoints(&folder, &["a.safetensors"]);
+    let tiny = crate::support::fixture("golden/tiny.safetensors");
+    let flags = flags(&folder, 5);
+    let good = folder.join("a.safetensors");
+    let ran = run(&with(&flags, &["--ckpt-path", text(&good), text(&tiny)])).ended_with(8);
+    assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
+    ran.warned(&["error: ", "visual.", "hint: "])
+        .printed(&["failed: ", "does not fit the model uta_demo; "]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_sweep_shows_how_far_it_came() {
+    let folder = Folder::new();
+    let names = ["a", "b", "c", "d"].map(|name| format!("{name}.safetensors"));
+    checkpoints(&folder, &names.each_ref().map(String::as_str));
+    let mut flags = flags(&folder, 220);
+    let (out, journal) = (folder.join("out"), folder.join("journal"));
+    let pattern = folder.join("*.safetensors");
+    flags.extend(
+        [
+            "--ckpt-path",
+            text(&pattern),
+            "--out",
+            text(&out),
+            "--resume",
+            text(&journal),
+            "--batch-size",
+            "1",
+        ]
+        .map(String::from),
+    );
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_uta-eval"))
+        .args(&flags)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let clock = std::time::Instant::now();
+    while journal.metadata().map_or(0, |file| file.len()) < 9000 {
+        assert!(clock.elapsed().as_secs() < 60);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let pid = child.id().to_string();
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args(["-INT", &pid]).status().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    let shown = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{shown}");
+    assert_eq!(shown.matches("PARTIAL: ").count(), 4, "{shown}");
+    assert!(shown.contains(" of 220"), "{shown}");
+    let table = std::fs::read_to_string(out.join("table.csv")).unwrap();
+    assert_eq!(table.matches("PARTIAL: ").count(), 4, "{table}");
+    assert!(!out.join("001-uta_demo-a.json").exists());
 }

@@ -28,6 +28,9 @@ mod demo;
 /// The main job from outside: results, outputs, reproducibility.
 mod evaluation;
 
+/// Links, devices, equal names, kills: where results go.
+mod outputs;
+
 /// Many checkpoints at once.
 mod sweep;
 

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -179,9 +180,17 @@ fn an_interrupted_run_leaves_a_whole_trace_of_what_it_did() {
     let file = folder.join("trace.json");
     let arguments = with(
         demo_on(&demo("imagenet")),
-        &["--trace", file.to_str().unwrap()],
+        &["--trace", file.to_str().unwrap(), "--verbose"],
     );
-    interrupt_when(start(&arguments), || !folder.names().is_empty());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_uta-eval"))
+        .args(&arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().starts_with("building the classifier")));
+    interrupt_when(child, || true);
     Trace::read(&file);
     assert_eq!(folder.names(), ["trace.json"]);
 }
@@ -266,6 +275,6 @@ fn a_trace_that_cannot_be_written_is_refused_before_the_work_and_replaces_nothin
     let kept = journal.to_str().unwrap();
     evaluate(&["--trace", kept, "--resume", kept])
         .ended_with(2)
-        .said(&["would replace an input"]);
+        .said(&["--trace and --resume both name"]);
     assert_eq!(folder.names(), ["journal", "templates.txt"]);
 }

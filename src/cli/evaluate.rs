@@ -124,10 +124,10 @@ pub struct ExpectArgs {
     /// Expect this top-1 accuracy in percent; exit code 1 if it is missed
     ///
     /// The result is printed and written in any case. See --tolerance.
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
     pub expect_top1: Option<f64>,
     /// Expect this top-5 accuracy in percent; exit code 1 if it is missed
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
     pub expect_top5: Option<f64>,
     /// Expect the accuracy that was published for the model
     ///
@@ -136,7 +136,12 @@ pub struct ExpectArgs {
     #[arg(long, value_name = "WHAT", conflicts_with = "expect_top1")]
     pub expect: Option<ExpectArg>,
     /// Percentage points by which an expectation may be missed, either way
-    #[arg(long, value_name = "POINTS", default_value_t = 0.1)]
+    #[arg(
+        long,
+        value_name = "POINTS",
+        default_value_t = 0.1,
+        allow_negative_numbers = true
+    )]
     pub tolerance: f64,
 }
 

@@ -14,7 +14,7 @@ pub use data::{DataArgs, DataCheckArgs, DataCommand};
 pub use evaluate::{DemoArgs, EvaluateArgs, ExpectArg, ExpectArgs, SweepArgs};
 pub use model::{CacheArgs, ClassifierArgs, ModelArgs, ModelNameArgs, PromptArgs};
 pub use pictures::{DatasetArg, LabelsArg, PicturesArgs, SourceArg};
-pub use results::{CompareArgs, MergeArgs};
+pub use results::{CompareArgs, DocumentArg, MergeArgs, SchemaArgs};
 pub use run::{BatchSizeArg, ComputeArgs, DeviceArg, OutputArgs, PrecisionArg, RunArgs};
 pub use tools::{
     ClassifierCommandArgs, ClassifyArgs, CompletionsArgs, ConvertArgs, FloatType, InspectArgs,
@@ -114,10 +114,10 @@ pub enum Command {
     /// top-5: the exact binomial form below 25 discordant pictures, else chi-square with
     /// continuity correction.
     Compare(CompareArgs),
-    /// Print the JSON schema of a result
+    /// Print the JSON schema of a result or a comparison
     ///
-    /// The document describes what --json writes; its version is the field schema_version.
-    Schema,
+    /// The schema describes what --json writes; its version is the field schema_version.
+    Schema(SchemaArgs),
     /// Print a completion script for a shell
     ///
     /// For bash: uta-eval completions bash > ~/.local/share/bash-completion/completions/uta-eval

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::evaluate::ExpectArgs;
 
@@ -40,4 +40,19 @@ pub struct CompareArgs {
     /// Write the comparison as JSON; `-` is standard output, then without the text
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
     pub json: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct SchemaArgs {
+    /// Of which document
+    #[arg(long, value_name = "DOCUMENT", default_value = "result")]
+    pub of: DocumentArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DocumentArg {
+    /// What an evaluation and `uta-eval merge` write
+    Result,
+    /// What `uta-eval compare` writes
+    Comparison,
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tracing::info_span;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
+use crate::classifier;
 use crate::classifiers::{self, Obtained, Shelf, Stock, Wanted};
 use crate::data::{DataSet, Protocol, Sample, Set, identity};
 use crate::error::{Error, Warning};
@@ -23,6 +24,7 @@ use crate::ranking::Ranker;
 use crate::report::{self, Report};
 use crate::settings::Evaluate;
 use crate::statistics::Statistics;
+use crate::visible;
 use crate::zero_shot::{ImageEncoder, ZeroShot};
 
 /// Pictures to evaluate on, and what is odd about them.
@@ -234,8 +236,10 @@ impl<'a> Candidate<'a> {
             .extend(report::unreadable_warning(&outcome.unreadable));
         let data = &pictures.data;
         let mut judgements = outcome.judgements;
+        let root = visible::name(data.root.as_os_str());
         for judgement in &mut judgements {
-            judgement.name = report::picture_name(Path::new(&judgement.name), &data.root);
+            let root = Path::new(root.as_ref());
+            judgement.name = report::picture_name(Path::new(&judgement.name), root);
         }
         let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
         let expectations = match interrupted {
@@ -303,18 +307,15 @@ fn subject(
             .collect()
     };
     let classifier = match &settings.classifier {
-        Stock::File(path) => {
-            let bytes = std::fs::read(path).map_err(|source| Error::System {
-                what: "the classifier's file cannot be read",
-                source,
-            })?;
-            format!("file {}", short(&bytes))
-        }
-        Stock::Cache(_) | Stock::None => {
-            let recipe = classifiers::recipe(wanted)?.0;
-            format!("of {} templates, {}", recipe.templates, recipe.key())
-        }
+        // By what it was made of, so that it may be built now and kept in a file the next time.
+        Stock::File(path) => classifier::file::read(path)?.1,
+        Stock::Cache(_) | Stock::None => classifiers::recipe(wanted)?.0,
     };
+    let classifier = format!(
+        "of {} templates, {}",
+        classifier.templates,
+        classifier.key()
+    );
     let description = short(format!("{variant:?}").as_bytes());
     let limit = settings.limit.map_or("none".into(), |n| n.to_string());
     let shard = settings.shard.map_or("none".into(), |s| s.to_string());

@@ -5,7 +5,7 @@ use crate::classifiers::{Obtained, Origin, Shelf, Wanted, obtain};
 use crate::error::{Error, ExitCode};
 use crate::loading;
 use crate::progress::Console;
-use crate::report::output::print;
+use crate::report::output::show;
 use crate::settings::Classifier;
 use crate::temporary::Temporary;
 
@@ -60,7 +60,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         Origin::Cache(path) => format!("from the cache: {}", path.display()),
         Origin::Built | Origin::File(_) => "built".into(),
     };
-    print(&format!(
+    show(&format!(
         "{}: {} classes of {} templates, {} dimensions, {from}\n",
         out.display(),
         recipe.classes,

@@ -3,7 +3,7 @@
 use crate::checkpoint::convert;
 use crate::error::{Error, ExitCode};
 use crate::loading;
-use crate::report::output::print;
+use crate::report::output::show;
 use crate::settings::Convert;
 
 /// Converts and prints what was written.
@@ -13,7 +13,7 @@ use crate::settings::Convert;
 pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
     let checkpoint = loading::open(&settings.input)?;
     let summary = convert(&checkpoint, &settings.output, settings.dtype)?;
-    print(&format!(
+    show(&format!(
         "{}: {} tensors, {} bytes\n",
         settings.output.display(),
         summary.tensors,

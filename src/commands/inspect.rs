@@ -8,7 +8,7 @@ use crate::checkpoint::{Checkpoint, dtype_name, verify};
 use crate::error::{Error, ExitCode};
 use crate::loading;
 use crate::model::{Variant, schema};
-use crate::report::output::print;
+use crate::report::output::show;
 use crate::settings::Inspect;
 
 /// Prints the checkpoint's facts. The exit code says whether it fits the model that was named.
@@ -24,7 +24,7 @@ pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
     for line in checkpoint.abridged_entries() {
         out += &format!("  {line}\n");
     }
-    print(&out)?;
+    show(&out)?;
     Ok(if settings.variant.is_some() && !fits {
         ExitCode::Checkpoint
     } else {

@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod features;
 pub mod help;
 pub mod inspect;
+mod listing;
 pub mod merge;
 mod page;
 pub mod pass;
@@ -52,7 +53,7 @@ fn command(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Sweep(settings) => sweep::run(&settings),
         Settings::Merge(settings) => merge::run(&settings),
         Settings::Compare(settings) => compare::run(&settings),
-        Settings::Schema => schema::run(),
+        Settings::Schema(document) => schema::run(document),
         Settings::Completions(shell) => help::completions(shell),
         Settings::Man => help::man(),
         Settings::DataCheck(settings) => data_check::run(&settings),

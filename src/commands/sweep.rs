@@ -3,24 +3,25 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::candidate::{Candidate, Pictures};
+use super::listing::{Listing, TABLES};
 use super::pass;
 use super::sinks::Records;
 use crate::checkpoint::Checkpoint;
 use crate::classifiers::Shelf;
-use crate::error::{Error, ExitCode};
+use crate::error::{Error, ExitCode, Warning};
 use crate::interruption;
 use crate::journal::Journal;
 use crate::loading;
 use crate::memory;
 use crate::progress::Console;
-use crate::report::json;
-use crate::report::output::{OutputFile, print};
-use crate::report::table::{self, Figures, Row};
+use crate::report::output::{OutputFile, show};
+use crate::report::table::{self, Columns, Failure, Figures, Row, Table};
+use crate::report::{Report, json};
 use crate::settings::{Evaluate, Sweep};
 
 /// Part of the free memory that loaded towers may take; the rest is for activations and for text
@@ -37,12 +38,19 @@ const UNKNOWN_MEMORY: u64 = 4 << 30;
 /// code.
 pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
     let mut console = Console::default();
+    let listing = Listing::of(sweep);
+    if let Some(folder) = &sweep.out {
+        check_folder(sweep, folder, &listing, &console)?;
+    }
     let journal = sweep.journal.as_deref().map(Journal::open).transpose()?;
     let mut running = Running {
         sweep,
         journal: journal.map(RefCell::new),
         shelf: Shelf::default(),
         rows: sweep.runs.iter().map(|_| None).collect(),
+        columns: Columns::of(&listing.further, listing.subjects.iter()),
+        listing,
+        told: false,
         skipped: false,
         decoded: 0,
     };
@@ -58,7 +66,27 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
         }
     }
     console.say(&format!("{} pictures were decoded", running.decoded));
-    running.finish()
+    running.finish(&console)
+}
+
+/// Finds out whether all results can be written, before any is computed.
+fn check_folder(
+    sweep: &Sweep,
+    folder: &Path,
+    listing: &Listing,
+    console: &Console,
+) -> Result<(), Error> {
+    let files = listing.files(folder);
+    sweep.check_results(&files)?;
+    files.iter().try_for_each(|file| OutputFile::check(file))?;
+    let stale = listing.stale(folder);
+    if !stale.is_empty() {
+        console.warn(&Warning::StaleResults {
+            folder: folder.into(),
+            files: stale,
+        });
+    }
+    Ok(())
 }
 
 /// Creates the folder for the results; a trace may go there as well.
@@ -88,6 +116,11 @@ struct Running<'a> {
     shelf: Shelf,
     /// What has come of each evaluation so far.
     rows: Vec<Option<Row>>,
+    listing: Listing,
+    /// Where cells are in the lines that tell of rows.
+    columns: Columns,
+    /// Whether a row has been told, and so the head above them.
+    told: bool,
     /// Whether a picture could not be read.
     skipped: bool,
     /// Pictures that went through a loader.
@@ -181,18 +214,20 @@ impl<'a> Running<'a> {
         }
         for (number, result) in numbers.into_iter().zip(ended) {
             match result {
-                Ok(ended) if !ended.report.interrupted => {
-                    self.skipped |= !ended.report.unreadable.is_empty();
-                    if let Some(path) = self.json_path(number) {
-                        json::write_file(OutputFile::create(&path)?, &ended.report)?;
-                    }
-                    self.row(number, Ok(Figures::of(&ended.report)), console);
-                }
-                Ok(_) | Err(Error::Interrupted) => {}
+                Ok(ended) => match self.keep(number, &ended.report) {
+                    Ok(()) => self.ended(number, &ended.report, console),
+                    Err(error) => self.failed(number, &error, console),
+                },
+                Err(Error::Interrupted) => {}
                 Err(error) => self.failed(number, &error, console),
             }
         }
-        self.write_tables()?;
+        // The next attempt may succeed, and the last one is not forgiven.
+        if let Err(error) = self.write_tables() {
+            console.warn(&Warning::ResultNotWritten {
+                reason: error.with_causes(),
+            });
+        }
         let members: Vec<_> = members.collect();
         Ok((!members.is_empty()).then_some(Group { pictures, members }))
     }
@@ -210,45 +245,50 @@ impl<'a> Running<'a> {
         Candidate::prepare(run, start, checkpoint, pictures, journal, shelf, console)
     }
 
+    /// Writes the result of an evaluation, unless it is partial.
+    fn keep(&self, number: usize, report: &Report) -> Result<(), Error> {
+        match &self.listing.subjects[number].result {
+            Some(path) if !report.interrupted => {
+                json::write_file(OutputFile::create(path)?, report)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ended(&mut self, number: usize, report: &Report, console: &Console) {
+        self.skipped |= !report.unreadable.is_empty();
+        self.row(number, Ok(Figures::of(report)), console);
+    }
+
+    /// Tells all that is wrong; the table has room for the beginning.
     fn failed(&mut self, number: usize, error: &Error, console: &Console) {
-        self.row(number, Err(error.with_causes()), console);
+        let message = error.with_causes();
+        if message.contains('\n') {
+            console.error(&message, error.hint().as_deref());
+        }
+        self.row(number, Err(Failure::of(error)), console);
     }
 
     /// Keeps a row, and tells it.
-    fn row(&mut self, number: usize, outcome: Result<Figures, String>, console: &Console) {
-        let run = &self.sweep.runs[number];
-        let name = |path: &Path| {
-            let name = path.file_name().unwrap_or(path.as_os_str());
-            name.to_string_lossy().into_owned()
-        };
+    fn row(&mut self, number: usize, outcome: Result<Figures, Failure>, console: &Console) {
         let row = Row {
-            model: run.model.variant.name.clone(),
-            checkpoint: name(&run.model.checkpoint),
-            set: run.set_name(),
-            precision: run.run.devices.first().precision().into(),
+            subject: self.listing.subjects[number].clone(),
             outcome,
         };
-        console.say(table::text(std::slice::from_ref(&row)).trim_end());
+        if !std::mem::replace(&mut self.told, true) {
+            console.say(&self.columns.head());
+        }
+        console.say(&self.columns.row(&row));
         self.rows[number] = Some(row);
     }
 
-    /// The file for the result of an evaluation.
-    fn json_path(&self, number: usize) -> Option<PathBuf> {
-        let run = &self.sweep.runs[number];
-        let stem = run.model.checkpoint.file_stem().unwrap_or_default();
-        let name = format!(
-            "{:03}-{}-{}.json",
-            number + 1,
-            run.model.variant.name,
-            stem.to_string_lossy()
-        );
-        Some(self.sweep.out.as_ref()?.join(name))
-    }
-
-    fn sorted(&self) -> Vec<Row> {
+    fn table(&self) -> Table {
         let mut rows: Vec<Row> = self.rows.iter().flatten().cloned().collect();
         table::sort(&mut rows);
-        rows
+        Table {
+            further: self.listing.further.clone(),
+            rows,
+        }
     }
 
     /// Writes the tables so far; what is done survives whatever comes.
@@ -256,12 +296,13 @@ impl<'a> Running<'a> {
         let Some(folder) = &self.sweep.out else {
             return Ok(());
         };
-        let rows = self.sorted();
-        for (name, text) in [
-            ("table.csv", table::csv(&rows)),
-            ("table.md", table::markdown(&rows)),
-            ("table.tex", table::latex(&rows)),
-        ] {
+        let table = self.table();
+        let texts = [
+            table::csv(&table),
+            table::markdown(&table),
+            table::latex(&table),
+        ];
+        for (name, text) in TABLES.iter().zip(texts) {
             let mut file = OutputFile::create(&folder.join(name))?;
             file.write(text.as_bytes())?;
             file.finish()?;
@@ -270,15 +311,28 @@ impl<'a> Running<'a> {
     }
 
     /// Prints the table, and says how it all went.
-    fn finish(self) -> Result<ExitCode, Error> {
-        self.write_tables()?;
-        print(&table::text(&self.sorted()))?;
+    fn finish(self, console: &Console) -> Result<ExitCode, Error> {
+        let written = self.write_tables();
+        show(&table::text(&self.table()))?;
+        written?;
         let outcomes = || self.rows.iter().flatten().map(|row| &row.outcome);
-        Ok(if self.rows.iter().any(Option::is_none) {
+        let mut missed = false;
+        for row in self.rows.iter().flatten() {
+            for checked in row.outcome.iter().flat_map(Figures::missed) {
+                missed = true;
+                console.error(&format!("{}: {checked}", row.subject.checkpoint), None);
+            }
+        }
+        let interrupted = outcomes().flatten().any(|figures| figures.interrupted);
+        let not_begun = self.rows.iter().filter(|row| row.is_none()).count();
+        if not_begun > 0 {
+            console.say(&format!("{not_begun} evaluations were not begun"));
+        }
+        Ok(if interrupted || not_begun > 0 {
             ExitCode::Interrupted
         } else if outcomes().any(Result::is_err) {
             ExitCode::PartOfSweep
-        } else if outcomes().flatten().any(|figures| !figures.met) {
+        } else if missed {
             ExitCode::Unexpected
         } else if self.skipped {
             ExitCode::SkippedPictures

@@ -108,6 +108,9 @@ fn read(path: &Path) -> Result<Features, Unusable> {
     hashed.bytes(bytes(labels.data_offsets))?;
     let columns = hashed.floats(bytes(classifier.data_offsets))?;
     let record = hashed.bytes(bytes(record.data_offsets))?;
+    if hashed.goes_on()? {
+        return Err(Unusable::Damaged("something follows its tensors".into()));
+    }
     if own.get(DIGEST) != Some(&hashed.digest()) {
         return Err(Unusable::Damaged(
             "its digest differs from its content".into(),
@@ -200,6 +203,12 @@ impl<R: Read> Hashed<R> {
             values.extend(bytes.chunks_exact(4).map(value));
         }
         Ok(values)
+    }
+
+    /// Whether there is more to read.
+    fn goes_on(&mut self) -> Result<bool, Unusable> {
+        let read = self.file.read(&mut [0]).map_err(Unusable::Unreadable)?;
+        Ok(read > 0)
     }
 
     fn digest(self) -> String {

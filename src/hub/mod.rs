@@ -2,27 +2,21 @@
 //! model, in the cache that the Python tools use. The only module that uses the network, and only
 //! for such an address.
 
+mod client;
 mod published;
+mod transfer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hf_hub::api::Progress;
-use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
-use sha2::{Digest, Sha256};
+
+use client::{Client, Fault, endpoint, patiently};
 
 pub use published::PublishedModel;
 
 /// What addresses begin with.
 pub const SCHEME: &str = "hf://";
-/// Waits between attempts after a fault that may pass. Each attempt goes on where the last ended.
-const WAITS: [Duration; 3] = [
-    Duration::from_millis(500),
-    Duration::from_secs(2),
-    Duration::from_secs(8),
-];
-
 /// A file of a model repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubFile {
@@ -49,21 +43,26 @@ pub enum HubError {
     NotFound { address: String, endpoint: String },
     #[error("{address} may not be read without a token that has access")]
     Forbidden { address: String },
-    #[error("the server refuses {address} for now: too many requests")]
-    TooManyRequests { address: String },
-    #[error("{address} cannot be downloaded")]
-    Failed {
+    #[error("the server refuses {address} for now: too many requests{}", waiting(*retry_after))]
+    TooManyRequests {
         address: String,
-        source: Box<ApiError>,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
     },
+    #[error("{address} cannot be downloaded")]
+    Failed { address: String, source: Fault },
     #[error("the download of {address} is damaged: {detail}")]
     Damaged { address: String, detail: String },
-    #[error("the download of {address} cannot be removed from {}", path.display())]
-    Unremovable {
-        address: String,
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    #[error("{address} cannot be downloaded")]
+    NoHub { address: String, source: Fault },
+    #[error("{address} cannot be kept")]
+    Disk { address: String, source: Fault },
+}
+
+fn waiting(retry_after: Option<Duration>) -> String {
+    retry_after.map_or(String::new(), |wait| {
+        format!("; it asks to wait {} s", wait.as_secs())
+    })
 }
 
 impl HubError {
@@ -82,7 +81,12 @@ impl HubError {
             }
             Self::Failed { .. } => "run it again: the download goes on where it ended",
             Self::Damaged { .. } => "it was removed; run it again, or check HF_ENDPOINT",
-            Self::Unremovable { .. } => "remove it by hand before the next run",
+            Self::NoHub { .. } => {
+                "no Hugging Face Hub answers so; check HF_ENDPOINT, and whether a proxy or a login page answers in its place"
+            }
+            Self::Disk { .. } => {
+                "check that the cache folder may be written to and the disk has space; HF_HOME names another one"
+            }
         }
     }
 }
@@ -156,47 +160,9 @@ impl HubFile {
             return Ok(path);
         }
         let address = self.address();
-        let api = connect(cache, repo, &address)?;
-        patiently(|| self.attempt(&api, progress))
-    }
-
-    fn attempt(
-        &self,
-        api: &ApiRepo,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<PathBuf, HubError> {
-        let mut announced = 0;
-        let counter = Counter {
-            total: &mut announced,
-            done: 0,
-            tell: progress,
-        };
-        let path = api
-            .download_with_progress(&self.file, counter)
-            .map_err(|e| failed(self.address(), e))?;
-        // The library does not compare what came with what was announced.
-        match damage(&path, announced) {
-            None => Ok(path),
-            Some(detail) => {
-                let blob = path.canonicalize().unwrap_or_else(|_| path.clone());
-                for file in [&path, &blob] {
-                    match std::fs::remove_file(file) {
-                        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                            return Err(HubError::Unremovable {
-                                address: self.address(),
-                                path: file.clone(),
-                                source,
-                            });
-                        }
-                        _ => {}
-                    }
-                }
-                Err(HubError::Damaged {
-                    address: self.address(),
-                    detail,
-                })
-            }
-        }
+        let client = connect(&cache, &address)?;
+        patiently(|| transfer::fetch(&client, &cache, &repo, &self.file, progress))
+            .map_err(|fault| failed(address, fault))
     }
 }
 
@@ -208,48 +174,38 @@ fn cache() -> Cache {
     }
 }
 
-/// The repository at the server, for what is not in the cache.
-fn connect(cache: Cache, repo: Repo, address: &str) -> Result<ApiRepo, HubError> {
-    if is_set("HF_HUB_OFFLINE") {
-        return Err(HubError::Offline {
+/// The server, for what is not in the cache.
+fn connect(cache: &Cache, address: &str) -> Result<Client, HubError> {
+    match is_set("HF_HUB_OFFLINE") {
+        true => Err(HubError::Offline {
             address: address.into(),
-        });
+        }),
+        false => Ok(Client::new(cache)),
     }
-    let token = std::env::var("HF_TOKEN").ok().or_else(|| cache.token());
-    let mut builder = ApiBuilder::from_cache(cache).with_token(token);
-    if let Ok(endpoint) = std::env::var("HF_ENDPOINT") {
-        builder = builder.with_endpoint(endpoint.trim_end_matches('/').into());
-    }
-    let api = builder.build().map_err(|e| failed(address.into(), e))?;
-    Ok(api.repo(repo))
 }
 
-/// Tries again, after a while, what failed and may pass.
-fn patiently<T>(mut attempt: impl FnMut() -> Result<T, HubError>) -> Result<T, HubError> {
-    let mut waits = WAITS.iter();
-    loop {
-        match (attempt(), waits.next()) {
-            (Err(HubError::Failed { source, .. }), Some(wait)) if may_pass(&source) => {
-                std::thread::sleep(*wait);
-            }
-            (done, _) => return done,
+fn failed(address: String, fault: Fault) -> HubError {
+    match fault {
+        Fault::Status { code: 404, .. } => HubError::NotFound {
+            address,
+            endpoint: endpoint(),
+        },
+        Fault::Status {
+            code: 401 | 403, ..
+        } => HubError::Forbidden { address },
+        Fault::Status {
+            code: 429,
+            retry_after,
+        } => HubError::TooManyRequests {
+            address,
+            retry_after,
+        },
+        Fault::Damaged(detail) => HubError::Damaged { address, detail },
+        source @ Fault::Disk { .. } => HubError::Disk { address, source },
+        source @ (Fault::Status { .. } | Fault::Request(_) | Fault::Broken(_)) => {
+            HubError::Failed { address, source }
         }
-    }
-}
-
-fn failed(address: String, error: ApiError) -> HubError {
-    match status(&error) {
-        Some(404) => HubError::NotFound {
-            address,
-            endpoint: std::env::var("HF_ENDPOINT")
-                .unwrap_or_else(|_| "https://huggingface.co".into()),
-        },
-        Some(401 | 403) => HubError::Forbidden { address },
-        Some(429) => HubError::TooManyRequests { address },
-        _ => HubError::Failed {
-            address,
-            source: Box::new(error),
-        },
+        source => HubError::NoHub { address, source },
     }
 }
 
@@ -257,72 +213,4 @@ fn failed(address: String, error: ApiError) -> HubError {
 fn is_set(variable: &str) -> bool {
     std::env::var(variable)
         .is_ok_and(|value| matches!(value.to_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE"))
-}
-
-fn status(error: &ApiError) -> Option<u16> {
-    match error {
-        ApiError::RequestError(e) => match e.as_ref() {
-            ureq::Error::StatusCode(code) => Some(*code),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn may_pass(error: &ApiError) -> bool {
-    match error {
-        ApiError::RequestError(_) => status(error).is_none_or(|code| code >= 500),
-        ApiError::IoError(_) => true,
-        _ => false,
-    }
-}
-
-/// How a file differs from what was announced. Large files' blobs are named by their SHA-256.
-fn damage(path: &Path, announced: usize) -> Option<String> {
-    let blob = match path.canonicalize() {
-        Ok(blob) => blob,
-        Err(e) => return Some(e.to_string()),
-    };
-    let found = blob.metadata().map_or(0, |m| m.len());
-    if found != announced as u64 {
-        return Some(format!(
-            "it has {found} bytes, and {announced} were announced"
-        ));
-    }
-    let name = blob.file_name()?.to_str()?;
-    if name.len() != 64 || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut hasher = Sha256::new();
-    let copied =
-        std::fs::File::open(&blob).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
-    if let Err(e) = copied {
-        return Some(e.to_string());
-    }
-    let digest: String = hasher
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    (digest != name.to_lowercase())
-        .then(|| format!("its SHA-256 is {digest}, and {name} was announced"))
-}
-
-/// Counts bytes for the caller, and remembers the announced length.
-struct Counter<'a> {
-    total: &'a mut usize,
-    done: usize,
-    tell: &'a mut dyn FnMut(usize, usize),
-}
-
-impl Progress for Counter<'_> {
-    fn init(&mut self, size: usize, _: &str) {
-        *self.total = size;
-        self.done = 0;
-    }
-    fn update(&mut self, bytes: usize) {
-        self.done += bytes;
-        (self.tell)(self.done, *self.total);
-    }
-    fn finish(&mut self) {}
 }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use hf_hub::api::RepoInfo;
 use hf_hub::{Repo, RepoType};
 
-use super::{HubError, HubFile, SCHEME, cache, connect, failed, patiently};
+use super::client::{Client, Fault, patiently};
+use super::{HubError, HubFile, SCHEME, cache, connect, failed};
 use crate::model::Variant;
 use crate::model::variant::Published;
 
@@ -50,8 +52,8 @@ impl PublishedModel {
             return Ok(hub_file(file));
         }
         let address = format!("{SCHEME}{REPOSITORY}");
-        let api = connect(cache, repo, &address)?;
-        let listed = patiently(|| api.info().map_err(|e| failed(address.clone(), e)))?;
+        let client = connect(&cache, &address)?;
+        let listed = patiently(|| list(&client, &repo)).map_err(|e| failed(address.clone(), e))?;
         let files: Vec<String> = listed.siblings.into_iter().map(|s| s.rfilename).collect();
         match self.fitting(&files)[..] {
             [file] => Ok(hub_file(file)),
@@ -71,6 +73,14 @@ impl PublishedModel {
         };
         files.iter().map(String::as_str).filter(fits).collect()
     }
+}
+
+/// What the server says about a repository.
+fn list(client: &Client, repo: &Repo) -> Result<RepoInfo, Fault> {
+    let url = format!("{}/api/{}", client.endpoint, repo.api_url());
+    let mut answer = client.get(&url, None)?.last;
+    let text = answer.body_mut().read_to_string().map_err(Box::new)?;
+    serde_json::from_str(&text).map_err(|e| Fault::NoList(e.into()))
 }
 
 fn hub_file(file: &str) -> HubFile {

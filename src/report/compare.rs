@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Report, SCHEMA_VERSION};
+use super::Report;
 use crate::error::Error;
 use crate::metrics::{Accuracy, Tally};
 use crate::statistics::mcnemar::Form;
 use crate::statistics::{Judgement, McNemar};
+
+/// Version of the JSON form. It grows when a field appears, changes its meaning or goes away.
+pub const COMPARISON_VERSION: u32 = 1;
 
 /// What the comparison says.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +41,20 @@ pub struct Side {
     pub checkpoint: String,
     pub checkpoint_sha256: String,
     pub precision: String,
+    /// As `--dataset` names it; `null` for other classes than ImageNet's.
+    pub dataset: Option<String>,
+    /// Classes each picture was ranked among.
+    pub classes: usize,
+    /// `original`, or `real` for the ReaL labels.
+    pub labels: String,
+    /// Templates for each class.
+    pub templates: usize,
+    /// The file given with `--templates`; the built-in list when absent.
+    pub templates_file: Option<PathBuf>,
+    /// The file given with `--classnames`; the built-in list when absent.
+    pub classnames_file: Option<PathBuf>,
+    /// SHA-256 over all that decides the classifier.
+    pub classifier_key: String,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -78,6 +95,11 @@ impl Comparison {
         (b_path, b): (&Path, &Report),
         common: bool,
     ) -> Result<Self, Error> {
+        check_protocol(
+            &format!("{} and {}", a_path.display(), b_path.display()),
+            a,
+            b,
+        )?;
         let of_b: HashMap<&str, &Judgement> =
             b.judgements.iter().map(|j| (j.name.as_str(), j)).collect();
         let pairs: Vec<(&Judgement, &Judgement)> = a
@@ -107,15 +129,8 @@ impl Comparison {
                 "--common compares them on the pictures that both have",
             ));
         }
-        if a.data.labels != b.data.labels {
-            return Err(Error::usage(
-                format!(
-                    "{names} were judged by other labels: {} and {}",
-                    a.data.labels, b.data.labels
-                ),
-                "compare results with the same --labels",
-            ));
-        }
+        a.check_counts(a_path)?;
+        b.check_counts(b_path)?;
         if let Some((a, b)) = pairs.iter().find(|(a, b)| a.label != b.label) {
             return Err(Error::usage(
                 format!(
@@ -146,7 +161,7 @@ impl Comparison {
             pairs.map(|(a, _)| a.name.clone()).collect()
         };
         Ok(Self {
-            schema_version: SCHEMA_VERSION,
+            schema_version: COMPARISON_VERSION,
             a: Side::of(a_path, a),
             b: Side::of(b_path, b),
             pictures: pairs.len(),
@@ -167,7 +182,62 @@ impl Side {
             checkpoint: report.checkpoint.name.clone(),
             checkpoint_sha256: report.checkpoint.sha256.clone(),
             precision: report.settings.precision.to_string(),
+            dataset: report.data.dataset.clone(),
+            classes: report.data.classes,
+            labels: report.data.labels.clone(),
+            templates: report.prompts.templates,
+            templates_file: report.prompts.templates_file.clone(),
+            classnames_file: report.prompts.classnames_file.clone(),
+            classifier_key: report.classifier.key.clone(),
         }
+    }
+
+    /// How its classifier was made, for a person.
+    fn prompts(&self) -> [(&'static str, String); 3] {
+        let file = |file: &Option<PathBuf>| match file {
+            Some(path) => path.display().to_string(),
+            None => "built-in".into(),
+        };
+        let key: String = self.classifier_key.chars().take(SHOWN_OF_KEY).collect();
+        [
+            (
+                "templates",
+                format!("{} ({})", self.templates, file(&self.templates_file)),
+            ),
+            ("class names", file(&self.classnames_file)),
+            ("classifier", key),
+        ]
+    }
+}
+
+/// Digits of a classifier's key that tell it from others.
+const SHOWN_OF_KEY: usize = 12;
+
+/// Refuses results that were judged by different rules: their accuracies mean different things.
+fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), Error> {
+    let rules = |report: &Report| {
+        let data = &report.data;
+        [
+            ("data set", data.dataset.clone().unwrap_or("none".into())),
+            ("classes to rank among", data.classes.to_string()),
+            ("labels", data.labels.clone()),
+        ]
+    };
+    let differences: Vec<String> = rules(a)
+        .into_iter()
+        .zip(rules(b))
+        .filter(|(a, b)| a != b)
+        .map(|((name, a), (_, b))| format!("{name} ({a} and {b})"))
+        .collect();
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(Error::usage(
+            format!(
+                "{names} were judged by different rules; they differ in {}",
+                differences.join(", ")
+            ),
+            "compare results with the same --dataset, --labels and classes",
+        )),
     }
 }
 
@@ -182,6 +252,11 @@ impl fmt::Display for Comparison {
                 side.checkpoint,
                 side.precision
             )?;
+        }
+        for ((name, a), (_, b)) in self.a.prompts().into_iter().zip(self.b.prompts()) {
+            if a != b {
+                writeln!(f, "{name:<13}A {a}, B {b}")?;
+            }
         }
         write!(f, "pictures     {}", self.pictures)?;
         match self.left_out {

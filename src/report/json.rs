@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::layout;
-use super::output::{OutputFile, print};
+use super::output::{OutputFile, print, show};
+use crate::destination::Destination;
 use crate::error::Error;
 
 /// Where a JSON document goes.
@@ -17,12 +18,11 @@ pub enum JsonTarget {
 }
 
 impl JsonTarget {
-    /// `-` is standard output.
+    /// `-` is standard output, and so is `/dev/stdout`: text beside it would spoil the document.
     pub fn new(path: PathBuf) -> Self {
-        if path.as_os_str() == "-" {
-            Self::Stdout
-        } else {
-            Self::File(path)
+        match path.as_os_str() == "-" || Destination::of(&path).ok() == Some(Destination::Stdout) {
+            true => Self::Stdout,
+            false => Self::File(path),
         }
     }
 
@@ -69,7 +69,7 @@ pub fn write(
         Some(JsonOutput::File(file)) => write_file(file, result)?,
         None => {}
     }
-    print(&result.to_string())
+    show(&result.to_string())
 }
 
 /// Writes a result into a file only.

@@ -41,6 +41,10 @@ pub fn merge(results: Vec<(PathBuf, Report)>) -> Result<Report, Error> {
     check_settings(&parts)?;
     check_coverage(&parts)?;
     parts.iter().try_for_each(Part::check_complete)?;
+    check_distinct(&parts)?;
+    for part in &parts {
+        part.report.check_counts(&part.path)?;
+    }
     let mut parts = parts.into_iter();
     let Some(first) = parts.next() else {
         return Err(Error::usage("there are no results to merge", MISSING));
@@ -49,7 +53,6 @@ pub fn merge(results: Vec<(PathBuf, Report)>) -> Result<Report, Error> {
     for part in parts {
         merged.append(part.report.without_shard());
     }
-    check_distinct(&merged)?;
     merged.count_again();
     Ok(merged)
 }
@@ -65,6 +68,15 @@ struct Part {
 impl Part {
     /// Refuses a result that does not hold its whole shard.
     fn check_complete(&self) -> Result<(), Error> {
+        if self.report.interrupted {
+            return Err(Error::usage(
+                format!(
+                    "{} is the partial result of an interrupted run",
+                    self.path.display()
+                ),
+                "evaluate this shard again, or go on with its --resume FILE",
+            ));
+        }
         let found = self.report.judgements.len() + self.report.unreadable.len();
         let expected = self.report.to_evaluate();
         match found == expected {
@@ -181,9 +193,9 @@ fn check_coverage(parts: &[Part]) -> Result<(), Error> {
 }
 
 /// Refuses a picture that two shards evaluated.
-fn check_distinct(merged: &Report) -> Result<(), Error> {
-    let mut names = HashSet::with_capacity(merged.judgements.len());
-    for judgement in &merged.judgements {
+fn check_distinct(parts: &[Part]) -> Result<(), Error> {
+    let mut names = HashSet::new();
+    for judgement in parts.iter().flat_map(|part| &part.report.judgements) {
         if !names.insert(judgement.name.as_str()) {
             return Err(Error::usage(
                 format!("{} is in two shards", judgement.name),

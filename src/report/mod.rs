@@ -27,6 +27,7 @@ use crate::expectation::Checked;
 use crate::model::Variant;
 use crate::shard::Shard;
 use crate::statistics::{Judgement, Statistics};
+use crate::visible;
 
 /// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 3;
@@ -221,7 +222,7 @@ pub struct Seconds {
 /// A picture's name in reports: its path below the data set's folder, with `/` between the parts.
 pub fn picture_name(path: &Path, root: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+    let parts: Vec<_> = below.iter().map(visible::name).collect();
     parts.join("/")
 }
 

@@ -1,38 +1,45 @@
 //! Output files, opened before the expensive part and complete or absent afterwards.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Stdout, Write};
 use std::path::{Path, PathBuf};
 
+use crate::destination::Destination;
 use crate::error::Error;
 use crate::temporary::Temporary;
+use crate::visible::visible;
 
 /// A file that replaces the one at its path when it is finished.
 #[derive(Debug)]
 pub struct OutputFile {
+    /// As it was given, for messages.
     path: PathBuf,
     target: BufWriter<Target>,
 }
 
 #[derive(Debug)]
 enum Target {
-    /// Beside the path, renamed at the end.
-    Temporary(Temporary),
+    /// Put in this place at the end. The path is free of links, so that they stay as they are.
+    Temporary(Temporary, PathBuf),
     /// The path is no regular file (a pipe, a terminal), so there is nothing to rename.
     Direct(File),
+    /// What is printed goes there as well, and has to follow.
+    Stdout(Stdout),
 }
 
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Temporary(file) => file.write(bytes),
+            Self::Temporary(file, _) => file.write(bytes),
             Self::Direct(file) => file.write(bytes),
+            Self::Stdout(stdout) => stdout.write(bytes),
         }
     }
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Temporary(file) => file.flush(),
+            Self::Temporary(file, _) => file.flush(),
             Self::Direct(file) => file.flush(),
+            Self::Stdout(stdout) => stdout.flush(),
         }
     }
 }
@@ -40,14 +47,23 @@ impl Write for Target {
 impl Seek for Target {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match self {
-            Self::Temporary(file) => file.seek(to),
+            Self::Temporary(file, _) => file.seek(to),
             Self::Direct(file) => file.seek(to),
+            Self::Stdout(_) => Err(io::ErrorKind::NotSeekable.into()),
         }
     }
 }
 
 impl OutputFile {
-    /// Opens a file for the result at `path`.
+    /// Finds out whether a result can be written at `path`, and changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check(path: &Path) -> Result<(), Error> {
+        Self::create(path).map(drop)
+    }
+
+    /// Opens a file for the result at `path`. A link stays one, and what it leads to is written.
     ///
     /// # Errors
     /// When nothing can be written there.
@@ -56,19 +72,19 @@ impl OutputFile {
             path: path.into(),
             source,
         };
-        let target = match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => {
-                return Err(failed(io::Error::from(io::ErrorKind::IsADirectory)));
+        let target = match Destination::of(path).map_err(failed)? {
+            Destination::Stdout => Target::Stdout(io::stdout()),
+            // At the end, where it is a file that somebody else opened.
+            Destination::Stream(path) => {
+                Target::Direct(File::options().append(true).open(path).map_err(failed)?)
             }
-            Ok(metadata) if !metadata.is_file() => {
-                Target::Direct(File::options().write(true).open(path).map_err(failed)?)
+            Destination::File(place) => {
+                // A file that may not be written to must not be replaced either.
+                if place.exists() {
+                    File::options().append(true).open(&place).map_err(failed)?;
+                }
+                Target::Temporary(Temporary::beside(&place).map_err(failed)?, place)
             }
-            // A file that may not be written to must not be replaced either.
-            Ok(_) => {
-                File::options().append(true).open(path).map_err(failed)?;
-                Target::Temporary(Temporary::beside(path).map_err(failed)?)
-            }
-            Err(_) => Target::Temporary(Temporary::beside(path).map_err(failed)?),
         };
         Ok(Self {
             path: path.into(),
@@ -83,8 +99,8 @@ impl OutputFile {
     pub fn create_regular(path: &Path) -> Result<Self, Error> {
         let file = Self::create(path)?;
         match file.target.get_ref() {
-            Target::Temporary(_) => Ok(file),
-            Target::Direct(_) => Err(Error::Output {
+            Target::Temporary(..) => Ok(file),
+            Target::Direct(_) | Target::Stdout(_) => Err(Error::Output {
                 path: path.into(),
                 source: io::Error::other("it is no regular file"),
             }),
@@ -132,8 +148,9 @@ impl OutputFile {
             .into_inner()
             .map_err(|e| failed(e.into_error()))?;
         match target {
-            Target::Temporary(file) => file.replace(&self.path).map_err(failed),
+            Target::Temporary(file, place) => file.replace(&place).map_err(failed),
             Target::Direct(mut file) => file.flush().map_err(failed),
+            Target::Stdout(mut stdout) => stdout.flush().map_err(failed),
         }
     }
 }
@@ -154,4 +171,12 @@ pub fn print(text: &str) -> Result<(), Error> {
         }),
         _ => Ok(()),
     }
+}
+
+/// As [`print`], for text with names of files in it.
+///
+/// # Errors
+/// As [`print`].
+pub fn show(text: &str) -> Result<(), Error> {
+    print(&visible(text))
 }

@@ -8,6 +8,7 @@ use super::output::OutputFile;
 use crate::data::Sample;
 use crate::error::Error;
 use crate::metrics::{Prediction, TOP};
+use crate::visible;
 
 /// Writes predictions as they are made.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl PredictionsFile {
     /// # Errors
     /// When the disk is full or gone.
     pub fn add(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
-        let path = sample.path.to_string_lossy();
+        let path = visible::name(sample.path.as_os_str());
         match self.format {
             Format::Csv => {
                 // Sets of fewer than five classes leave fields empty.

@@ -1,11 +1,18 @@
 //! Reading the JSON form back.
 
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{Report, SCHEMA_VERSION};
 use crate::error::Error;
+use crate::metrics::Tally;
+
+/// Larger files are no results: three million pictures are within it.
+const MOST_BYTES: u64 = 1 << 28;
 
 /// What every version has.
 #[derive(Deserialize)]
@@ -17,9 +24,9 @@ impl Report {
     /// Reads a result that `--json` wrote.
     ///
     /// # Errors
-    /// When the file cannot be read, is no result, or is of another version.
+    /// When the file cannot be read, is no result, is of another version, or has a picture twice.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|e| {
+        let text = text(path).map_err(|e| {
             Error::usage(
                 format!("{} cannot be read: {e}", path.display()),
                 "give a file that --json wrote",
@@ -42,6 +49,58 @@ impl Report {
                 "make the result again with this version",
             ));
         }
-        serde_json::from_str(&text).map_err(no_result)
+        let report: Self = serde_json::from_str(&text).map_err(no_result)?;
+        let mut names = HashSet::with_capacity(report.judgements.len());
+        match report.judgements.iter().find(|j| !names.insert(&j.name)) {
+            None => Ok(report),
+            Some(twice) => Err(Error::usage(
+                format!("{} has {} twice", path.display(), twice.name),
+                "the file was changed, or two pictures have one name; evaluate them again",
+            )),
+        }
+    }
+
+    /// Refuses a result whose counts are not those of its pictures.
+    ///
+    /// # Errors
+    /// When that is so.
+    pub fn check_counts(&self, path: &Path) -> Result<(), Error> {
+        let mut tally = Tally::default();
+        for judgement in &self.judgements {
+            tally.count(judgement.rank);
+        }
+        let told = [&self.statistics.top1, &self.statistics.top5];
+        let counted = [tally.top1_accuracy(), tally.top5_accuracy()];
+        for (name, (told, counted)) in ["top-1", "top-5"].iter().zip(told.iter().zip(&counted)) {
+            if (told.correct, told.total) != (counted.correct, counted.total) {
+                return Err(Error::usage(
+                    format!(
+                        "{} contradicts itself: {name} is told as {}/{}, and its judgements make {}/{}",
+                        path.display(),
+                        told.correct,
+                        told.total,
+                        counted.correct,
+                        counted.total
+                    ),
+                    "the file was changed by hand; make the result again",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file's text; memory does not grow with a file that is far too large, or has no end.
+fn text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(MOST_BYTES + 1)
+        .read_to_string(&mut text)?;
+    match read as u64 > MOST_BYTES {
+        true => Err(io::Error::other(format!(
+            "it has more than the {} MiB of the largest results",
+            MOST_BYTES >> 20
+        ))),
+        false => Ok(text),
     }
 }

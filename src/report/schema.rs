@@ -1,4 +1,7 @@
-//! The JSON schema of results, inside the program.
+//! The JSON schemas of what the program writes, inside it.
 
-/// The schema of version [`super::SCHEMA_VERSION`].
-pub const SCHEMA: &str = include_str!("../../assets/schema/result-3.schema.json");
+/// Of a result, in version [`super::SCHEMA_VERSION`].
+pub const RESULT: &str = include_str!("../../assets/schema/result-3.schema.json");
+
+/// Of a comparison, in version [`super::compare::COMPARISON_VERSION`].
+pub const COMPARISON: &str = include_str!("../../assets/schema/comparison-1.schema.json");

@@ -14,6 +14,7 @@ use crate::model::Variant;
 use crate::model::schema::{self, TensorSpec};
 use crate::shard::Shard;
 use crate::text::imagenet;
+use crate::visible;
 
 #[derive(Debug)]
 pub struct Evaluate {
@@ -48,6 +49,39 @@ impl Evaluate {
             shard,
             self.prompts.classnames_file
         )
+    }
+
+    /// What may tell it from other evaluations of its model, checkpoint, set and precision, with
+    /// the names of a table's columns. The list is as long for all.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let file = |path: Option<&PathBuf>, otherwise: &str| match path {
+            Some(path) => visible::name(path.as_os_str()).into_owned(),
+            None => otherwise.into(),
+        };
+        let prompts = &self.prompts;
+        let classifier = match &self.classifier {
+            Stock::File(path) => Some(path),
+            Stock::Cache(_) | Stock::None => None,
+        };
+        let loader = &self.run.loader;
+        vec![
+            ("pictures", file(Some(&self.pictures.path), "")),
+            ("labels", file(self.pictures.labels.as_ref(), "the set's")),
+            (
+                "templates",
+                file(prompts.templates_file.as_ref(), "built-in"),
+            ),
+            (
+                "class names",
+                file(prompts.classnames_file.as_ref(), "built-in"),
+            ),
+            ("classifier", file(classifier, "of the templates")),
+            ("limit", self.limit.map_or("all".into(), |n| n.to_string())),
+            ("device", self.run.devices.name()),
+            ("batch size", loader.batch_size.to_string()),
+            ("workers", loader.workers.to_string()),
+            ("strict", self.run.strict.to_string()),
+        ]
     }
 
     /// A short name for the data set: its folder's, and how it is judged if not as ImageNet.
@@ -127,10 +161,11 @@ impl Evaluate {
         let inputs = [&model.checkpoint, &pictures.path];
         let journal = args.resume;
         let classifier = args.classifier.classifier;
-        let others = [&pictures.labels, &journal, &classifier];
+        let (names, templates) = (&prompts.classnames_file, &prompts.templates_file);
+        let others = [&pictures.labels, &classifier, names, templates];
         let others = others.into_iter().flatten();
         let inputs: Vec<&PathBuf> = inputs.into_iter().chain(others).collect();
-        let outputs = Outputs::new(args.outputs, &inputs)?;
+        let outputs = Outputs::new(args.outputs, journal.as_deref(), &inputs)?;
         Ok(Self {
             name: "evaluation".into(),
             protocol,

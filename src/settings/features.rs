@@ -35,7 +35,7 @@ impl EvaluateFeatures {
         };
         let inputs: Vec<&PathBuf> = std::iter::once(&features).chain(&classifier).collect();
         Ok(Self {
-            outputs: Outputs::new(args.outputs, &inputs)?,
+            outputs: Outputs::new(args.outputs, None, &inputs)?,
             expectations: expectations(&args.expect)?,
             classes: classnames.map(names).transpose()?,
             classifier,

@@ -12,8 +12,8 @@ use safetensors::Dtype;
 use crate::classifiers::Stock;
 use crate::cli::{
     ClassifierCommandArgs, ClassifyArgs, Cli, Command, CompareArgs, ConvertArgs, DataArgs,
-    DataCheckArgs, DataCommand, DemoArgs, EvaluateArgs, FloatType, InspectArgs, MergeArgs,
-    OutputArgs,
+    DataCheckArgs, DataCommand, DemoArgs, DocumentArg, EvaluateArgs, FloatType, InspectArgs,
+    MergeArgs, OutputArgs,
 };
 use crate::data::check::Depth;
 use crate::data::{ClassFolders, Place, Set};
@@ -31,7 +31,8 @@ pub use parts::{Model, Outputs, Prompts, Run};
 pub use sweep::Sweep;
 
 use parts::{
-    Opened, check_no_input, cores, devices, expectations, folders, given, set, source, stock,
+    Opened, check_distinct, check_no_input, cores, devices, expectations, folders, given, set,
+    source, stock,
 };
 
 /// What to do, completely determined.
@@ -47,10 +48,17 @@ pub enum Settings {
     Sweep(Sweep),
     Merge(Merge),
     Compare(Compare),
-    Schema,
+    Schema(Document),
     Completions(clap_complete::Shell),
     Man,
     DataCheck(DataCheck),
+}
+
+/// A JSON document that has a schema.
+#[derive(Debug, Clone, Copy)]
+pub enum Document {
+    Result,
+    Comparison,
 }
 
 #[derive(Debug)]
@@ -146,7 +154,10 @@ impl Settings {
             Some(Command::Sweep(args)) => Self::Sweep(Sweep::of_file(args)?),
             Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
             Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
-            Some(Command::Schema) => Self::Schema,
+            Some(Command::Schema(args)) => Self::Schema(match args.of {
+                DocumentArg::Result => Document::Result,
+                DocumentArg::Comparison => Document::Comparison,
+            }),
             Some(Command::Completions(args)) => Self::Completions(args.shell),
             Some(Command::Man) => Self::Man,
             Some(Command::Data(DataArgs {
@@ -192,7 +203,7 @@ impl Demo {
                 &Variant::from_name_or_file(DEMO)?,
                 &mut Opened::default(),
             )?,
-            outputs: Outputs::new(args.outputs, &[])?,
+            outputs: Outputs::new(args.outputs, None, &[])?,
         })
     }
 }
@@ -203,12 +214,7 @@ impl Classifier {
         let out = given(args.out, "--out")?;
         if let Some(trace) = &args.trace {
             check_no_input(trace, "--trace", &[&model.checkpoint])?;
-            if *trace == out {
-                return Err(Error::usage(
-                    format!("--out and --trace both name {}", out.display()),
-                    "give each a file of its own",
-                ));
-            }
+            check_distinct(&[("--out", &out), ("--trace", trace)])?;
         }
         Ok(Self {
             model,
@@ -294,7 +300,7 @@ impl Merge {
             trace: None,
         };
         Ok(Self {
-            outputs: Outputs::new(outputs, &inputs)?,
+            outputs: Outputs::new(outputs, None, &inputs)?,
             expectations: expectations(&args.expect)?,
             results: args.results,
         })

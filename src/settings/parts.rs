@@ -9,6 +9,7 @@ use crate::cli::{
     PrecisionArg, PromptArgs, RunArgs, SourceArg,
 };
 use crate::data::{ClassFolders, LoaderSettings, Set, Source};
+use crate::destination::Destination;
 use crate::devices::{self, Devices};
 use crate::error::Error;
 use crate::expectation::{Expectations, Tolerance};
@@ -112,28 +113,30 @@ impl Run {
 }
 
 impl Outputs {
-    pub(super) fn new(args: OutputArgs, inputs: &[&PathBuf]) -> Result<Self, Error> {
+    /// `journal` is written, too, and so has to be another file.
+    pub(super) fn new(
+        args: OutputArgs,
+        journal: Option<&Path>,
+        inputs: &[&PathBuf],
+    ) -> Result<Self, Error> {
         let json = args.json.map(JsonTarget::new);
+        let stdout = Path::new("/dev/stdout");
+        let json_path = json.as_ref().map(|json| json.file().unwrap_or(stdout));
         let files: Vec<(&str, &Path)> = [
-            ("--json", json.as_ref().and_then(JsonTarget::file)),
+            ("--json", json_path),
             ("--predictions", args.predictions.as_deref()),
             ("--report", args.report.as_deref()),
             ("--save-features", args.save_features.as_deref()),
             ("--trace", args.trace.as_deref()),
+            ("--resume", journal),
         ]
         .into_iter()
         .filter_map(|(flag, path)| Some((flag, path?)))
         .collect();
-        for (index, (flag, path)) in files.iter().enumerate() {
+        for (flag, path) in &files {
             check_no_input(path, flag, inputs)?;
-            let others = files.get(index + 1..).unwrap_or_default();
-            if let Some((other, _)) = others.iter().find(|(_, other)| other == path) {
-                return Err(Error::usage(
-                    format!("{flag} and {other} both name {}", path.display()),
-                    "give each a file of its own",
-                ));
-            }
         }
+        check_distinct(&files)?;
         Ok(Self {
             json,
             predictions: args.predictions,
@@ -233,6 +236,29 @@ pub(super) fn source(source: SourceArg) -> Option<Source> {
 /// A flag that the command line requires.
 pub(super) fn given(path: Option<PathBuf>, flag: &str) -> Result<PathBuf, Error> {
     path.ok_or_else(|| Error::usage(format!("{flag} is missing"), "see uta-eval --help"))
+}
+
+/// Refuses results that would replace each other, however their paths are spelled.
+pub(super) fn check_distinct(files: &[(&str, &Path)]) -> Result<(), Error> {
+    // What leads nowhere is refused when it is opened.
+    let ends = files
+        .iter()
+        .filter_map(|(flag, path)| Some((flag, path, Destination::of(path).ok()?)));
+    let ends: Vec<_> = ends.collect();
+    for (index, (flag, path, end)) in ends.iter().enumerate() {
+        let others = ends.get(index + 1..).unwrap_or_default();
+        if let Some((other, spelled, _)) = others.iter().find(|(.., other)| other.collides(end)) {
+            let as_well = match spelled == path {
+                true => String::new(),
+                false => format!(", also spelled {}", spelled.display()),
+            };
+            return Err(Error::usage(
+                format!("{flag} and {other} both name {}{as_well}", path.display()),
+                "give each a file of its own",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to replace an input by a result.

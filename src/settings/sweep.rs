@@ -1,12 +1,13 @@
 //! The settings of several evaluations.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use clap::Parser;
 
 use super::evaluate::Evaluate;
-use super::parts::{Opened, check_no_input};
+use super::parts::{Opened, check_distinct, check_no_input};
+use crate::classifiers::Stock;
 use crate::cli::{Cli, EvaluateArgs, OutputArgs, SweepArgs};
 use crate::error::{Error, Warning};
 use crate::hub;
@@ -63,20 +64,26 @@ impl Sweep {
     pub(super) fn of_file(args: SweepArgs) -> Result<Self, Error> {
         let mut opened = Opened::default();
         let mut runs = Vec::new();
-        for flags in sweep_file::read(&args.file)? {
-            let line = std::iter::once("uta-eval").chain(flags.iter().map(String::as_str));
-            let run = Cli::try_parse_from(line).map_err(|e| {
-                let text = e.to_string();
-                let reason = text.lines().next().unwrap_or_default();
-                let reason = reason.trim_start_matches("error: ");
+        for line in sweep_file::read(&args.file)? {
+            let place = &line.place;
+            let words = std::iter::once("uta-eval").chain(line.flags.iter().map(String::as_str));
+            let run = Cli::try_parse_from(words).map_err(|e| {
                 Error::usage(
-                    format!("{}: {}: {reason}", args.file.display(), flags.join(" ")),
+                    format!("{place}: {}", sweep_file::as_keys(&e)),
                     "its keys are the flags of the main command; see uta-eval --help",
                 )
             })?;
             let run = run.evaluate;
-            for checkpoint in checkpoints(&run.ckpt_path)? {
-                runs.push(Evaluate::new(run.clone(), &checkpoint, &mut opened)?);
+            let located = |error| match error {
+                Error::Usage { message, hint } => Error::Usage {
+                    message: format!("{place}: {message}"),
+                    hint,
+                },
+                error => error,
+            };
+            for checkpoint in checkpoints(&run.ckpt_path).map_err(located)? {
+                let run = Evaluate::new(run.clone(), &checkpoint, &mut opened);
+                runs.push(run.map_err(located)?);
             }
         }
         Self::new(runs, args.out, args.resume, args.trace)
@@ -88,31 +95,47 @@ impl Sweep {
         journal: Option<PathBuf>,
         trace: Option<PathBuf>,
     ) -> Result<Self, Error> {
-        if let Some(trace) = &trace {
-            let pictures = runs.iter().map(|run| &run.pictures.path);
-            let checkpoints = runs.iter().map(|run| &run.model.checkpoint);
-            let inputs: Vec<&PathBuf> = pictures.chain(checkpoints).chain(&journal).collect();
-            check_no_input(trace, "--trace", &inputs)?;
-        }
-        let mut names = HashSet::new();
-        for run in &mut runs {
-            let checkpoint = run.model.checkpoint.display();
-            let precision = run.run.devices.first().precision();
-            let model = &run.model.variant.name;
-            run.name = format!("{model} {checkpoint} {precision} {}", run.stream());
-            if !names.insert(run.name.clone()) {
-                return Err(Error::usage(
-                    format!("the sweep evaluates {checkpoint} twice in the same way"),
-                    "name each checkpoint once",
-                ));
+        for (flag, output) in [("--trace", &trace), ("--resume", &journal)] {
+            if let Some(output) = output {
+                let pictures = runs.iter().map(|run| &run.pictures.path);
+                let checkpoints = runs.iter().map(|run| &run.model.checkpoint);
+                let inputs: Vec<&PathBuf> = pictures.chain(checkpoints).collect();
+                check_no_input(output, flag, &inputs)?;
             }
         }
+        let given = [
+            ("--trace", trace.as_deref()),
+            ("--resume", journal.as_deref()),
+        ];
+        let given: Vec<_> = given
+            .into_iter()
+            .filter_map(|(flag, path)| Some((flag, path?)))
+            .collect();
+        check_distinct(&given)?;
+        name_runs(&mut runs)?;
         Ok(Self {
             runs,
             out,
             journal,
             trace,
         })
+    }
+
+    /// Refuses a journal or a trace that is one of the files with the sweep's results.
+    ///
+    /// # Errors
+    /// When that is so.
+    pub fn check_results(&self, results: &[PathBuf]) -> Result<(), Error> {
+        let written = [("--trace", &self.trace), ("--resume", &self.journal)];
+        for (flag, path) in written {
+            let Some(path) = path.as_deref() else {
+                continue;
+            };
+            for result in results {
+                check_distinct(&[(flag, path), ("--out", result)])?;
+            }
+        }
+        Ok(())
     }
 
     /// What is worth a warning about the devices, once.
@@ -124,6 +147,47 @@ impl Sweep {
             .filter_map(|run| run.run.devices.remark.as_ref());
         remarks.filter(move |remark| told.insert(remark.to_string()))
     }
+}
+
+/// Gives each run a name of its own, by which a journal knows it. A checkpoint is the same under
+/// any path that leads to it.
+fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
+    let mut names = HashSet::new();
+    let mut told: HashMap<String, PathBuf> = HashMap::new();
+    for run in runs {
+        let spelled = run.model.checkpoint.clone();
+        let checkpoint = spelled.canonicalize().unwrap_or_else(|_| spelled.clone());
+        let precision = run.run.devices.first().precision();
+        let model = &run.model.variant.name;
+        let stream = run.stream();
+        let mut name = format!("{model} {} {precision} {stream}", checkpoint.display());
+        if let Some(templates) = &run.prompts.templates_file {
+            name += &format!(" templates {}", templates.display());
+        }
+        if let Stock::File(classifier) = &run.classifier {
+            name += &format!(" classifier {}", classifier.display());
+        }
+        let facts = run.facts().into_iter();
+        let facts = facts.map(|(fact, value)| format!(" {fact} {value}"));
+        let full = format!("{name}{}", facts.collect::<String>());
+        // They may be equal in what decides the result, and differ in how fast it comes.
+        if !names.insert(name.clone()) {
+            name = full.clone();
+        }
+        if let Some(before) = told.insert(full, spelled.clone()) {
+            let (spelled, before) = (spelled.display(), before.display());
+            let same = match spelled.to_string() == before.to_string() {
+                true => String::new(),
+                false => format!(" (it is the same file as {before})"),
+            };
+            return Err(Error::usage(
+                format!("the sweep evaluates {spelled} twice in the same way{same}"),
+                "name each checkpoint once",
+            ));
+        }
+        run.name = name;
+    }
+    Ok(())
 }
 
 /// The files that paths and patterns name.

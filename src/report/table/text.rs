@@ -1,0 +1,84 @@
+//! Aligned columns for a terminal or a log, line by line as the results come.
+
+use super::{Row, Subject, TEXTS, Table, percent};
+
+/// Columns of numbers, and how wide they are.
+const NUMBERS: [(&str, usize); 4] = [
+    ("top-1", 6),
+    ("top-5", 6),
+    ("pictures/s", 10),
+    ("seconds", 8),
+];
+
+/// Where the columns are. They are known before any result is.
+#[derive(Debug)]
+pub struct Columns {
+    names: Vec<&'static str>,
+    widths: Vec<usize>,
+}
+
+impl Columns {
+    /// Columns that these subjects fit into.
+    pub fn of<'a>(further: &[&'static str], subjects: impl Iterator<Item = &'a Subject>) -> Self {
+        let names: Vec<&str> = TEXTS.into_iter().chain(further.iter().copied()).collect();
+        let mut widths: Vec<usize> = names.iter().map(|name| name.len()).collect();
+        for subject in subjects {
+            for (width, cell) in widths.iter_mut().zip(subject.cells()) {
+                *width = (*width).max(one_line(&cell).chars().count());
+            }
+        }
+        Self { names, widths }
+    }
+
+    /// The line above the rows.
+    pub fn head(&self) -> String {
+        let names = self.names.iter().map(ToString::to_string).collect();
+        let numbers = NUMBERS.map(|(name, _)| name.to_string());
+        self.line(names, numbers.into(), "remarks")
+    }
+
+    pub fn row(&self, row: &Row) -> String {
+        let subject = row.subject.cells();
+        match &row.outcome {
+            Ok(figures) => {
+                let numbers = vec![
+                    percent(figures.top1),
+                    percent(figures.top5),
+                    format!("{:.1}", figures.pictures_per_second),
+                    format!("{:.1}", figures.seconds),
+                ];
+                self.line(subject, numbers, &figures.remarks.join("; "))
+            }
+            Err(failure) => self.line(subject, Vec::new(), &format!("failed: {}", failure.0)),
+        }
+    }
+
+    fn line(&self, texts: Vec<String>, numbers: Vec<String>, rest: &str) -> String {
+        let mut line = String::new();
+        for (cell, width) in texts.iter().zip(&self.widths) {
+            line += &format!("{:<width$}  ", one_line(cell));
+        }
+        for (cell, (_, width)) in numbers.iter().zip(NUMBERS) {
+            line += &format!("{cell:>width$}  ");
+        }
+        line += &one_line(rest);
+        line.trim_end().into()
+    }
+}
+
+/// The whole table.
+pub fn text(table: &Table) -> String {
+    let columns = Columns::of(&table.further, table.rows.iter().map(|row| &row.subject));
+    let mut head = columns.head();
+    if !table.has_remarks() {
+        head.truncate(head.trim_end_matches("remarks").trim_end().len());
+    }
+    let rows = table.rows.iter().map(|row| columns.row(row));
+    let lines: Vec<String> = std::iter::once(head).chain(rows).collect();
+    lines.join("\n") + "\n"
+}
+
+/// A cell is one line, whatever a file is called.
+fn one_line(cell: &str) -> String {
+    cell.replace(['\n', '\r', '\t'], " ")
+}
