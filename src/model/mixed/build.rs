@@ -11,7 +11,7 @@ const FOLDER: &str = "src/model/mixed";
 const CAPABILITY: &str = "80";
 
 fn main() {
-    for file in ["build.rs", "kernels.cu", "portable.h"] {
+    for file in ["attention.h", "build.rs", "kernels.cu", "portable.h"] {
         println!("cargo::rerun-if-changed={FOLDER}/{file}");
     }
     if env::var_os("CARGO_FEATURE_CUDA").is_none() {

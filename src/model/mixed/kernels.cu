@@ -4,6 +4,7 @@
 // The file is plain C++ but for what `portable.h` declares, so that a test runs the same source on
 // a CPU, thread by thread.
 
+#include "attention.h"
 #include "portable.h"
 
 // ---- Sums and maxima over a warp and a block. Every thread gets the result, and the order of
@@ -195,82 +196,6 @@ __device__ void softmax(const T *scores, T *out, int tokens, int padded) {
         out[start + i] = from_float<T>(i < tokens ? row[i] / sum : 0.0f);
 }
 
-// qkv as `heads` leaves it -> [B * N, H * D]. A warp computes 16 queries of one head: all their
-// scores (rounded to T, as a matrix product would leave them), their softmax in f32, their mix of
-// values. TILES is Dp / 16. Tiles beyond Np do not exist, so no load leaves the tensors.
-template <typename T, int TILES>
-__device__ void attention(const T *qkv, T *out, int tokens, int heads, int head_dim,
-                          int padded_tokens) {
-    const int tile = 16, padded_dim = TILES * tile;
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
-    const int first = (blockIdx.y * warps + warp) * tile;
-    if (first >= padded_tokens) return;  // whole warps; nothing below waits for a block
-    const int pitch = padded_tokens + 8;
-    const int row = blockIdx.x, rows = gridDim.x;  // pictures and heads
-    const long long head = (long long)padded_tokens * padded_dim;
-    const T *q = qkv + row * head + first * padded_dim;
-    const T *k = qkv + ((long long)rows + row) * head;
-    const T *v = qkv + (2LL * rows + row) * head;
-
-    // For each warp a square of sums, then its scores.
-    SHARED_FLOATS(shared);
-    float *square = shared + warp * tile * tile;
-    T *scores = reinterpret_cast<T *>(shared + warps * tile * tile) + warp * tile * pitch;
-
-    FragmentA<T> queries[TILES];
-    for (int t = 0; t < TILES; t++) load_matrix(queries[t], q + t * tile, padded_dim);
-    for (int key = 0; key < padded_tokens; key += tile) {
-        FragmentSum sum;
-        fill(sum, 0.0f);
-        for (int t = 0; t < TILES; t++) {
-            FragmentColumns<T> keys;
-            load_matrix(keys, k + key * padded_dim + t * tile, padded_dim);
-            multiply_add(sum, queries[t], keys);
-        }
-        store_matrix(square, sum, tile);
-        __syncwarp();
-        for (int i = lane; i < tile * tile; i += 32)
-            scores[i / tile * pitch + key + i % tile] = from_float<T>(square[i]);
-        __syncwarp();
-    }
-    for (int r = 0; r < tile; r++) {
-        T *of_query = scores + r * pitch;
-        float most = -INFINITY;
-        for (int i = lane; i < tokens; i += 32) most = fmaxf(most, to_float(of_query[i]));
-        most = warp_max(most);
-        float total = 0.0f;
-        for (int i = lane; i < tokens; i += 32) total += expf(to_float(of_query[i]) - most);
-        total = warp_sum(total);
-        for (int i = lane; i < padded_tokens; i += 32)
-            of_query[i] =
-                from_float<T>(i < tokens ? expf(to_float(of_query[i]) - most) / total : 0.0f);
-    }
-    __syncwarp();
-    FragmentSum mixed[TILES];
-    for (int t = 0; t < TILES; t++) fill(mixed[t], 0.0f);
-    for (int key = 0; key < padded_tokens; key += tile) {
-        FragmentA<T> weights;
-        load_matrix(weights, scores + key, pitch);
-        for (int t = 0; t < TILES; t++) {
-            FragmentRows<T> values;
-            load_matrix(values, v + key * padded_dim + t * tile, padded_dim);
-            multiply_add(mixed[t], weights, values);
-        }
-    }
-    const int width = heads * head_dim;
-    T *of_head = out + (long long)(row / heads) * tokens * width + row % heads * head_dim;
-    for (int t = 0; t < TILES; t++) {
-        store_matrix(square, mixed[t], tile);
-        __syncwarp();
-        for (int i = lane; i < tile * tile; i += 32) {
-            const int token = first + i / tile, d = t * tile + i % tile;
-            if (token < tokens && d < head_dim)
-                of_head[(long long)token * width + d] = from_float<T>(square[i]);
-        }
-        __syncwarp();
-    }
-}
-
 // ---- Attention in the text tower: each node of a forest to itself and its ancestors.
 
 // x [R, 3 * width] and its bias -> three tensors [3, R, width]. A block for each row.
@@ -441,24 +366,24 @@ __device__ inline void rank_rows(const float *cosines, const unsigned *column_of
     }                                                                                              \
     KERNEL unit_##NAME(const T *x, float *out, int width) { unit<T>(x, out, width); }
 
-// Tensor cores multiply 16-bit numbers; the tiles of a head are known when this is compiled.
-#define ATTENTION(NAME, T, TILES)                                                                  \
-    KERNEL attention_##NAME##_##TILES(const T *qkv, T *out, int tokens, int n, int head_dim,       \
-                                      int padded_tokens) {                                         \
-        attention<T, TILES>(qkv, out, tokens, n, head_dim, padded_tokens);                         \
+// Tensor cores multiply 16-bit numbers. The tiles of a head are known when this is compiled; the
+// squares of a warp and the blocks at a time are what the registers suffice for.
+#define ATTENTION(NAME, T, TILES, SQUARES, BLOCKS)                                                 \
+    KERNEL RESIDENT(32 * ATTENTION_WARPS, BLOCKS)                                                  \
+        attention_##NAME##_##TILES(const T *qkv, T *out, int tokens, int n, int head_dim) {        \
+        attention<T, TILES, SQUARES>(qkv, out, tokens, n, head_dim);                               \
     }
+#define ATTENTIONS(NAME, T)                                                                        \
+    ATTENTION(NAME, T, 1, 2, 2)                                                                    \
+    ATTENTION(NAME, T, 2, 2, 2)                                                                    \
+    ATTENTION(NAME, T, 4, 2, 2)                                                                    \
+    ATTENTION(NAME, T, 6, 1, 3)
 
 FOR_TYPE(f32, float)
 FOR_TYPE(f16, f16)
 FOR_TYPE(bf16, bf16)
-ATTENTION(f16, f16, 1)
-ATTENTION(f16, f16, 2)
-ATTENTION(f16, f16, 4)
-ATTENTION(f16, f16, 6)
-ATTENTION(bf16, bf16, 1)
-ATTENTION(bf16, bf16, 2)
-ATTENTION(bf16, bf16, 4)
-ATTENTION(bf16, bf16, 6)
+ATTENTIONS(f16, f16)
+ATTENTIONS(bf16, bf16)
 
 KERNEL rank(const float *cosines, const unsigned *column_of, float *out, int columns, int classes,
             int top, float scale) {

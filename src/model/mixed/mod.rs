@@ -7,6 +7,7 @@
 //! | file | what |
 //! |---|---|
 //! | `kernels.cu` | the kernels, for CUDA or, in tests, for a CPU |
+//! | `attention.h` | the one with tensor cores; `portable.h` has what they need beyond C++ |
 //! | `launch` | a launch as data; what runs it is an [`Engine`] |
 //! | `ops` | the launches: grids, shared memory, arguments |
 //! | `layers` | weights |

@@ -10,11 +10,16 @@ use Argument::{Float, In, Int, Out};
 
 /// Threads of a block that works on one row.
 const MOST_THREADS: usize = 256;
-/// Warps of an attention block, and queries of each.
+/// Blocks along the second and third axis of a grid.
+const MOST_BLOCKS: usize = 65_535;
+/// As in `attention.h`: warps of a block, keys that are looked at together, numbers between rows.
 const ATTENTION_WARPS: usize = 4;
+const KEYS: usize = 64;
+const GAP: usize = 8;
+/// Rows and columns of a square that tensor cores multiply.
 const TILE: usize = 16;
-/// Tiles of a head that the attention kernel is compiled for.
-const HEAD_TILES: [usize; 4] = [1, 2, 4, 6];
+/// Tiles of a head that the attention kernel is compiled for, and squares of queries for each warp.
+const HEADS: [(usize, usize); 4] = [(1, 2), (2, 2), (4, 2), (6, 1)];
 /// Channels of a head that the forest kernel can hold.
 const MOST_FOREST_CHANNELS: usize = 128;
 
@@ -71,7 +76,10 @@ impl Mixed {
             None if kernel == "rank" => kernel.into(),
             None => format!("{kernel}_{kind}"),
         };
-        let blocks = blocks.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        if blocks[0] > i32::MAX as usize || blocks[1] > MOST_BLOCKS || blocks[2] > MOST_BLOCKS {
+            bail!("{kernel} would need {blocks:?} blocks, more than a GPU takes")
+        }
+        let blocks = blocks.map(|n| n as u32);
         let launch = Launch {
             kernel,
             blocks,
@@ -234,9 +242,14 @@ impl Mixed {
                 qkv.shape()
             )
         }
-        let (padded_tokens, padded_dim) = match self.dtype() {
-            DType::F32 => (tokens, head_dim),
-            _ => (tokens.next_multiple_of(TILE), padded_dim(head_dim)),
+        let (padded_tokens, padded_dim) = match (self.dtype(), HeadTiles::of(head_dim)) {
+            (DType::F32, _) => (tokens, head_dim),
+            (_, Some(kernel)) => (tokens, kernel.tiles * TILE),
+            // For candle's products, which like it so.
+            (_, None) => (
+                tokens.next_multiple_of(TILE),
+                head_dim.next_multiple_of(TILE),
+            ),
         };
         let rows = rows / tokens * heads;
         let pairs = padded_dim / 2;
@@ -275,29 +288,16 @@ impl Mixed {
         } = *of;
         let (_, rows, padded_tokens, padded_dim) = qkv.dims4()?;
         let (pictures, width) = (rows / heads, heads * head_dim);
-        let tiles = padded_dim / TILE;
-        let shared = ATTENTION_WARPS * (4 * TILE * TILE + 2 * TILE * (padded_tokens + 8));
-        let fits = HEAD_TILES.contains(&tiles) && shared <= self.engine.shared_limit();
-        if self.dtype() != DType::F32 && fits {
-            let blocks = [rows, padded_tokens.div_ceil(ATTENTION_WARPS * TILE), 1];
-            let arguments = vec![
-                In(qkv),
-                Out,
-                int(tokens),
-                int(heads),
-                int(head_dim),
-                int(padded_tokens),
-            ];
+        if let (DType::F16 | DType::BF16, Some(kernel)) = (self.dtype(), HeadTiles::of(head_dim)) {
+            if (padded_tokens, padded_dim) != (tokens, kernel.tiles * TILE) {
+                bail!("attention over heads that were split for another kernel: {qkv:?}")
+            }
+            let blocks = [rows, tokens.div_ceil(kernel.queries()), 1];
+            let arguments = vec![In(qkv), Out, int(tokens), int(heads), int(head_dim)];
             let out = vec![((pictures * tokens, width).into(), self.dtype())];
-            let kernel = format!("attention {tiles}");
-            return one(self.run(
-                &kernel,
-                blocks,
-                32 * ATTENTION_WARPS,
-                shared,
-                arguments,
-                out,
-            )?);
+            let name = format!("attention {}", kernel.tiles);
+            let (threads, shared) = (32 * ATTENTION_WARPS, kernel.shared());
+            return one(self.run(&name, blocks, threads, shared, arguments, out)?);
         }
         let (q, k, v) = (qkv.get(0)?, qkv.get(1)?, qkv.get(2)?); // [B * H, Np, Dp]
         let weights = self.softmax(&q.matmul(&k.t()?)?, tokens)?; // [B * H, Np, Np]
@@ -405,11 +405,34 @@ impl Mixed {
     }
 }
 
-/// The channels of a padded head: what the attention kernel takes, if it can.
-fn padded_dim(head_dim: usize) -> usize {
-    let tiles = head_dim.div_ceil(TILE);
-    let padded = HEAD_TILES.iter().copied().find(|padded| *padded >= tiles);
-    padded.unwrap_or(tiles) * TILE
+/// An attention kernel: for which heads it is compiled.
+#[derive(Debug, Clone, Copy)]
+struct HeadTiles {
+    /// Of channels.
+    tiles: usize,
+    /// Of queries, for each warp.
+    squares: usize,
+}
+
+impl HeadTiles {
+    /// The one for heads of so many channels; none when they are too large for the registers.
+    fn of(head_dim: usize) -> Option<Self> {
+        let fits = |(tiles, _): &&(usize, usize)| *tiles * TILE >= head_dim;
+        HEADS
+            .iter()
+            .find(fits)
+            .map(|&(tiles, squares)| Self { tiles, squares })
+    }
+
+    /// Queries of a block.
+    fn queries(self) -> usize {
+        ATTENTION_WARPS * self.squares * TILE
+    }
+
+    /// Bytes of shared memory: the queries, two tiles of keys and two of values.
+    fn shared(self) -> usize {
+        2 * (self.queries() + 4 * KEYS) * (self.tiles * TILE + GAP)
+    }
 }
 
 fn int<'a>(value: usize) -> Argument<'a> {

@@ -1,15 +1,19 @@
 // What the kernels need beyond C++: CUDA's own, or, for tests on a CPU, an emulation of it.
 
+#pragma once
+
 #ifdef __CUDACC__
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
-#include <mma.h>
 
 typedef __half f16;
 typedef __nv_bfloat16 bf16;
 
 #define KERNEL extern "C" __global__ void
+// A kernel's threads, and the blocks of it that a multiprocessor is to hold.
+#define RESIDENT(threads, blocks) __launch_bounds__(threads, blocks)
+#define UNROLL _Pragma("unroll")
 // The block's dynamic shared memory.
 #define SHARED_FLOATS(name) extern __shared__ __align__(32) float name[]
 
@@ -21,21 +25,69 @@ __device__ inline float to_float(float v) { return v; }
 __device__ inline float to_float(f16 v) { return __half2float(v); }
 __device__ inline float to_float(bf16 v) { return __bfloat162float(v); }
 
-// Squares of 16 x 16 that a warp multiplies on the tensor cores.
-namespace wmma = nvcuda::wmma;
-template <typename T> using FragmentA = wmma::fragment<wmma::matrix_a, 16, 16, 16, T, wmma::row_major>;
-template <typename T> using FragmentRows = wmma::fragment<wmma::matrix_b, 16, 16, 16, T, wmma::row_major>;
-template <typename T> using FragmentColumns = wmma::fragment<wmma::matrix_b, 16, 16, 16, T, wmma::col_major>;
-using FragmentSum = wmma::fragment<wmma::accumulator, 16, 16, 16, float>;
-template <typename F, typename T> __device__ inline void load_matrix(F &f, const T *from, int pitch) {
-    wmma::load_matrix_sync(f, from, pitch);
+// Two 16-bit numbers, as the tensor cores take them from a register.
+typedef unsigned word;
+template <typename T> __device__ inline word pair(float low, float high);
+template <> __device__ inline word pair<f16>(float low, float high) {
+    const __half2 both = __floats2half2_rn(low, high);
+    return *reinterpret_cast<const word *>(&both);
 }
-__device__ inline void store_matrix(float *to, const FragmentSum &f, int pitch) {
-    wmma::store_matrix_sync(to, f, pitch, wmma::mem_row_major);
+template <> __device__ inline word pair<bf16>(float low, float high) {
+    const __nv_bfloat162 both = __floats2bfloat162_rn(low, high);
+    return *reinterpret_cast<const word *>(&both);
 }
-__device__ inline void fill(FragmentSum &f, float v) { wmma::fill_fragment(f, v); }
-template <typename A, typename B> __device__ inline void multiply_add(FragmentSum &sum, const A &a, const B &b) {
-    wmma::mma_sync(sum, a, b, sum);
+
+__device__ inline word shared_address(const void *p) {
+    return static_cast<word>(__cvta_generic_to_shared(p));
+}
+// Four squares of 8 x 8 from shared memory: lane i names the row i % 8 of the square i / 8, and gets two
+// neighbours of its row lane / 4 of each.
+template <typename T> __device__ inline void load_squares(word (&to)[4], const T *row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(shared_address(row)));
+}
+// The same of the squares with rows and columns exchanged.
+template <typename T> __device__ inline void load_squares_turned(word (&to)[4], const T *row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(shared_address(row)));
+}
+// sum [16, 8] += a [16, 16] x b [16, 8].
+#define MULTIPLY_ADD(NAME)                                                                      \
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." NAME "." NAME                            \
+                 ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"             \
+                 : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])                          \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1))
+template <typename T>
+__device__ inline void multiply_add(float (&sum)[4], const word (&a)[4], word b0, word b1);
+template <>
+__device__ inline void multiply_add<f16>(float (&sum)[4], const word (&a)[4], word b0, word b1) {
+    MULTIPLY_ADD("f16");
+}
+template <>
+__device__ inline void multiply_add<bf16>(float (&sum)[4], const word (&a)[4], word b0, word b1) {
+    MULTIPLY_ADD("bf16");
+}
+
+// Copies 16 bytes to shared memory, or zeros if they do not exist, while the thread goes on.
+__device__ inline void copy_later(void *to, const void *from, bool exists) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)),
+                 "l"(from), "r"(exists ? 16 : 0)
+                 : "memory");
+}
+// Makes a group of the copies since the last one.
+__device__ inline void close_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+// Waits for this thread's copies, but for those of the last LEFT groups.
+template <int LEFT> __device__ inline void wait_for_copies() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
+}
+
+// To within two units in the last place.
+__device__ inline float power_of_two(float v) {
+    float result;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
+    return result;
 }
 
 #else
