@@ -170,6 +170,10 @@ impl Engine for Watched {
         Ok(outputs)
     }
 
+    fn wait(&self) -> Result<()> {
+        self.engine.wait()
+    }
+
     fn shared_limit(&self) -> usize {
         self.engine.shared_limit()
     }

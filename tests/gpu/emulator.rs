@@ -163,6 +163,10 @@ impl Engine for Emulator {
         Ok(tensors)
     }
 
+    fn wait(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn shared_limit(&self) -> usize {
         SHARED_LIMIT
     }
