@@ -11,7 +11,6 @@
 const int ATTENTION_WARPS = 4;
 // Keys that are looked at together, and their values.
 const int KEYS = 64;
-const float LOG2_E = 1.4426950408889634f;
 
 // Numbers from one row in shared memory to the next: so many that the eight rows which are read
 // together lie in different banks.

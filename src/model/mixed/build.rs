@@ -12,7 +12,15 @@ const FOLDER: &str = "src/model/mixed";
 const CAPABILITIES: [&str; 2] = ["80", "90"];
 
 fn main() {
-    for file in ["attention.h", "build.rs", "kernels.cu", "portable.h"] {
+    for file in [
+        "attention.h",
+        "build.rs",
+        "forest.h",
+        "kernels.cu",
+        "portable.h",
+        "rows.h",
+        "sums.h",
+    ] {
         println!("cargo::rerun-if-changed={FOLDER}/{file}");
     }
     if env::var_os("CARGO_FEATURE_CUDA").is_none() {

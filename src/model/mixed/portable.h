@@ -83,13 +83,90 @@ template <int LEFT> __device__ inline void wait_for_copies() {
     asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
 }
 
+// Only the emulation looks.
+__device__ inline void check_aligned(const void *) {}
+
 // To within two units in the last place.
 __device__ inline float power_of_two(float v) {
     float result;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
     return result;
 }
+// To within two units, for divisors up to 2^126.
+__device__ inline float quotient(float a, float b) { return __fdividef(a, b); }
+
+template <typename T> __device__ inline float half_of(word both, int half);
+template <> __device__ inline float half_of<f16>(word both, int half) {
+    return __half2float(__ushort_as_half((unsigned short)(both >> 16 * half)));
+}
+template <> __device__ inline float half_of<bf16>(word both, int half) {
+    return __bfloat162float(__ushort_as_bfloat16((unsigned short)(both >> 16 * half)));
+}
 
 #else
 #include "emulation.h"
 #endif
+
+const float LOG2_E = 1.4426950408889634f;
+
+// Several numbers at once, from and to where the memory is aligned to all of them.
+
+template <typename T>
+__device__ inline void load_pair(float &a, float &b, const T *from) {
+    const word both = *reinterpret_cast<const word *>(from);
+    a = half_of<T>(both, 0);
+    b = half_of<T>(both, 1);
+}
+__device__ inline void load_pair(float &a, float &b, const float *from) {
+    a = from[0];
+    b = from[1];
+}
+template <typename T>
+__device__ inline void store_pair(T *to, float a, float b) {
+    *reinterpret_cast<word *>(to) = pair<T>(a, b);
+}
+__device__ inline void store_pair(float *to, float a, float b) {
+    to[0] = a;
+    to[1] = b;
+}
+
+struct alignas(16) Words {
+    word at[4];
+};
+struct alignas(16) Floats {
+    float at[4];
+};
+template <typename T>
+__device__ inline void load(float (&to)[8], const T *from) {
+    check_aligned(from);
+    const Words words = *reinterpret_cast<const Words *>(from);
+    UNROLL for (int i = 0; i < 8; i++) to[i] = half_of<T>(words.at[i / 2], i % 2);
+}
+__device__ inline void load(float (&to)[8], const float *from) {
+    check_aligned(from);
+    UNROLL for (int i = 0; i < 8; i += 4) {
+        const Floats floats = *reinterpret_cast<const Floats *>(from + i);
+        UNROLL for (int j = 0; j < 4; j++) to[i + j] = floats.at[j];
+    }
+}
+template <typename T>
+__device__ inline void store(T *to, const float (&from)[8]) {
+    check_aligned(to);
+    Words words;
+    UNROLL for (int i = 0; i < 4; i++) words.at[i] = pair<T>(from[2 * i], from[2 * i + 1]);
+    *reinterpret_cast<Words *>(to) = words;
+}
+__device__ inline void store(float *to, const float (&from)[8]) {
+    check_aligned(to);
+    UNROLL for (int i = 0; i < 8; i += 4)
+        *reinterpret_cast<Floats *>(to + i) = {{from[i], from[i + 1], from[i + 2], from[i + 3]}};
+}
+// One number, where rows are of no such length.
+template <typename T>
+__device__ inline void load(float (&to)[1], const T *from) {
+    to[0] = to_float(*from);
+}
+template <typename T>
+__device__ inline void store(T *to, const float (&from)[1]) {
+    *to = from_float<T>(from[0]);
+}

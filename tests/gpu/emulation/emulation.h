@@ -276,18 +276,20 @@ void load_squares_turned(word (&to)[4], const T *row) {
 }
 template <typename T>
 void multiply_add(float (&sum)[4], const word (&a)[4], word b0, word b1) {
-    static word of_a[1024][4], of_b[1024][2];
+    static float of_a[1024][4][2], of_b[1024][2][2];
     const unsigned me = threadIdx.x, warp = me / 32 * 32, lane = me % 32;
-    std::memcpy(of_a[me], a, sizeof a);
-    of_b[me][0] = b0;
-    of_b[me][1] = b1;
+    for (unsigned half = 0; half < 2; half++) {
+        for (unsigned i = 0; i < 4; i++) of_a[me][i][half] = half_of<T>(a[i], half);
+        of_b[me][0][half] = half_of<T>(b0, half);
+        of_b[me][1][half] = half_of<T>(b1, half);
+    }
     __syncwarp();
     for (unsigned at = 0; at < 4; at++) {
         const unsigned row = lane / 4 + at / 2 * 8, column = lane % 4 * 2 + at % 2;
         for (unsigned k = 0; k < 16; k++) {
             const unsigned pair = k % 8 / 2;  // of numbers, within a square of 8
-            sum[at] += half_of<T>(of_a[warp + row % 8 * 4 + pair][row / 8 + k / 8 * 2], k % 2) *
-                       half_of<T>(of_b[warp + column * 4 + pair][k / 8], k % 2);
+            sum[at] += of_a[warp + row % 8 * 4 + pair][row / 8 + k / 8 * 2][k % 2] *
+                       of_b[warp + column * 4 + pair][k / 8][k % 2];
         }
     }
     __syncwarp();
@@ -309,3 +311,4 @@ void wait_for_copies() {
 }
 
 inline float power_of_two(float v) { return std::exp2(v); }
+inline float quotient(float a, float b) { return a / b; }
