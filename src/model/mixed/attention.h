@@ -1,8 +1,8 @@
 // Attention in the vision tower, for 16-bit numbers: a block walks over the keys once, and neither
 // scores nor weights leave the registers (FlashAttention, arXiv 2205.14135 and 2307.08691).
 //
-// A warp has SQUARES squares of 16 queries. Of 16 x 8 sums a lane holds four: two neighbours in the row
-// lane / 4, then two in the row eight below it.
+// A warp has SQUARES squares of 16 queries. Of 16 x 8 sums a lane holds four: two neighbours in the
+// row lane / 4, then two in the row eight below it.
 
 #pragma once
 
@@ -29,7 +29,8 @@ __device__ inline void copy_rows(T *to, const T *from, int first, int rows, int 
     }
 }
 
-// scores = queries x keys; groups of 16 keys from `left` on are minus infinity, and so is every key.
+// scores = queries x keys, and minus infinity for keys from `left` on; groups of 16 keys that are all
+// behind it are not looked at.
 template <typename T, int TILES, int SQUARES>
 __device__ inline void score(float (&scores)[SQUARES][KEYS / 8][4],
                              const word (&queries)[SQUARES][TILES][4], const T *keys, int left) {
@@ -109,8 +110,8 @@ __device__ inline void mix(float (&mixed)[SQUARES][2 * TILES][4],
     }
 }
 
-// qkv [3, B * H, N, Dp] as `heads` leaves it -> [B * N, H * D]. Dp is TILES * 16, at most 96. Blocks
-// are numbered by picture and head, then by queries.
+// qkv [3, B * H, N, Dp] as `heads` leaves it -> [B * N, H * D]. Dp is TILES * 16, at most 96.
+// Blocks are numbered by picture and head, then by queries.
 template <typename T, int TILES, int SQUARES>
 __device__ void attention(const T *qkv, T *out, int tokens, int heads, int head_dim) {
     const int of_warp = SQUARES * 16, of_block = ATTENTION_WARPS * of_warp;

@@ -40,8 +40,8 @@ template <> __device__ inline word pair<bf16>(float low, float high) {
 __device__ inline word shared_address(const void *p) {
     return static_cast<word>(__cvta_generic_to_shared(p));
 }
-// Four squares of 8 x 8 from shared memory: lane i names the row i % 8 of the square i / 8, and gets two
-// neighbours of its row lane / 4 of each.
+// Four squares of 8 x 8 from shared memory: lane i names row i % 8 of square i / 8, and gets, of each
+// square, two neighbours in row i / 4.
 template <typename T> __device__ inline void load_squares(word (&to)[4], const T *row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
@@ -54,9 +54,9 @@ template <typename T> __device__ inline void load_squares_turned(word (&to)[4], 
                  : "r"(shared_address(row)));
 }
 // sum [16, 8] += a [16, 16] x b [16, 8].
-#define MULTIPLY_ADD(NAME)                                                                      \
+#define MULTIPLY_ADD(NAME)                                                                         \
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." NAME "." NAME                            \
-                 ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"             \
+                 ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"            \
                  : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])                          \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1))
 template <typename T>

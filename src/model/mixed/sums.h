@@ -1,5 +1,5 @@
-// Sums and maxima over a warp and a block. Every thread gets the result, and the order of additions is
-// always the same.
+// Sums and maxima over a warp and a block. Every thread gets the result, and the order of additions
+// is always the same.
 
 #pragma once
 
