@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Error, Result, bail};
 
-/// The number of pictures that a device computes together. It only ever shrinks.
+/// The number of pictures that a device computes together; its lanes share it. It only ever shrinks.
 #[derive(Debug)]
 pub struct AtOnce {
     pictures: AtomicUsize,
@@ -52,7 +52,7 @@ impl AtOnce {
                 Ok(part) if part.len() == count => results.extend(part),
                 Ok(part) => bail!("{} results for {count} pictures", part.len()),
                 Err(error) if count > 1 && is_out_of_memory(&error) => {
-                    self.pictures.store(count / 2, Ordering::Relaxed);
+                    self.pictures.fetch_min(count / 2, Ordering::Relaxed);
                     continue;
                 }
                 Err(error) => return Err(error),

@@ -11,7 +11,7 @@ use crate::checkpoint::Checkpoint;
 use crate::classifier::cache::Cache;
 use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::recipe::Recipe;
-use crate::classifier::{self, Classifier, Trie};
+use crate::classifier::{self, Classifier, Progress, Trie};
 use crate::error::{Error, Warning};
 use crate::loading;
 use crate::model::{Compute, TextTower, Variant};
@@ -122,10 +122,6 @@ fn find_or_build(
     console: &mut Console,
     warnings: &mut Vec<Warning>,
 ) -> Result<Obtained, Error> {
-    let mut warn = |console: &Console, warning: Warning| {
-        console.warn(&warning);
-        warnings.push(warning);
-    };
     let found = match stock {
         Stock::File(path) => {
             let (classifier, found) = file::read(path)?;
@@ -144,7 +140,7 @@ fn find_or_build(
         }
         Stock::Cache(cache) => cache.get(&recipe).unwrap_or_else(|e| {
             let reason = describe(&e);
-            warn(console, Warning::UnusableCache { reason });
+            tell(console, warnings, Warning::UnusableCache { reason });
             None
         }),
         Stock::None => None,
@@ -169,12 +165,13 @@ fn find_or_build(
         wanted.classes.len(),
         cache.map(|c| (c, &recipe)),
         console,
+        warnings,
     )?;
     if let Some(cache) = cache
         && let Err(e) = cache.put(&recipe, &classifier)
     {
         let (path, reason) = (cache.path(&recipe), e.to_string());
-        warn(console, Warning::CacheNotWritten { path, reason });
+        tell(console, warnings, Warning::CacheNotWritten { path, reason });
     }
     Ok(Obtained {
         classifier: classifier.into(),
@@ -195,6 +192,7 @@ pub fn build(
     classes: usize,
     cache: Option<(&Cache, &Recipe)>,
     console: &mut Console,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Classifier, Error> {
     let trie = Trie::new(tokens);
     let partial = cache.and_then(|(cache, recipe)| cache.get_partial(recipe));
@@ -206,18 +204,36 @@ pub fn build(
     }
     console.start_classifier(trie.len());
     let mut kept = Instant::now();
-    let classifier = classifier::build(tower, &trie, classes, partial, &mut |partial| {
-        console.classifier_done(partial.nodes());
-        if let Some((cache, recipe)) = cache
-            && kept.elapsed() > KEEP_EVERY
-        {
-            // If this fails, so will keeping the finished classifier, and that is reported.
-            let _ = cache.put_partial(recipe, partial);
-            kept = Instant::now();
-        }
-    })?;
+    let classifier =
+        classifier::build(
+            tower,
+            &trie,
+            classes,
+            partial,
+            &mut |progress| match progress {
+                Progress::Smaller { nodes } => {
+                    tell(console, warnings, Warning::SmallerRuns { nodes });
+                }
+                Progress::Done(partial) => {
+                    console.classifier_done(partial.nodes());
+                    if let Some((cache, recipe)) = cache
+                        && kept.elapsed() > KEEP_EVERY
+                    {
+                        // If this fails, so will keeping the finished classifier, and that is reported.
+                        let _ = cache.put_partial(recipe, partial);
+                        kept = Instant::now();
+                    }
+                }
+            },
+        )?;
     console.clear();
     Ok(classifier)
+}
+
+/// Warns at once, and in the result.
+fn tell(console: &Console, warnings: &mut Vec<Warning>, warning: Warning) {
+    console.warn(&warning);
+    warnings.push(warning);
 }
 
 /// An error with its cause, as one line.

@@ -177,12 +177,12 @@ fn cpu(precision: PrecisionArg, no_gpu: Option<String>) -> Result<Devices, Error
 
 #[cfg(feature = "cuda")]
 mod gpu {
-    use super::{Compute, Factors};
+    use super::{Compute, Factors, brief};
     use crate::model::mixed::{cuda, trial};
 
     /// Opens a lane on a GPU and computes something on it.
     pub fn open(number: usize, factors: Factors) -> Result<Compute, String> {
-        let count = cuda::count().map_err(|e| match brief(&e) {
+        let count = cuda::count().map_err(|e| match brief(&e.to_string()) {
             none if none.contains("NO_DEVICE") => {
                 format!("there is no driver, or it shows no GPU ({none})")
             }
@@ -196,19 +196,10 @@ mod gpu {
             });
         }
         let compute = cuda::open(number, factors)
-            .map_err(|e| format!("it cannot be opened ({})", brief(&e)))?;
-        trial(&compute).map_err(|e| format!("a computation on it failed ({})", brief(&e)))?;
+            .map_err(|e| format!("it cannot be opened ({})", brief(&e.to_string())))?;
+        trial(&compute)
+            .map_err(|e| format!("a computation on it failed ({})", brief(&e.to_string())))?;
         Ok(compute)
-    }
-
-    /// An error in one line: the driver's code where there is one, and never a backtrace.
-    fn brief(error: &candle_core::Error) -> String {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        let code = line
-            .strip_prefix("DriverError(")
-            .and_then(|rest| rest.split([',', ')']).next());
-        code.unwrap_or(line).into()
     }
 }
 
@@ -219,5 +210,44 @@ mod gpu {
     /// There is none.
     pub fn open(_: usize, _: Factors) -> Result<Compute, String> {
         Err("this program was built without the feature `cuda`".into())
+    }
+}
+
+/// An error of candle's in one line: what could not be loaded, or the driver's code, and never a
+/// backtrace.
+#[cfg(any(feature = "cuda", test))]
+fn brief(error: &str) -> String {
+    let line = error.lines().next().unwrap_or_default();
+    for (code, library) in [("CUBLAS_", "cuBLAS"), ("CURAND_", "cuRAND")] {
+        if let Some(at) = line.find(code) {
+            let code = line[at..].split([',', ')']).next().unwrap_or(code);
+            return format!(
+                "{library} cannot be loaded or does not start ({code}); is the folder of the CUDA toolkit's libraries in LD_LIBRARY_PATH?"
+            );
+        }
+    }
+    let code = line
+        .strip_prefix("DriverError(")
+        .and_then(|rest| rest.split([',', ')']).next());
+    code.unwrap_or(line).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_the_library_that_is_missing_or_the_drivers_code() {
+        let text = "CublasError(CUBLAS_STATUS_NOT_INITIALIZED)\n   0: candle_core::error";
+        let told = brief(text);
+        assert!(told.starts_with(
+            "cuBLAS cannot be loaded or does not start (CUBLAS_STATUS_NOT_INITIALIZED)"
+        ));
+        assert!(told.ends_with("LD_LIBRARY_PATH?"));
+        let told = brief("CurandError(CURAND_STATUS_INITIALIZATION_FAILED)");
+        assert!(told.starts_with("cuRAND"), "{told}");
+        let text = "DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")\n 0:";
+        assert_eq!(brief(text), "CUDA_ERROR_NO_DEVICE");
+        assert_eq!(brief("the result is wrong: []"), "the result is wrong: []");
     }
 }

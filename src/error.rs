@@ -9,6 +9,7 @@ use crate::data::{DataError, Remark, Unreadable};
 use crate::expectation::Checked;
 use crate::journal::JournalError;
 use crate::metrics::Tally;
+use crate::model::mixed::TooLarge;
 use crate::model::variant::VariantError;
 use crate::sweep_file::SweepFileError;
 use crate::text::TextError;
@@ -64,6 +65,8 @@ pub enum Error {
     Picture(Unreadable),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error("{model} does not fit on the GPU: {reason}")]
+    TooLarge { model: String, reason: TooLarge },
     #[error("{} cannot be written", path.display())]
     Output {
         path: PathBuf,
@@ -119,6 +122,7 @@ impl Error {
             Self::Classifier(e) => Some(e.hint()),
             Self::Data(e) => e.hint(),
             Self::Checkpoint(e) => e.hint(),
+            Self::TooLarge { .. } => Some("choose --device cpu".into()),
             Self::Picture(_) => {
                 Some("without --strict the picture is reported and left out of the counts".into())
             }
@@ -142,9 +146,11 @@ impl Error {
 
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage { .. } | Self::Variant(_) | Self::Text(_) | Self::Classifier(_) => {
-                ExitCode::Usage
-            }
+            Self::Usage { .. }
+            | Self::Variant(_)
+            | Self::TooLarge { .. }
+            | Self::Text(_)
+            | Self::Classifier(_) => ExitCode::Usage,
             Self::Data(_) | Self::Picture(_) => ExitCode::Data,
             Self::Checkpoint(
                 CheckpointError::OutputExists { .. } | CheckpointError::Unwritable { .. },
@@ -206,6 +212,9 @@ pub enum Warning {
     },
     SmallerBatches {
         pictures: usize,
+    },
+    SmallerRuns {
+        nodes: usize,
     },
     StaleResults {
         folder: PathBuf,
@@ -278,6 +287,10 @@ impl std::fmt::Display for Warning {
                 files.join(", ")
             ),
             Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
+            Self::SmallerRuns { nodes } => write!(
+                f,
+                "the device's memory is short: from now on at most {nodes} tokens of prompts are computed at once; the classifier is whole all the same"
+            ),
             Self::UnreadablePictures { count } => {
                 write!(
                     f,

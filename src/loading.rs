@@ -66,7 +66,7 @@ pub fn open_for(path: &Path, variant: &Variant) -> Result<Arc<Checkpoint>, Check
 /// Builds the vision tower, with the checkpoint's rotary tables where it has them.
 ///
 /// # Errors
-/// When a weight cannot be read or is not finite.
+/// When the device cannot take the model, or a weight cannot be read or is not finite.
 pub fn vision_tower(
     checkpoint: &Arc<Checkpoint>,
     variant: &Variant,
@@ -74,6 +74,7 @@ pub fn vision_tower(
     warn: &mut dyn FnMut(Warning),
 ) -> Result<VisionTower, Error> {
     let _span = info_span!("load the vision tower").entered();
+    fits(variant, compute)?;
     let tables = rope_tables(checkpoint, variant, &compute.device, warn)?;
     load_with(checkpoint, &compute.device, |vb| {
         VisionTower::new(
@@ -111,15 +112,25 @@ pub fn vision_towers<'a>(
 /// Builds the text tower.
 ///
 /// # Errors
-/// When a weight cannot be read or is not finite.
+/// When the device cannot take the model, or a weight cannot be read or is not finite.
 pub fn text_tower(
     checkpoint: &Arc<Checkpoint>,
     variant: &Variant,
     compute: &Compute,
 ) -> Result<TextTower, Error> {
     let _span = info_span!("load the text tower").entered();
+    fits(variant, compute)?;
     load_with(checkpoint, &compute.device, |vb| {
         TextTower::new(&variant.text, variant.embedding, compute, vb.pp("text"))
+    })
+}
+
+/// Whether the device's kernels can take a model of such dimensions.
+fn fits(variant: &Variant, compute: &Compute) -> Result<(), Error> {
+    let checked = compute.mixed().map_or(Ok(()), |mixed| mixed.check(variant));
+    checked.map_err(|reason| Error::TooLarge {
+        model: variant.name.clone(),
+        reason,
     })
 }
 

@@ -1,11 +1,12 @@
 //! The model at work: crops of pictures in, ranked classes out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor};
 use tracing::info_span;
 
-use crate::at_once::AtOnce;
+use crate::at_once::{AtOnce, is_out_of_memory};
 use crate::classifier::{Classifier, LOGIT_SCALE};
 use crate::data::{Batch, Sample};
 use crate::error::{Error, Warning};
@@ -27,7 +28,7 @@ const TOKENS_AT_ONCE: usize = 1800;
 pub struct ImageEncoder {
     tower: VisionTower,
     /// Pictures that go through the tower together.
-    at_once: AtOnce,
+    at_once: Arc<AtOnce>,
     size: usize,
     /// [3]
     mean: Tensor,
@@ -52,13 +53,35 @@ impl ImageEncoder {
             Arithmetic::Mixed(_) => usize::MAX,
         };
         Ok(Self {
-            at_once: AtOnce::new(at_once),
+            at_once: AtOnce::new(at_once).into(),
             tower,
             size: preprocessing.size,
             mean: Tensor::new(&preprocessing.mean, device)?,
             std: Tensor::new(&preprocessing.std, device)?,
             device: device.clone(),
         })
+    }
+
+    /// An encoder for each lane. Lanes of one device share its memory, and so how many pictures go
+    /// through a tower together.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_lanes<'a>(
+        towers: Vec<VisionTower>,
+        preprocessing: &Preprocessing,
+        lanes: impl Iterator<Item = &'a Compute>,
+    ) -> Result<Vec<Self>> {
+        let mut of_device: HashMap<String, Arc<AtOnce>> = HashMap::new();
+        let mut encoder = |(tower, compute): (VisionTower, &Compute)| {
+            let mut encoder = Self::new(tower, preprocessing, compute)?;
+            let first = of_device
+                .entry(compute.device())
+                .or_insert_with(|| Arc::clone(&encoder.at_once));
+            encoder.at_once = Arc::clone(first);
+            Ok(encoder)
+        };
+        towers.into_iter().zip(lanes).map(&mut encoder).collect()
     }
 
     /// Bytes of one crop.
@@ -82,7 +105,16 @@ impl ImageEncoder {
     /// # Errors
     /// When the computation fails.
     pub fn encode(&self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
-        self.in_parts(pixels, |features| features.to_vec2())
+        self.in_parts(pixels, |features| {
+            self.wait()?;
+            features.to_vec2()
+        })
+    }
+
+    /// How many pictures go through the tower together, if they have become fewer since this was asked
+    /// last.
+    pub fn news(&self) -> Option<usize> {
+        self.at_once.news()
     }
 
     /// Gives the features of some consecutive crops after the other to `finish`, and joins what it
@@ -93,8 +125,21 @@ impl ImageEncoder {
         mut finish: impl FnMut(&Tensor) -> Result<Vec<T>>,
     ) -> Result<Vec<T>> {
         self.at_once.in_parts(pixels, self.crop_bytes(), |crops| {
-            finish(&self.features(crops)?)
+            let result = self.features(crops).and_then(|features| finish(&features));
+            if result.as_ref().is_err_and(is_out_of_memory) {
+                // Memory is freed when its stream comes to that; then there may be more.
+                self.wait()?;
+            }
+            result
         })
+    }
+
+    /// Waits until what was asked for is computed, without taking a core meanwhile.
+    fn wait(&self) -> Result<()> {
+        match &self.tower {
+            VisionTower::Mixed(tower) => tower.mixed().engine.wait(),
+            VisionTower::Layers(_) => Ok(()),
+        }
     }
 
     /// Features [pictures, embedding] of crops. Bytes are what travels to the device.
@@ -242,7 +287,7 @@ impl OnDevice {
 
 impl Predictor for ZeroShot {
     fn news(&self) -> Option<Warning> {
-        let pictures = self.encoder.at_once.news()?;
+        let pictures = self.encoder.news()?;
         Some(Warning::SmallerBatches { pictures })
     }
 

@@ -1,6 +1,6 @@
 use uta_eval::classifier::cache::Cache;
 use uta_eval::classifier::recipe::Recipe;
-use uta_eval::classifier::{Trie, build};
+use uta_eval::classifier::{Progress, Trie, build};
 use uta_eval::model::{Forest, Kept, TextTower};
 use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
 use uta_eval::vector::normalised;
@@ -89,8 +89,10 @@ fn an_interrupted_build_that_goes_on_ends_in_the_same_classifier() {
     let tokens = tokens(&names.names()[..200]);
     let trie = Trie::new(&tokens);
     let mut states = Vec::new();
-    let whole = build(&tower, &trie, 200, None, &mut |partial| {
-        states.push(partial.clone())
+    let whole = build(&tower, &trie, 200, None, &mut |progress| {
+        if let Progress::Done(partial) = progress {
+            states.push(partial.clone());
+        }
     })
     .unwrap();
     assert!(states.len() > 10);

@@ -137,12 +137,20 @@ impl Partial {
     }
 }
 
+/// What a build has to tell, from time to time.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// How far it has come.
+    Done(&'a Partial),
+    /// The device's memory is short; from now on so many nodes are encoded at once.
+    Smaller { nodes: usize },
+}
+
 /// Encodes all prompts and averages them class by class.
 ///
 /// `trie` holds each prompt's tokens, class by class; every class has the same number of prompts.
 /// With `partial`, an earlier build of the same trie goes on where it was interrupted; one
-/// of another size is not used. `progress`
-/// is told how far the build has come, from time to time.
+/// of another size is not used.
 ///
 /// # Errors
 /// When the tower fails.
@@ -151,7 +159,7 @@ pub fn build(
     trie: &Trie,
     classes: usize,
     partial: Option<Partial>,
-    progress: &mut dyn FnMut(&Partial),
+    progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Classifier> {
     let embedding = tower.embedding()?;
     let fits = |p: &Partial| p.sums.len() == classes * embedding && p.next <= trie.len();
@@ -173,7 +181,12 @@ pub fn build(
         match advance(tower, trie, &ends, nodes, &mut partial, progress) {
             Ok(()) => break,
             // The sums are those of whole runs, so the build goes on from there with smaller ones.
-            Err(error) if nodes > 1 && is_out_of_memory(&error) => nodes /= 2,
+            Err(error) if nodes > 1 && is_out_of_memory(&error) => {
+                // Memory is freed when its stream comes to that; then there may be more.
+                tower.wait()?;
+                nodes = nodes.min(trie.len()) / 2;
+                progress(Progress::Smaller { nodes });
+            }
             Err(error) => return Err(error),
         }
     }
@@ -195,7 +208,7 @@ fn advance(
     ends: &[(usize, usize)],
     nodes: usize,
     partial: &mut Partial,
-    progress: &mut dyn FnMut(&Partial),
+    progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<()> {
     let embedding = tower.embedding()?;
     let first = partial.next;
@@ -223,7 +236,9 @@ fn advance(
         if !rows.is_empty() {
             let rows = Tensor::new(rows, states.device())?;
             let features = tower.project(&states.index_select(&rows, 0)?)?;
-            let features = features.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+            let features = features.to_dtype(DType::F32)?;
+            tower.wait()?;
+            let features = features.to_vec2::<f32>()?;
             let features: Vec<Vec<f32>> = features.par_iter().map(|f| normalised(f)).collect();
             for (features, classes) in features.iter().zip(&of_row) {
                 for class in classes {
@@ -235,7 +250,7 @@ fn advance(
             }
         }
         partial.next = behind;
-        progress(partial);
+        progress(Progress::Done(partial));
     }
     Ok(())
 }

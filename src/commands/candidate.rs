@@ -190,11 +190,10 @@ impl<'a> Candidate<'a> {
         let choices = settings.protocol.choices.as_ref();
         let ranker = Ranker::new(Arc::clone(&obtained.classifier), choices);
         let tied_classes = ranker.tied_classes();
-        let zero_shots = vision
+        let encoders = ImageEncoder::for_lanes(vision, &variant.preprocessing, devices.lanes())?;
+        let zero_shots = encoders
             .into_iter()
-            .zip(devices.lanes())
-            .map(|(vision, compute)| {
-                let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
+            .map(|encoder| {
                 let zero_shot = ZeroShot::with(encoder, ranker.clone())?;
                 Ok(match settings.outputs.features {
                     Some(_) => zero_shot.keeping_features(),

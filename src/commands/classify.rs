@@ -73,7 +73,9 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     let vision = loading::vision_tower(&checkpoint, variant, compute, &mut |w| console.warn(&w))?;
     let text = loading::text_tower(&checkpoint, variant, compute)?;
     let tokens = classifiers::tokens(&settings.labels, &settings.templates)?;
-    let classifier = classifiers::build(&text, &tokens, settings.labels.len(), None, &mut console)?;
+    let labels = settings.labels.len();
+    let (console, warnings) = (&mut console, &mut Vec::new());
+    let classifier = classifiers::build(&text, &tokens, labels, None, console, warnings)?;
     let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
     let zero_shot = ZeroShot::new(encoder, classifier)?;
 

@@ -15,6 +15,7 @@ use candle_nn::VarBuilder;
 use super::compute::Compute;
 use super::forest_attention::{ForestAttention, Paths};
 use super::layers::{LayerNorm, Linear, part};
+use super::mixed::Mixed;
 use super::mixed::text::TextBlock;
 use super::variant::{TEXT_EPS, TextConfig};
 
@@ -31,7 +32,9 @@ pub struct TextTower {
     positional_embedding: Tensor,
     blocks: Blocks,
     ln_final: LayerNorm,
+    /// [W, embedding]
     text_projection: Tensor,
+    mixed: Option<Mixed>,
 }
 
 #[derive(Debug)]
@@ -106,6 +109,7 @@ impl TextTower {
             },
             ln_final: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("ln_final"))?,
             text_projection: vb.get((width, embedding), "text_projection")?,
+            mixed: compute.mixed().cloned(),
         })
     }
 
@@ -151,11 +155,11 @@ impl TextTower {
         let nodes = forest.tokens.len();
         let tokens = Tensor::from_slice(&forest.tokens, nodes, device)?;
         let positions = Tensor::from_slice(&forest.positions, nodes, device)?;
-        let rows = Tensor::from_vec(
-            keep.iter().map(|r| *r as u32).collect::<Vec<_>>(),
-            keep.len(),
-            device,
-        )?;
+        // No device likes a tensor of nothing.
+        let rows = match keep {
+            [] => None,
+            _ => Some(Tensor::from_iter(keep.iter().map(|r| *r as u32), device)?),
+        };
         let mut parents = std::mem::take(&mut kept.parents);
         parents.extend(&forest.parents);
         let paths = Paths::new(&parents, nodes)?;
@@ -164,9 +168,9 @@ impl TextTower {
         let mut x = (self.token_embedding.index_select(&tokens, 0)?
             + self.positional_embedding.index_select(&positions, 0)?)?; // [N, W]
         let mut keep_and_show = |x: &Tensor, (keys, values): (Tensor, Tensor)| {
-            if !keep.is_empty() {
+            if let Some(rows) = &rows {
                 kept.blocks
-                    .push((keys.index_select(&rows, 0)?, values.index_select(&rows, 0)?));
+                    .push((keys.index_select(rows, 0)?, values.index_select(rows, 0)?));
             }
             observe(x)
         };
@@ -199,7 +203,22 @@ impl TextTower {
     /// # Errors
     /// When the states have another width.
     pub fn project(&self, states: &Tensor) -> Result<Tensor> {
-        self.ln_final.forward(states)?.matmul(&self.text_projection)
+        let normed = self.ln_final.forward(states)?;
+        match &self.mixed {
+            Some(mixed) => mixed.product_in_f32(&normed, &self.text_projection.t()?),
+            None => normed.matmul(&self.text_projection),
+        }
+    }
+
+    /// Waits until what was asked for is computed, without taking a core meanwhile.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn wait(&self) -> Result<()> {
+        match &self.mixed {
+            Some(mixed) => mixed.engine.wait(),
+            None => Ok(()),
+        }
     }
 }
 

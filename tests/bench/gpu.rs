@@ -17,6 +17,8 @@ use uta_eval::model::{Compute, Variant};
 use uta_eval::text::{ClassNames, Templates};
 use uta_eval::zero_shot::{ImageEncoder, ZeroShot};
 
+use crate::pictures::jpeg;
+use crate::pipeline::loader;
 use crate::timing::{fastest, noise};
 use crate::towers::{TEXT_GFLOP, text_tower, vision_tower};
 
@@ -26,6 +28,8 @@ const MODELS: [(&str, f64, usize); 3] = [
     ("eva_large_p14_336", 382.7, 30),
     ("eva_giant_p14_336", 1241.0, 12),
 ];
+/// Pictures of an end-to-end run.
+const PICTURES: usize = 20_000;
 /// Rows, columns and depth of the product that stands for the device's limit.
 const LARGE: usize = 8192;
 
@@ -61,6 +65,9 @@ pub fn table() {
         }
         if precision != PrecisionArg::F32 {
             text(devices.first());
+        }
+        if precision == PrecisionArg::F16 {
+            stages(&devices);
         }
     }
 }
@@ -121,16 +128,59 @@ fn evaluation(variant: &Variant, devices: &Devices, size: usize, batches: usize)
             .take(count * size)
             .cloned()
             .collect();
-        let mut observer = Quiet;
-        let entrant = Entrant::new(predictors.clone(), &mut observer, &samples, Vec::new());
-        let mut entrants = [entrant.unwrap()];
-        evaluate(&samples, (0..count).map(copy), &mut entrants);
-        assert!(entrants[0].failure.is_none());
+        pass(&predictors, &samples, (0..count).map(copy));
     };
     run(4); // compiles, allocates
     let clock = Instant::now();
     run(batches);
     (batches * size) as f64 / clock.elapsed().as_secs_f64()
+}
+
+fn pass(predictors: &[&dyn Predictor], samples: &[Sample], batches: impl Iterator<Item = Batch>) {
+    let mut observer = Quiet;
+    let entrant = Entrant::new(predictors.to_vec(), &mut observer, samples, Vec::new());
+    let mut entrants = [entrant.unwrap()];
+    evaluate(samples, batches, &mut entrants);
+    assert!(entrants[0].failure.is_none());
+}
+
+/// Seconds of the stages of a run from a folder of JPEGs, but for the checkpoint's: its weights are
+/// random. The classifier is in the table of texts.
+fn stages(devices: &Devices) {
+    let folder = tempfile::tempdir().unwrap();
+    let jpeg = jpeg(500, 375, 98.5, false);
+    let samples: Vec<Sample> = (0..PICTURES)
+        .map(|i| {
+            let path = folder.path().join(format!("{i}.jpg"));
+            std::fs::write(&path, &jpeg).unwrap();
+            Sample::file(path, 0)
+        })
+        .collect();
+    let variant = Variant::by_name(MODELS[0].0).unwrap();
+    let size = devices.batch_size(variant.vision.tokens());
+    println!(
+        "end to end: {PICTURES} 500 x 375 JPEGs of {} kB, {} threads",
+        jpeg.len() / 1000,
+        rayon::current_num_threads()
+    );
+    let stage = |name: &str, work: &dyn Fn()| {
+        let clock = Instant::now();
+        work();
+        let seconds = clock.elapsed().as_secs_f64();
+        let rate = PICTURES as f64 / seconds;
+        println!("    {name:<24} {seconds:>8.2} s {rate:>8.0}/s");
+    };
+    let zero_shots: Vec<ZeroShot> = devices
+        .lanes()
+        .map(|lane| zero_shot(&variant, lane))
+        .collect();
+    let predictors: Vec<&dyn Predictor> = zero_shots.iter().map(|z| z as _).collect();
+    stage("decoding alone", &|| {
+        loader(&variant, &samples, size).for_each(drop);
+    });
+    stage("decoding and computing", &|| {
+        pass(&predictors, &samples, loader(&variant, &samples, size));
+    });
 }
 
 struct Quiet;
@@ -168,6 +218,10 @@ impl Engine for Watched {
         let mut seconds = self.seconds.lock().unwrap();
         *seconds.entry(launch.kernel.clone()).or_default() += clock.elapsed().as_secs_f64();
         Ok(outputs)
+    }
+
+    fn wait(&self) -> Result<()> {
+        self.engine.wait()
     }
 
     fn shared_limit(&self) -> usize {

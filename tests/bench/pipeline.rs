@@ -96,7 +96,7 @@ pub fn sweep() {
     for (name, count) in [("uta_demo", 1024), ("eva_base_p16", 64)] {
         let models: Vec<(Variant, ZeroShot)> = (0..CHECKPOINTS).map(|_| zero_shot(name)).collect();
         let samples = &samples[..count];
-        let batches: Vec<Batch> = loader(&models[0].0, samples).collect();
+        let batches: Vec<Batch> = loader(&models[0].0, samples, BATCH).collect();
         let (mut towers, mut whole) = (Vec::new(), Vec::new());
         for _ in 0..PASSES {
             let clock = Instant::now();
@@ -115,7 +115,7 @@ pub fn sweep() {
                 })
                 .collect();
             let clock = Instant::now();
-            evaluation::evaluate(samples, loader(&models[0].0, samples), &mut entrants);
+            evaluation::evaluate(samples, loader(&models[0].0, samples, BATCH), &mut entrants);
             whole.push(clock.elapsed().as_secs_f64());
             assert!(entrants.iter().all(|e| e.computed == count));
         }
@@ -166,7 +166,7 @@ fn row(
     model: &dyn Predictor,
     best: impl Fn(f64, f64) -> f64,
 ) {
-    let load = || loader(variant, samples);
+    let load = || loader(variant, samples, BATCH);
     let batches: Vec<Batch> = load().take(8).collect();
     let count = samples.len();
     let loading = rate(count, || load().for_each(drop));
@@ -188,9 +188,9 @@ fn rate(pictures: usize, work: impl FnOnce()) -> f64 {
     pictures as f64 / clock.elapsed().as_secs_f64()
 }
 
-fn loader(variant: &Variant, samples: &[Sample]) -> Loader {
+pub fn loader(variant: &Variant, samples: &[Sample], batch_size: usize) -> Loader {
     let settings = LoaderSettings {
-        batch_size: BATCH,
+        batch_size,
         workers: rayon::current_num_threads(),
     };
     let Preprocessing {

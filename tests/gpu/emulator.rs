@@ -25,16 +25,15 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Emulator {
     process: Mutex<Child>,
-    shared_limit: usize,
     order: Order,
 }
 
 /// The emulated GPU with this precision.
 pub fn compute(factors: Factors) -> Compute {
-    compute_on(factors, Order::Forward, SHARED_LIMIT)
+    compute_on(factors, Order::Forward)
 }
 
-pub fn compute_on(factors: Factors, order: Order, shared_limit: usize) -> Compute {
+pub fn compute_on(factors: Factors, order: Order) -> Compute {
     let process = Command::new(program())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -45,7 +44,6 @@ pub fn compute_on(factors: Factors, order: Order, shared_limit: usize) -> Comput
         arithmetic: Arithmetic::Mixed(Mixed {
             engine: Arc::new(Emulator {
                 process: Mutex::new(process),
-                shared_limit,
                 order,
             }),
             factors,
@@ -96,6 +94,7 @@ impl Drop for Emulator {
 
 impl Engine for Emulator {
     fn run(&self, launch: &Launch<'_>) -> Result<Vec<Tensor>> {
+        assert!(launch.shared <= SHARED_LIMIT, "{launch:?}");
         let mut message = Vec::new();
         let number = |message: &mut Vec<u8>, n: usize| message.extend((n as i64).to_le_bytes());
         number(&mut message, launch.kernel.len());
@@ -164,8 +163,12 @@ impl Engine for Emulator {
         Ok(tensors)
     }
 
+    fn wait(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn shared_limit(&self) -> usize {
-        self.shared_limit
+        SHARED_LIMIT
     }
 }
 

@@ -1,6 +1,6 @@
 use candle_core::{D, DType, Device, Tensor};
 use uta_eval::metrics::Prediction;
-use uta_eval::model::mixed::Factors;
+use uta_eval::model::mixed::{Factors, Norm};
 
 use super::emulator::{Order, compute_on, mixed};
 use crate::support::{relative_error, values};
@@ -33,7 +33,7 @@ fn plain_attention(qkv: &Tensor, pictures: usize, heads: usize) -> candle_core::
 }
 
 /// The published models' heads have 64 and 88 channels; token counts that are no multiples of 16,
-/// one tile, several blocks.
+/// one tile of keys, full and nearly empty last ones, several blocks of queries.
 #[test]
 fn attention_is_candles_for_every_head_and_length() {
     for (factors, tolerance) in [
@@ -44,17 +44,16 @@ fn attention_is_candles_for_every_head_and_length() {
         for (pictures, tokens, heads, head_dim) in [
             (2, 5, 3, 64),
             (1, 70, 2, 88),
-            (1, 33, 1, 64),
+            (1, 64, 1, 88),
+            (1, 129, 1, 64),
+            (1, 33, 1, 32),
             (2, 17, 1, 16),
             (1, 20, 1, 40),
             (1, 18, 1, 100),
+            (1, 2, 1, 600),
         ] {
-            for (order, room) in [
-                (Order::Forward, 99 << 10),
-                (Order::Uneven, 99 << 10),
-                (Order::Forward, 0),
-            ] {
-                let compute = compute_on(factors, order, room);
+            for order in [Order::Forward, Order::Reversed, Order::Uneven] {
+                let compute = compute_on(factors, order);
                 let mixed = compute.mixed().unwrap();
                 let width = heads * head_dim;
                 let qkv = (noise(&[pictures * tokens, 3 * width], 1) * 2.0).unwrap();
@@ -80,7 +79,7 @@ fn attention_is_candles_for_every_head_and_length() {
                 let error = relative_error(&found, &expected);
                 assert!(
                     error <= tolerance,
-                    "{factors:?}: {tokens} tokens, {head_dim} channels, room {room}: {error}"
+                    "{factors:?}: {tokens} tokens, {head_dim} channels, {order:?}: {error}"
                 );
             }
         }
@@ -111,25 +110,118 @@ fn rotate(
     Tensor::from_vec(x, (rows, channels), &Device::Cpu)
 }
 
-/// A row of a page: padded tokens must be zeros, or a GPU's leftovers would spread.
+/// Padded channels, and tokens where products of candle's follow, must be zeros, or a GPU's leftovers
+/// would spread.
 #[test]
 fn padding_of_heads_is_zero() {
     let mixed = mixed(Factors::F16);
-    let (tokens, head_dim) = (5, 88);
-    let ones = Tensor::ones((tokens, head_dim), DType::F32, &Device::Cpu).unwrap();
-    let qkv = noise(&[tokens, 3 * head_dim], 4)
-        .to_dtype(DType::F16)
-        .unwrap();
-    let bias = Tensor::ones(3 * head_dim, DType::F32, &Device::Cpu).unwrap();
-    let split = mixed.heads(&qkv, &bias, (&ones, &ones), 1).unwrap().qkv;
-    assert_eq!(split.dims(), [3, 1, 16, 96]);
-    let split = split.to_dtype(DType::F32).unwrap();
-    for padding in [split.narrow(2, 5, 11), split.narrow(3, 88, 8)] {
-        assert!(
-            values(&padding.unwrap().contiguous().unwrap())
-                .iter()
-                .all(|v| *v == 0.0)
-        );
+    let tokens = 5;
+    for (head_dim, padded) in [(88, [3, 1, 5, 96]), (100, [3, 1, 16, 112])] {
+        let ones = Tensor::ones((tokens, head_dim), DType::F32, &Device::Cpu).unwrap();
+        let qkv = noise(&[tokens, 3 * head_dim], 4)
+            .to_dtype(DType::F16)
+            .unwrap();
+        let bias = Tensor::ones(3 * head_dim, DType::F32, &Device::Cpu).unwrap();
+        let split = mixed.heads(&qkv, &bias, (&ones, &ones), 1).unwrap().qkv;
+        assert_eq!(split.dims(), padded);
+        let split = split.to_dtype(DType::F32).unwrap();
+        for (axis, used) in [(2, tokens), (3, head_dim)] {
+            let padding = split.narrow(axis, used, padded[axis] - used).unwrap();
+            let padding = values(&padding.contiguous().unwrap());
+            assert!(padding.iter().all(|v| *v == 0.0));
+        }
+    }
+}
+
+/// Rows that allow steps of eight values, and others; with and without padding behind them.
+#[test]
+fn rows_of_any_width_are_normalised() {
+    for (factors, tolerance) in [(Factors::F32, 1e-5), (Factors::F16, 1e-3)] {
+        let mixed = mixed(factors);
+        let narrow = |x: &Tensor| x.to_dtype(factors.dtype()).unwrap();
+        let check = |found: &Tensor, expected: &Tensor, what: &str| {
+            let error = relative_error(&found.to_dtype(DType::F32).unwrap(), expected);
+            assert!(error <= tolerance, "{factors:?}, {what}: {error}");
+        };
+        for (width, pitch) in [(24, 24), (27, 27), (30, 64), (2100, 2112)] {
+            let rows = 3;
+            let (x, y) = (noise(&[rows, width], 1), noise(&[rows, width], 2));
+            let bias = noise(&[width], 3);
+            let norm = Norm {
+                weight: noise(&[width], 4),
+                bias: noise(&[width], 5),
+                eps: 1e-5,
+            };
+            let plain = |x: &Tensor| {
+                candle_nn::ops::layer_norm(x, &norm.weight, &norm.bias, norm.eps).unwrap()
+            };
+            check(&mixed.norm(&x, &norm).unwrap(), &plain(&x), "norm");
+            let sum = (&x + y.broadcast_add(&bias).unwrap()).unwrap();
+            let (found, normed) = mixed.add_norm(&x, &narrow(&y), &bias, &norm).unwrap();
+            check(&found, &sum, "sum");
+            check(&normed, &plain(&sum), "add_norm");
+            check(&mixed.add(&x, &narrow(&y), &bias).unwrap(), &sum, "add");
+            let gelu = y.broadcast_add(&bias).unwrap().gelu_erf().unwrap();
+            check(&mixed.gelu(&narrow(&y), &bias).unwrap(), &gelu, "gelu");
+
+            let gated = (x.broadcast_add(&bias).unwrap().silu().unwrap()
+                * y.broadcast_add(&bias).unwrap())
+            .unwrap();
+            let wider = |t: &Tensor| {
+                let last = t.rank() - 1;
+                t.pad_with_zeros(last, 0, pitch - width).unwrap()
+            };
+            let both = Tensor::cat(&[wider(&x), wider(&y)], 1).unwrap();
+            let biases = Tensor::cat(&[wider(&bias), wider(&bias)], 0).unwrap();
+            let padded = Norm {
+                weight: wider(&norm.weight),
+                bias: wider(&norm.bias),
+                eps: norm.eps,
+            };
+            let found = mixed.gate_norm(&narrow(&both), &biases, &padded, width);
+            check(&found.unwrap(), &wider(&plain(&gated)), "gate_norm");
+        }
+    }
+}
+
+/// Nine nodes in a chain; heads that divide among lanes by eights, and others.
+#[test]
+fn nodes_attend_to_their_ancestors_with_heads_of_any_size() {
+    let mixed = mixed(Factors::F32);
+    for (heads, head_dim) in [(2, 16), (2, 64), (1, 256), (1, 40), (2, 160)] {
+        let (nodes, width) = (9, heads * head_dim);
+        let [q, k, v] = [1, 2, 3].map(|seed| (noise(&[nodes, width], seed) * 2.0).unwrap());
+        let start: Vec<u32> = (0..=nodes as u32).map(|n| n * (n + 1) / 2).collect();
+        let path: Vec<u32> = (0..nodes as u32).flat_map(|n| 0..=n).collect();
+        let paths = [start, path].map(|list| Tensor::new(list, &Device::Cpu).unwrap());
+        let found = mixed.forest([&q, &k, &v], (&paths[0], &paths[1]), heads);
+        let found = found.unwrap();
+        for node in 0..nodes {
+            // The last of so many nodes, among which everything attends to everything.
+            let first = |t: &Tensor| t.narrow(0, 0, node + 1).unwrap();
+            let parts: Vec<Tensor> = (0..heads)
+                .flat_map(|head| {
+                    [&q, &k, &v].map(|t| first(t).narrow(1, head * head_dim, head_dim).unwrap())
+                })
+                .collect();
+            let order = (0..3).flat_map(|part| (0..heads).map(move |head| 3 * head + part));
+            let qkv: Vec<&Tensor> = order.map(|i| &parts[i]).collect();
+            let all = plain_attention(&Tensor::cat(&qkv, 1).unwrap(), 1, heads).unwrap();
+            let expected = all.narrow(0, node, 1).unwrap();
+            let error = relative_error(&found.narrow(0, node, 1).unwrap(), &expected);
+            assert!(error <= 2e-6, "node {node}, {head_dim} channels: {error}");
+        }
+    }
+}
+
+#[test]
+fn products_that_must_not_be_rounded_have_a_kernel_of_their_own() {
+    let mixed = mixed(Factors::Tf32);
+    for (rows, columns, depth) in [(1, 1, 1), (33, 70, 45), (64, 32, 96)] {
+        let (a, b) = (noise(&[rows, depth], 1), noise(&[columns, depth], 2));
+        let expected = a.matmul(&b.t().unwrap()).unwrap();
+        let error = relative_error(&mixed.product_in_f32(&a, &b).unwrap(), &expected);
+        assert!(error <= 1e-6, "{rows} x {columns} x {depth}: {error}");
     }
 }
 

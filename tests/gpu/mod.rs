@@ -14,3 +14,10 @@ mod towers;
 
 /// Choosing devices, and how they share the work.
 mod devices;
+
+/// Devices whose memory is short.
+mod memory;
+
+/// A real one, if there is one: `cargo test --release --features cuda -- --ignored`.
+#[cfg(feature = "cuda")]
+mod real;

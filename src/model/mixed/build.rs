@@ -7,11 +7,20 @@ use std::path::PathBuf;
 use std::process::Command;
 
 const FOLDER: &str = "src/model/mixed";
-/// The oldest GPUs with all that the kernels use. The driver compiles for newer ones.
-const CAPABILITY: &str = "80";
+/// GPUs that there is code for: the oldest with all that the kernels use, and those of data centres. The
+/// driver compiles the first one's PTX for newer ones.
+const CAPABILITIES: [&str; 2] = ["80", "90"];
 
 fn main() {
-    for file in ["build.rs", "kernels.cu", "portable.h"] {
+    for file in [
+        "attention.h",
+        "build.rs",
+        "forest.h",
+        "kernels.cu",
+        "portable.h",
+        "rows.h",
+        "sums.h",
+    ] {
         println!("cargo::rerun-if-changed={FOLDER}/{file}");
     }
     if env::var_os("CARGO_FEATURE_CUDA").is_none() {
@@ -21,12 +30,22 @@ fn main() {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     let out =
-        PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("kernels.ptx");
-    let capability = env::var("CUDA_COMPUTE_CAP").unwrap_or_else(|_| CAPABILITY.into());
+        PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("kernels.fatbin");
+    let capabilities = match env::var("CUDA_COMPUTE_CAP") {
+        Ok(capability) => vec![capability.replace('.', "")],
+        Err(_) => CAPABILITIES.map(String::from).to_vec(),
+    };
     let nvcc = nvcc();
     let result = Command::new(&nvcc)
-        .args(["-ptx", "-O3", "-std=c++17", "-arch"])
-        .arg(format!("compute_{}", capability.replace('.', "")))
+        .args(["-fatbin", "-O3", "-std=c++17"])
+        .args(capabilities.iter().enumerate().map(|(i, of)| {
+            let ptx = if i == 0 {
+                format!(",compute_{of}")
+            } else {
+                String::new()
+            };
+            format!("-gencode=arch=compute_{of},code=[sm_{of}{ptx}]")
+        }))
         .arg("-o")
         .arg(&out)
         .arg(format!("{FOLDER}/kernels.cu"))

@@ -1,13 +1,18 @@
 //! The engine for NVIDIA GPUs: kernels compiled by nvcc when the program is built, and by the driver
-//! for the GPU at hand when they are first used.
+//! when they are first used on a GPU that is newer than those it was built for.
 //!
 //! Each device of an engine has a stream of its own, so that what one thread asks for is done in
 //! order, and transfers of one thread overlap with computations of another.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaContext, CudaSlice, CudaView, LaunchConfig, PushKernelArg, sys,
+    CudaContext, CudaEvent, CudaFunction, CudaModule, CudaSlice, CudaView, LaunchConfig,
+    PushKernelArg, result, sys,
 };
+use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 use candle_core::cuda_backend::{CudaDevice, CudaStorage, WrapErr};
 use candle_core::op::BackpropOp;
 use candle_core::{DType, Device, Result, Storage, Tensor, bail};
@@ -18,15 +23,20 @@ use super::{Factors, Mixed};
 use crate::model::compute::{Arithmetic, Compute};
 
 /// Compiled from `kernels.cu`.
-const PTX: &str = include_str!(concat!(env!("OUT_DIR"), "/kernels.ptx"));
+const KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));
 
-/// Shared memory that every block may have without asking.
+/// Shared memory that every GPU has for a block.
 const USUAL_SHARED: usize = 48 << 10;
 
 /// One stream of a GPU.
 #[derive(Debug)]
 pub struct Cuda {
     device: CudaDevice,
+    module: Arc<CudaModule>,
+    /// Those that were used, by name.
+    functions: Mutex<HashMap<String, CudaFunction>>,
+    /// What is waited for.
+    done: CudaEvent,
     shared_limit: usize,
 }
 
@@ -46,44 +56,93 @@ pub fn count() -> Result<usize> {
 /// # Errors
 /// When there is no such GPU, or it fails.
 pub fn open(ordinal: usize, factors: Factors) -> Result<Compute> {
+    wait_without_a_core(ordinal);
     let device = Device::new_cuda_with_stream(ordinal)?;
     let cuda = device.as_cuda_device()?.clone();
     let context = cuda.cuda_stream().context().clone();
+    // SAFETY: all tensors of this device are made, used and freed on its one stream; each lane has a
+    // device of its own, and none gives its tensors to another.
+    #[allow(unsafe_code)]
+    unsafe {
+        cuda.disable_event_tracking();
+    }
     let attribute = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
     let shared_limit = context.attribute(attribute).w()?;
     if context.has_async_alloc() {
         keep_freed_memory(&context)?;
     }
     candle_core::cuda::set_gemm_reduced_precision_f32(factors == Factors::Tf32);
+    let blocking = sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC;
     let engine = Cuda {
         device: cuda,
+        module: context.load_module(Ptx::from_binary(KERNELS.into())).w()?,
+        functions: Mutex::default(),
+        done: context.new_event(Some(blocking)).w()?,
         shared_limit: usize::try_from(shared_limit).unwrap_or(USUAL_SHARED),
     };
     Ok(Compute {
         device,
         arithmetic: Arithmetic::Mixed(Mixed {
-            engine: std::sync::Arc::new(engine),
+            engine: Arc::new(engine),
             factors,
         }),
     })
 }
 
-/// Lets the driver keep freed memory for the next allocation. By default it goes back to the
-/// system whenever a stream is waited for, which is once for each batch.
+/// Lets threads sleep while they wait for the GPU: the decoders have a use for their cores. A driver that
+/// does not want to is no reason to do without the GPU.
+#[allow(unsafe_code)]
+fn wait_without_a_core(ordinal: usize) {
+    let flags = sys::CUctx_flags::CU_CTX_SCHED_BLOCKING_SYNC as u32;
+    let device = result::init().and_then(|()| result::device::get(ordinal as i32));
+    if let Ok(device) = device {
+        // SAFETY: the device is one that the driver just named.
+        let _ = unsafe { sys::cuDevicePrimaryCtxSetFlags_v2(device, flags) }.result();
+    }
+}
+
+/// Lets the driver keep freed memory for the next allocation; by default it goes back to the
+/// system whenever a stream is waited for, which is once for each batch. And keeps lanes from waiting
+/// for each other, which the driver would let them do so that one can have what another has freed.
 #[allow(unsafe_code)]
 fn keep_freed_memory(context: &CudaContext) -> Result<()> {
     let mut pool = std::ptr::null_mut();
     let mut threshold = u64::MAX;
-    let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+    let mut wait_for_others = 0i32;
+    let keep = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+    let wait = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES;
     // SAFETY: the device is that of a living context, the pool is written before it is read, and
-    // the attribute's value is documented to be a 64-bit integer.
+    // the first attribute's value is documented to be a 64-bit integer, the second's an `int`.
     unsafe {
         sys::cuDeviceGetDefaultMemPool(&mut pool, context.cu_device())
             .result()
             .w()?;
-        sys::cuMemPoolSetAttribute(pool, attribute, (&raw mut threshold).cast())
+        sys::cuMemPoolSetAttribute(pool, keep, (&raw mut threshold).cast())
+            .result()
+            .w()?;
+        sys::cuMemPoolSetAttribute(pool, wait, (&raw mut wait_for_others).cast())
             .result()
             .w()
+    }
+}
+
+impl Cuda {
+    /// A kernel by its name, which may take all shared memory that there is.
+    fn function(&self, name: &str) -> Result<CudaFunction> {
+        let mut functions = self
+            .functions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(function) = functions.get(name) {
+            return Ok(function.clone());
+        }
+        let function = self.module.load_function(name).w()?;
+        let attribute =
+            sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        let rest = self.shared_limit as i32 - function.shared_size_bytes().w()?;
+        function.set_attribute(attribute, rest).w()?;
+        functions.insert(name.into(), function.clone());
+        Ok(function)
     }
 }
 
@@ -108,14 +167,7 @@ impl Engine for Cuda {
     fn run(&self, launch: &Launch<'_>) -> Result<Vec<Tensor>> {
         let device = &self.device;
         let kernel = &launch.kernel;
-        let function = device.get_or_load_custom_func(kernel, "uta-eval", PTX)?;
-        if launch.shared > USUAL_SHARED {
-            let attribute =
-                sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            function
-                .set_attribute(attribute, launch.shared as i32)
-                .w()?;
-        }
+        let function = self.function(kernel)?;
         let mut outputs = Vec::with_capacity(launch.outputs.len());
         for (shape, dtype) in &launch.outputs {
             let count = shape.elem_count();
@@ -157,7 +209,8 @@ impl Engine for Cuda {
         if launch.blocks.contains(&0) {
             bail!("{kernel} has nothing to do: {:?}", launch.blocks)
         }
-        let mut builder = function.builder();
+        let stream = device.cuda_stream();
+        let mut builder = stream.launch_builder(&function);
         let (mut views, mut buffers) = (views.iter(), outputs.iter_mut());
         for argument in &launch.arguments {
             match argument {
@@ -206,6 +259,14 @@ impl Engine for Cuda {
             .zip(&launch.outputs)
             .map(tensor)
             .collect())
+    }
+
+    fn wait(&self) -> Result<()> {
+        let stream = self.device.cuda_stream();
+        self.done
+            .record(&stream)
+            .and_then(|()| self.done.synchronize())
+            .w()
     }
 
     fn shared_limit(&self) -> usize {

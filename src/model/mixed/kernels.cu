@@ -1,52 +1,14 @@
 // What happens between the matrix products, on a GPU: T is what they multiply (f32, f16 or bf16),
 // all other arithmetic is f32. `ops.rs` says in candle's operations what each kernel computes.
 //
-// The file is plain C++ but for what `portable.h` declares, so that a test runs the same source on
-// a CPU, thread by thread.
+// With its headers it is plain C++ but for what `portable.h` declares, so that a test runs the same
+// source on a CPU, thread by thread.
 
+#include "attention.h"
+#include "forest.h"
 #include "portable.h"
-
-// ---- Sums and maxima over a warp and a block. Every thread gets the result, and the order of
-// ---- additions is always the same.
-
-__device__ inline float warp_sum(float v) {
-    for (int lanes = 16; lanes > 0; lanes /= 2) v += __shfl_xor_sync(0xffffffffu, v, lanes);
-    return v;
-}
-
-__device__ inline float warp_max(float v) {
-    for (int lanes = 16; lanes > 0; lanes /= 2)
-        v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, lanes));
-    return v;
-}
-
-// Over the threads of a block of full warps, at most 32.
-__device__ inline float block_sum(float v) {
-    __shared__ float partial[32];
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
-    v = warp_sum(v);
-    __syncthreads();  // nobody reads the sums of the call before any more
-    if (lane == 0) partial[warp] = v;
-    __syncthreads();
-    return warp_sum(lane < warps ? partial[lane] : 0.0f);
-}
-
-// LayerNorm of a row in shared memory, by one block.
-template <typename T>
-__device__ void norm_row(const float *row, const float *gamma, const float *beta, T *out,
-                         int width, float eps) {
-    float sum = 0.0f;
-    for (int i = threadIdx.x; i < width; i += blockDim.x) sum += row[i];
-    const float mean = block_sum(sum) / (float)width;
-    float squares = 0.0f;
-    for (int i = threadIdx.x; i < width; i += blockDim.x) {
-        const float d = row[i] - mean;
-        squares += d * d;
-    }
-    const float scale = 1.0f / sqrtf(block_sum(squares) / (float)width + eps);
-    for (int i = threadIdx.x; i < width; i += blockDim.x)
-        out[i] = from_float<T>((row[i] - mean) * scale * gamma[i] + beta[i]);
-}
+#include "rows.h"
+#include "sums.h"
 
 // ---- Pictures to the residual stream.
 
@@ -79,100 +41,41 @@ __device__ void embed(const T *products, const float *bias, const float *cls,
     }
 }
 
-// ---- The residual stream. One block for each row.
-
-template <typename T>
-__device__ void norm(const float *x, const float *gamma, const float *beta, T *out, int width,
-                     float eps) {
-    SHARED_FLOATS(row);
-    const long long start = (long long)blockIdx.x * width;
-    for (int i = threadIdx.x; i < width; i += blockDim.x) row[i] = x[start + i];
-    norm_row(row, gamma, beta, out + start, width, eps);
-}
-
-// sum = x + (y + bias), out = LayerNorm(sum).
-template <typename T>
-__device__ void add_norm(const float *x, const T *y, const float *bias, const float *gamma,
-                         const float *beta, float *sum, T *out, int width, float eps) {
-    SHARED_FLOATS(row);
-    const long long start = (long long)blockIdx.x * width;
-    for (int i = threadIdx.x; i < width; i += blockDim.x) {
-        row[i] = x[start + i] + (to_float(y[start + i]) + bias[i]);
-        sum[start + i] = row[i];
-    }
-    norm_row(row, gamma, beta, out + start, width, eps);
-}
-
-// x + (y + bias).
-template <typename T>
-__device__ void add(const float *x, const T *y, const float *bias, float *out, int width) {
-    const long long start = (long long)blockIdx.x * width;
-    for (int i = threadIdx.x; i < width; i += blockDim.x)
-        out[start + i] = x[start + i] + (to_float(y[start + i]) + bias[i]);
-}
-
-// both [R, 2 * pitch], bias [2 * pitch]: LayerNorm(silu(first half) * second half) of the first
-// `width` channels of each half, zeros in the others: out [R, pitch].
-template <typename T>
-__device__ void gate_norm(const T *both, const float *bias, const float *gamma, const float *beta,
-                          T *out, int width, int pitch, float eps) {
-    SHARED_FLOATS(row);
-    const T *first = both + (long long)blockIdx.x * 2 * pitch;
-    T *result = out + (long long)blockIdx.x * pitch;
-    for (int i = threadIdx.x; i < width; i += blockDim.x) {
-        const float a = to_float(first[i]) + bias[i];
-        const float b = to_float(first[pitch + i]) + bias[pitch + i];
-        row[i] = a / (1.0f + expf(-a)) * b;
-    }
-    for (int i = width + threadIdx.x; i < pitch; i += blockDim.x) result[i] = from_float<T>(0.0f);
-    norm_row(row, gamma, beta, result, width, eps);
-}
-
-// gelu(x + bias), in the erf form.
-template <typename T>
-__device__ void gelu(const T *x, const float *bias, T *out, int width) {
-    const long long start = (long long)blockIdx.x * width;
-    for (int i = threadIdx.x; i < width; i += blockDim.x) {
-        const float v = to_float(x[start + i]) + bias[i];
-        out[start + i] = from_float<T>(0.5f * v * (1.0f + erff(v * 0.70710678118654752f)));
-    }
-}
-
 // ---- Attention in the vision tower.
 
 // qkv [B * N, 3 * H * D] and its bias -> q, k, v [3, B * H, Np, Dp]: with the bias, q and k rotated
-// by cos and sin [N, D], q scaled, zeros where Np and Dp are more than N and D. D is even. A thread
-// for each pair of channels; blocks are numbered by picture and head, some tokens, and q, k or v.
+// by cos and sin [N, D], q scaled, zeros where Np and Dp are more than N and D. D is even. Blocks are
+// numbered by picture and head, `of_block` tokens, and q, k or v.
 template <typename T>
 __device__ void heads(const T *qkv, const float *bias, const float *cos, const float *sin, T *out,
                       int tokens, int heads, int head_dim, int padded_tokens, int padded_dim,
-                      float scale) {
+                      int of_block, float scale) {
     const int pairs = padded_dim / 2;
-    const int token = blockIdx.y * (blockDim.x / pairs) + threadIdx.x / pairs;
-    const int d = threadIdx.x % pairs * 2;
-    if (token >= padded_tokens || threadIdx.x >= blockDim.x / pairs * pairs) return;
     const int part = blockIdx.z, row = blockIdx.x, width = heads * head_dim;
-    float a = 0.0f, b = 0.0f;
-    if (token < tokens && d < head_dim) {
-        const int channel = part * width + row % heads * head_dim + d;
-        const T *of_token = qkv + ((long long)(row / heads) * tokens + token) * 3 * width;
-        a = to_float(of_token[channel]) + bias[channel];
-        b = to_float(of_token[channel + 1]) + bias[channel + 1];
-        if (part < 2) {
-            // Adjacent channels turn together: (a, b) -> (a cos - b sin, b cos + a sin).
-            const int angle = token * head_dim + d;
-            const float turned = a * cos[angle] - b * sin[angle];
-            b = b * cos[angle + 1] + a * sin[angle + 1];
-            a = turned;
+    for (int i = threadIdx.x; i < of_block * pairs; i += blockDim.x) {
+        const int token = blockIdx.y * of_block + i / pairs, d = i % pairs * 2;
+        if (token >= padded_tokens) return;
+        float a = 0.0f, b = 0.0f;
+        if (token < tokens && d < head_dim) {
+            const int channel = part * width + row % heads * head_dim + d;
+            load_pair(a, b, qkv + ((long long)(row / heads) * tokens + token) * 3 * width + channel);
+            a += bias[channel];
+            b += bias[channel + 1];
+            if (part < 2) {
+                // Adjacent channels turn together: (a, b) -> (a cos - b sin, b cos + a sin).
+                const int angle = token * head_dim + d;
+                const float turned = a * cos[angle] - b * sin[angle];
+                b = b * cos[angle + 1] + a * sin[angle + 1];
+                a = turned;
+            }
+            if (part == 0) {
+                a *= scale;
+                b *= scale;
+            }
         }
-        if (part == 0) {
-            a *= scale;
-            b *= scale;
-        }
+        const long long to = ((long long)part * gridDim.x + row) * padded_tokens + token;
+        store_pair(out + to * padded_dim + d, a, b);
     }
-    T *to = out + (((long long)part * gridDim.x + row) * padded_tokens + token) * padded_dim + d;
-    to[0] = from_float<T>(a);
-    to[1] = from_float<T>(b);
 }
 
 // Softmax of the first `tokens` values of each row of [R, padded]; zeros behind. One block for each.
@@ -195,83 +98,7 @@ __device__ void softmax(const T *scores, T *out, int tokens, int padded) {
         out[start + i] = from_float<T>(i < tokens ? row[i] / sum : 0.0f);
 }
 
-// qkv as `heads` leaves it -> [B * N, H * D]. A warp computes 16 queries of one head: all their
-// scores (rounded to T, as a matrix product would leave them), their softmax in f32, their mix of
-// values. TILES is Dp / 16. Tiles beyond Np do not exist, so no load leaves the tensors.
-template <typename T, int TILES>
-__device__ void attention(const T *qkv, T *out, int tokens, int heads, int head_dim,
-                          int padded_tokens) {
-    const int tile = 16, padded_dim = TILES * tile;
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
-    const int first = (blockIdx.y * warps + warp) * tile;
-    if (first >= padded_tokens) return;  // whole warps; nothing below waits for a block
-    const int pitch = padded_tokens + 8;
-    const int row = blockIdx.x, rows = gridDim.x;  // pictures and heads
-    const long long head = (long long)padded_tokens * padded_dim;
-    const T *q = qkv + row * head + first * padded_dim;
-    const T *k = qkv + ((long long)rows + row) * head;
-    const T *v = qkv + (2LL * rows + row) * head;
-
-    // For each warp a square of sums, then its scores.
-    SHARED_FLOATS(shared);
-    float *square = shared + warp * tile * tile;
-    T *scores = reinterpret_cast<T *>(shared + warps * tile * tile) + warp * tile * pitch;
-
-    FragmentA<T> queries[TILES];
-    for (int t = 0; t < TILES; t++) load_matrix(queries[t], q + t * tile, padded_dim);
-    for (int key = 0; key < padded_tokens; key += tile) {
-        FragmentSum sum;
-        fill(sum, 0.0f);
-        for (int t = 0; t < TILES; t++) {
-            FragmentColumns<T> keys;
-            load_matrix(keys, k + key * padded_dim + t * tile, padded_dim);
-            multiply_add(sum, queries[t], keys);
-        }
-        store_matrix(square, sum, tile);
-        __syncwarp();
-        for (int i = lane; i < tile * tile; i += 32)
-            scores[i / tile * pitch + key + i % tile] = from_float<T>(square[i]);
-        __syncwarp();
-    }
-    for (int r = 0; r < tile; r++) {
-        T *of_query = scores + r * pitch;
-        float most = -INFINITY;
-        for (int i = lane; i < tokens; i += 32) most = fmaxf(most, to_float(of_query[i]));
-        most = warp_max(most);
-        float total = 0.0f;
-        for (int i = lane; i < tokens; i += 32) total += expf(to_float(of_query[i]) - most);
-        total = warp_sum(total);
-        for (int i = lane; i < padded_tokens; i += 32)
-            of_query[i] =
-                from_float<T>(i < tokens ? expf(to_float(of_query[i]) - most) / total : 0.0f);
-    }
-    __syncwarp();
-    FragmentSum mixed[TILES];
-    for (int t = 0; t < TILES; t++) fill(mixed[t], 0.0f);
-    for (int key = 0; key < padded_tokens; key += tile) {
-        FragmentA<T> weights;
-        load_matrix(weights, scores + key, pitch);
-        for (int t = 0; t < TILES; t++) {
-            FragmentRows<T> values;
-            load_matrix(values, v + key * padded_dim + t * tile, padded_dim);
-            multiply_add(mixed[t], weights, values);
-        }
-    }
-    const int width = heads * head_dim;
-    T *of_head = out + (long long)(row / heads) * tokens * width + row % heads * head_dim;
-    for (int t = 0; t < TILES; t++) {
-        store_matrix(square, mixed[t], tile);
-        __syncwarp();
-        for (int i = lane; i < tile * tile; i += 32) {
-            const int token = first + i / tile, d = t * tile + i % tile;
-            if (token < tokens && d < head_dim)
-                of_head[(long long)token * width + d] = from_float<T>(square[i]);
-        }
-        __syncwarp();
-    }
-}
-
-// ---- Attention in the text tower: each node of a forest to itself and its ancestors.
+// ---- Attention in the text tower.
 
 // x [R, 3 * width] and its bias -> three tensors [3, R, width]. A block for each row.
 template <typename T>
@@ -282,46 +109,34 @@ __device__ void thirds(const T *x, const float *bias, T *out, int width) {
             from_float<T>(to_float(x[row * 3 * width + i]) + bias[i]);
 }
 
-// q [N, W], k and v [P + N, W]; the rows that node n attends to are path[start[n] .. start[n + 1]].
-// A warp for each node and head; a head has at most 128 channels.
-template <typename T>
-__device__ void forest(const T *q, const T *k, const T *v, const unsigned *start,
-                       const unsigned *path, T *out, int nodes, int heads, int head_dim,
-                       float scale) {
-    const int lane = threadIdx.x % 32;
-    const long long unit = (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
-    if (unit >= (long long)nodes * heads) return;  // whole warps
-    const int node = unit / heads;
-    const int width = heads * head_dim;
-    const int channel = unit % heads * head_dim;
-    float query[4], sum[4];
-    for (int j = 0; j < 4; j++) {
-        const int d = lane + 32 * j;
-        query[j] = d < head_dim ? to_float(q[(long long)node * width + channel + d]) : 0.0f;
-        sum[j] = 0.0f;
-    }
-    float most = -INFINITY, total = 0.0f;
-    for (unsigned i = start[node]; i < start[node + 1]; i++) {
-        const long long from = (long long)path[i] * width + channel;
-        float product = 0.0f;
-        for (int j = 0; j < 4; j++) {
-            const int d = lane + 32 * j;
-            if (d < head_dim) product += query[j] * to_float(k[from + d]);
+// ---- Products of f32, where cuBLAS would round the factors.
+
+// a [R, K], b [C, K] -> [R, C]. A block for each 32 x 32 of it, of 256 threads.
+__device__ inline void product_rows(const float *a, const float *b, float *out, int rows,
+                                    int columns, int depth) {
+    const int tile = 32, pitch = tile + 1;
+    SHARED_FLOATS(shared);
+    float *of_a = shared, *of_b = shared + tile * pitch;
+    const int x = threadIdx.x % tile, y = threadIdx.x / tile, step = blockDim.x / tile;
+    const int row = blockIdx.x * tile, column = blockIdx.y * tile;
+    float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    for (int from = 0; from < depth; from += tile) {
+        __syncthreads();  // nobody reads the tiles of before any more
+        const int at = from + x;
+        for (int i = y; i < tile; i += step) {
+            const bool in_a = row + i < rows && at < depth;
+            const bool in_b = column + i < columns && at < depth;
+            of_a[i * pitch + x] = in_a ? a[(long long)(row + i) * depth + at] : 0.0f;
+            of_b[i * pitch + x] = in_b ? b[(long long)(column + i) * depth + at] : 0.0f;
         }
-        const float score = warp_sum(product) * scale;
-        const float now = fmaxf(most, score);
-        const float weight = expf(score - now), before = expf(most - now);
-        total = total * before + weight;
-        for (int j = 0; j < 4; j++) {
-            const int d = lane + 32 * j;
-            if (d < head_dim) sum[j] = sum[j] * before + weight * to_float(v[from + d]);
-        }
-        most = now;
+        __syncthreads();
+        for (int i = 0; i < tile; i++)
+            UNROLL for (int j = 0; j < 4; j++)
+                sums[j] += of_a[(y + j * step) * pitch + i] * of_b[x * pitch + i];
     }
     for (int j = 0; j < 4; j++) {
-        const int d = lane + 32 * j;
-        if (d < head_dim)
-            out[(long long)node * width + channel + d] = from_float<T>(sum[j] / total);
+        const int i = row + y + j * step;
+        if (i < rows && column + x < columns) out[(long long)i * columns + column + x] = sums[j];
     }
 }
 
@@ -397,7 +212,7 @@ __device__ inline void rank_rows(const float *cosines, const unsigned *column_of
 // ---- Names to call them by, for each type.
 
 #define FOR_TYPE(NAME, T)                                                                          \
-    KERNEL patches_##NAME(const unsigned char *pixels, const float *mean, const float *std, T *out,\
+    KERNEL patches_##NAME(const unsigned char *pixels, const float *mean, const float *std, T *out, \
                           int grid, int patch) {                                                   \
         patches<T>(pixels, mean, std, out, grid, patch);                                           \
     }                                                                                              \
@@ -407,26 +222,27 @@ __device__ inline void rank_rows(const float *cosines, const unsigned *column_of
     }                                                                                              \
     KERNEL norm_##NAME(const float *x, const float *gamma, const float *beta, T *out, int width,   \
                        float eps) {                                                                \
-        norm<T>(x, gamma, beta, out, width, eps);                                                  \
+        IN_STEPS(T, width, norm, x, gamma, beta, out, width, eps)                                  \
     }                                                                                              \
     KERNEL add_norm_##NAME(const float *x, const T *y, const float *bias, const float *gamma,      \
                            const float *beta, float *sum, T *out, int width, float eps) {          \
-        add_norm<T>(x, y, bias, gamma, beta, sum, out, width, eps);                                \
+        IN_STEPS(T, width, add_norm, x, y, bias, gamma, beta, sum, out, width, eps)                \
     }                                                                                              \
     KERNEL add_##NAME(const float *x, const T *y, const float *bias, float *out, int width) {      \
-        add<T>(x, y, bias, out, width);                                                            \
+        IN_STEPS(T, width, add, x, y, bias, out, width)                                            \
     }                                                                                              \
     KERNEL gate_norm_##NAME(const T *both, const float *bias, const float *gamma,                  \
                             const float *beta, T *out, int width, int pitch, float eps) {          \
-        gate_norm<T>(both, bias, gamma, beta, out, width, pitch, eps);                             \
+        IN_STEPS(T, pitch, gate_norm, both, bias, gamma, beta, out, width, pitch, eps)             \
     }                                                                                              \
     KERNEL gelu_##NAME(const T *x, const float *bias, T *out, int width) {                         \
-        gelu<T>(x, bias, out, width);                                                              \
+        IN_STEPS(T, width, gelu, x, bias, out, width)                                              \
     }                                                                                              \
     KERNEL heads_##NAME(const T *qkv, const float *bias, const float *cos, const float *sin,       \
                         T *out, int tokens, int n, int head_dim, int padded_tokens,                \
-                        int padded_dim, float scale) {                                             \
-        heads<T>(qkv, bias, cos, sin, out, tokens, n, head_dim, padded_tokens, padded_dim, scale); \
+                        int padded_dim, int of_block, float scale) {                               \
+        heads<T>(qkv, bias, cos, sin, out, tokens, n, head_dim, padded_tokens, padded_dim,         \
+                 of_block, scale);                                                                 \
     }                                                                                              \
     KERNEL softmax_##NAME(const T *scores, T *out, int tokens, int padded) {                       \
         softmax<T>(scores, out, tokens, padded);                                                   \
@@ -441,24 +257,28 @@ __device__ inline void rank_rows(const float *cosines, const unsigned *column_of
     }                                                                                              \
     KERNEL unit_##NAME(const T *x, float *out, int width) { unit<T>(x, out, width); }
 
-// Tensor cores multiply 16-bit numbers; the tiles of a head are known when this is compiled.
-#define ATTENTION(NAME, T, TILES)                                                                  \
-    KERNEL attention_##NAME##_##TILES(const T *qkv, T *out, int tokens, int n, int head_dim,       \
-                                      int padded_tokens) {                                         \
-        attention<T, TILES>(qkv, out, tokens, n, head_dim, padded_tokens);                         \
+// Tensor cores multiply 16-bit numbers. The tiles of a head are known when this is compiled; the
+// squares of a warp and the blocks at a time are what the registers suffice for.
+#define ATTENTION(NAME, T, TILES, SQUARES, BLOCKS)                                                 \
+    KERNEL RESIDENT(32 * ATTENTION_WARPS, BLOCKS)                                                  \
+        attention_##NAME##_##TILES(const T *qkv, T *out, int tokens, int n, int head_dim) {        \
+        attention<T, TILES, SQUARES>(qkv, out, tokens, n, head_dim);                               \
     }
+#define ATTENTIONS(NAME, T)                                                                        \
+    ATTENTION(NAME, T, 1, 2, 2)                                                                    \
+    ATTENTION(NAME, T, 2, 2, 2)                                                                    \
+    ATTENTION(NAME, T, 4, 2, 2)                                                                    \
+    ATTENTION(NAME, T, 6, 1, 3)
 
 FOR_TYPE(f32, float)
 FOR_TYPE(f16, f16)
 FOR_TYPE(bf16, bf16)
-ATTENTION(f16, f16, 1)
-ATTENTION(f16, f16, 2)
-ATTENTION(f16, f16, 4)
-ATTENTION(f16, f16, 6)
-ATTENTION(bf16, bf16, 1)
-ATTENTION(bf16, bf16, 2)
-ATTENTION(bf16, bf16, 4)
-ATTENTION(bf16, bf16, 6)
+ATTENTIONS(f16, f16)
+ATTENTIONS(bf16, bf16)
+
+KERNEL product(const float *a, const float *b, float *out, int rows, int columns, int depth) {
+    product_rows(a, b, out, rows, columns, depth);
+}
 
 KERNEL rank(const float *cosines, const unsigned *column_of, float *out, int columns, int classes,
             int top, float scale) {

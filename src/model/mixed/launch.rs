@@ -35,6 +35,12 @@ pub trait Engine: std::fmt::Debug + Send + Sync {
     /// When the device fails, or an argument is not what the kernel takes.
     fn run(&self, launch: &Launch<'_>) -> Result<Vec<Tensor>>;
 
+    /// Waits until all that was run so far is done, without taking a core meanwhile.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn wait(&self) -> Result<()>;
+
     /// The most shared memory that a block can have, in bytes.
     fn shared_limit(&self) -> usize;
 }

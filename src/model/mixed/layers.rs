@@ -3,6 +3,15 @@
 use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 
+/// Rows and columns of a weight are padded to a multiple of this, so that products stay on the fast
+/// path of tensor cores. UTA-L has 2730 hidden channels.
+const ALIGNMENT: usize = 64;
+
+/// The channels that so many hidden ones are padded to.
+pub fn padded_hidden(hidden: usize) -> usize {
+    hidden.next_multiple_of(ALIGNMENT)
+}
+
 /// A linear layer without its bias, which the kernel behind it adds.
 #[derive(Debug)]
 pub struct Linear {
@@ -52,6 +61,15 @@ impl Norm {
             weight: vb.get(width, "weight")?,
             bias: vb.get(width, "bias")?,
             eps: eps as f32,
+        })
+    }
+
+    /// The same with `more` weights of zero.
+    pub fn padded(&self, more: usize) -> Result<Self> {
+        Ok(Self {
+            weight: self.weight.pad_with_zeros(0, 0, more)?,
+            bias: self.bias.pad_with_zeros(0, 0, more)?,
+            eps: self.eps,
         })
     }
 }

@@ -7,8 +7,12 @@
 //! | file | what |
 //! |---|---|
 //! | `kernels.cu` | the kernels, for CUDA or, in tests, for a CPU |
+//! | `attention.h`, `forest.h`, `rows.h` | the larger ones: attention in either tower, the residual stream |
+//! | `portable.h`, `sums.h` | what they need beyond C++, and in common |
 //! | `launch` | a launch as data; what runs it is an [`Engine`] |
 //! | `ops` | the launches: grids, shared memory, arguments |
+//! | `ranking` | those behind the towers |
+//! | `limits` | what a block of threads can hold |
 //! | `layers` | weights |
 //! | `vision`, `text` | the towers' forward passes |
 //! | `cuda` | the engine for NVIDIA GPUs (with the feature of that name) |
@@ -17,7 +21,9 @@
 pub mod cuda;
 mod launch;
 mod layers;
+mod limits;
 mod ops;
+mod ranking;
 pub mod text;
 pub mod vision;
 
@@ -26,7 +32,9 @@ use std::sync::Arc;
 use candle_core::{DType, Result, Tensor, bail};
 
 pub use launch::{Argument, Engine, Launch};
-pub use ops::Ranking;
+pub use layers::Norm;
+pub use limits::TooLarge;
+pub use ranking::Ranking;
 
 use super::compute::Compute;
 

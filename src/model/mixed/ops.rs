@@ -5,19 +5,16 @@ use candle_core::{D, DType, Result, Shape, Tensor, bail};
 use super::Mixed;
 use super::launch::{Argument, Launch};
 use super::layers::Norm;
+use super::limits::{ATTENTION_WARPS, HeadTiles, TILE, forest_shared, row_shared};
 
 use Argument::{Float, In, Int, Out};
 
 /// Threads of a block that works on one row.
-const MOST_THREADS: usize = 256;
-/// Warps of an attention block, and queries of each.
-const ATTENTION_WARPS: usize = 4;
-const TILE: usize = 16;
-/// Tiles of a head that the attention kernel is compiled for.
-const HEAD_TILES: [usize; 4] = [1, 2, 4, 6];
-/// Channels of a head that the forest kernel can hold.
-const MOST_FOREST_CHANNELS: usize = 128;
-
+pub const MOST_THREADS: usize = 256;
+/// Blocks along the second and third axis of a grid.
+const MOST_BLOCKS: usize = 65_535;
+/// Values that a thread takes at once.
+const STEP: usize = 8;
 /// Queries, keys and values [3, B * H, Np, Dp], padded with zeros.
 #[derive(Debug)]
 pub struct Heads {
@@ -27,25 +24,13 @@ pub struct Heads {
     pub head_dim: usize,
 }
 
-/// The first places of each row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ranking {
-    /// Best first.
-    pub classes: Vec<usize>,
-    pub logits: Vec<f32>,
-    /// Softmax of the best over all classes.
-    pub confidence: f32,
-    /// Whether all logits are finite; if not, nothing else means anything.
-    pub finite: bool,
-}
-
 impl Mixed {
-    fn dtype(&self) -> DType {
+    pub(super) fn dtype(&self) -> DType {
         self.factors.dtype()
     }
 
     /// Runs `kernel` for the type of the factors.
-    fn run(
+    pub(super) fn run(
         &self,
         kernel: &str,
         blocks: [usize; 3],
@@ -68,10 +53,13 @@ impl Mixed {
         };
         let kernel = match kernel.split_once(' ') {
             Some((name, tiles)) => format!("{name}_{kind}_{tiles}"),
-            None if kernel == "rank" => kernel.into(),
+            None if matches!(kernel, "rank" | "product") => kernel.into(),
             None => format!("{kernel}_{kind}"),
         };
-        let blocks = blocks.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        if blocks[0] > i32::MAX as usize || blocks[1] > MOST_BLOCKS || blocks[2] > MOST_BLOCKS {
+            bail!("{kernel} would need {blocks:?} blocks, more than a GPU takes")
+        }
+        let blocks = blocks.map(|n| n as u32);
         let launch = Launch {
             kernel,
             blocks,
@@ -84,7 +72,7 @@ impl Mixed {
     }
 
     /// A kernel with a block for each row.
-    fn rows(
+    pub(super) fn rows(
         &self,
         kernel: &str,
         rows: usize,
@@ -95,6 +83,33 @@ impl Mixed {
     ) -> Result<Vec<Tensor>> {
         let threads = width.next_multiple_of(32).clamp(32, MOST_THREADS);
         self.run(kernel, [rows, 1, 1], threads, shared, arguments, outputs)
+    }
+
+    /// The same, of kernels that take several values at once where the width allows that.
+    fn steps(
+        &self,
+        kernel: &str,
+        rows: usize,
+        width: usize,
+        shared: usize,
+        arguments: Vec<Argument<'_>>,
+        outputs: Vec<(Shape, DType)>,
+    ) -> Result<Vec<Tensor>> {
+        let mut threads = width;
+        if width.is_multiple_of(STEP) {
+            threads = width / STEP;
+            for argument in &arguments {
+                if let In(tensor) = argument
+                    && !tensor.layout().start_offset().is_multiple_of(STEP)
+                {
+                    bail!(
+                        "{kernel} got a tensor that is not aligned: {:?}",
+                        tensor.layout()
+                    )
+                }
+            }
+        }
+        self.rows(kernel, rows, threads, shared, arguments, outputs)
     }
 
     /// Normalised patches [B * grid * grid, 3 * patch * patch] of pixels [B, S, S, 3] (u8).
@@ -149,7 +164,7 @@ impl Mixed {
             Float(norm.eps),
         ];
         let out = vec![((rows, width).into(), self.dtype())];
-        one(self.rows("norm", rows, width, 4 * width, arguments, out)?)
+        one(self.steps("norm", rows, width, row_shared(width), arguments, out)?)
     }
 
     /// The sum of `x` and (`y` and `bias`), and its LayerNorm.
@@ -175,7 +190,7 @@ impl Mixed {
         ];
         let out = vec![(shape(), DType::F32), (shape(), self.dtype())];
         let mut outputs = self
-            .rows("add_norm", rows, width, 4 * width, arguments, out)?
+            .steps("add_norm", rows, width, row_shared(width), arguments, out)?
             .into_iter();
         match (outputs.next(), outputs.next()) {
             (Some(sum), Some(normed)) => Ok((sum, normed)),
@@ -188,14 +203,20 @@ impl Mixed {
         let (rows, width) = x.dims2()?;
         let arguments = vec![In(x), In(y), In(bias), Out, int(width)];
         let out = vec![((rows, width).into(), DType::F32)];
-        one(self.rows("add", rows, width, 0, arguments, out)?)
+        one(self.steps("add", rows, width, 0, arguments, out)?)
     }
 
-    /// LayerNorm of `silu(first half) * second half`: [R, 2 * pitch] -> [R, pitch], the channels
-    /// behind the norm's width being zero.
-    pub fn gate_norm(&self, both: &Tensor, bias: &Tensor, norm: &Norm) -> Result<Tensor> {
+    /// LayerNorm of the first `width` channels of `silu(first half) * second half`:
+    /// [R, 2 * pitch] -> [R, pitch]. The others are zero, as the norm's weights there have to be.
+    pub fn gate_norm(
+        &self,
+        both: &Tensor,
+        bias: &Tensor,
+        norm: &Norm,
+        width: usize,
+    ) -> Result<Tensor> {
         let (rows, twice) = both.dims2()?;
-        let (width, pitch) = (norm.weight.dim(0)?, twice / 2);
+        let pitch = twice / 2;
         let arguments = vec![
             In(both),
             In(bias),
@@ -207,7 +228,8 @@ impl Mixed {
             Float(norm.eps),
         ];
         let out = vec![((rows, pitch).into(), self.dtype())];
-        one(self.rows("gate_norm", rows, width, 4 * width, arguments, out)?)
+        let shared = row_shared(pitch);
+        one(self.steps("gate_norm", rows, pitch, shared, arguments, out)?)
     }
 
     /// GELU of `x` and `bias`, in the erf form.
@@ -215,7 +237,7 @@ impl Mixed {
         let (rows, width) = x.dims2()?;
         let arguments = vec![In(x), In(bias), Out, int(width)];
         let out = vec![((rows, width).into(), self.dtype())];
-        one(self.rows("gelu", rows, width, 0, arguments, out)?)
+        one(self.steps("gelu", rows, width, 0, arguments, out)?)
     }
 
     /// Splits [B * N, 3W] into heads, with the bias, the rotation and the scale of attention.
@@ -234,14 +256,20 @@ impl Mixed {
                 qkv.shape()
             )
         }
-        let (padded_tokens, padded_dim) = match self.dtype() {
-            DType::F32 => (tokens, head_dim),
-            _ => (tokens.next_multiple_of(TILE), padded_dim(head_dim)),
+        let (padded_tokens, padded_dim) = match (self.dtype(), HeadTiles::of(head_dim)) {
+            (DType::F32, _) => (tokens, head_dim),
+            (_, Some(kernel)) => (tokens, kernel.tiles * TILE),
+            // For candle's products, which like it so.
+            (_, None) => (
+                tokens.next_multiple_of(TILE),
+                head_dim.next_multiple_of(TILE),
+            ),
         };
         let rows = rows / tokens * heads;
         let pairs = padded_dim / 2;
-        let threads = MOST_THREADS.max(pairs.next_multiple_of(32));
-        let blocks = [rows, padded_tokens.div_ceil(threads / pairs), 3];
+        let of_block = (MOST_THREADS / pairs).max(1);
+        let threads = (of_block * pairs).next_multiple_of(32).min(MOST_THREADS);
+        let blocks = [rows, padded_tokens.div_ceil(of_block), 3];
         let arguments = vec![
             In(qkv),
             In(bias),
@@ -253,6 +281,7 @@ impl Mixed {
             int(head_dim),
             int(padded_tokens),
             int(padded_dim),
+            int(of_block),
             Float((head_dim as f32).powf(-0.5)),
         ];
         let out = vec![((3, rows, padded_tokens, padded_dim).into(), self.dtype())];
@@ -275,29 +304,16 @@ impl Mixed {
         } = *of;
         let (_, rows, padded_tokens, padded_dim) = qkv.dims4()?;
         let (pictures, width) = (rows / heads, heads * head_dim);
-        let tiles = padded_dim / TILE;
-        let shared = ATTENTION_WARPS * (4 * TILE * TILE + 2 * TILE * (padded_tokens + 8));
-        let fits = HEAD_TILES.contains(&tiles) && shared <= self.engine.shared_limit();
-        if self.dtype() != DType::F32 && fits {
-            let blocks = [rows, padded_tokens.div_ceil(ATTENTION_WARPS * TILE), 1];
-            let arguments = vec![
-                In(qkv),
-                Out,
-                int(tokens),
-                int(heads),
-                int(head_dim),
-                int(padded_tokens),
-            ];
+        if let (DType::F16 | DType::BF16, Some(kernel)) = (self.dtype(), HeadTiles::of(head_dim)) {
+            if (padded_tokens, padded_dim) != (tokens, kernel.tiles * TILE) {
+                bail!("attention over heads that were split for another kernel: {qkv:?}")
+            }
+            let blocks = [rows, tokens.div_ceil(kernel.queries()), 1];
+            let arguments = vec![In(qkv), Out, int(tokens), int(heads), int(head_dim)];
             let out = vec![((pictures * tokens, width).into(), self.dtype())];
-            let kernel = format!("attention {tiles}");
-            return one(self.run(
-                &kernel,
-                blocks,
-                32 * ATTENTION_WARPS,
-                shared,
-                arguments,
-                out,
-            )?);
+            let name = format!("attention {}", kernel.tiles);
+            let (threads, shared) = (32 * ATTENTION_WARPS, kernel.shared());
+            return one(self.run(&name, blocks, threads, shared, arguments, out)?);
         }
         let (q, k, v) = (qkv.get(0)?, qkv.get(1)?, qkv.get(2)?); // [B * H, Np, Dp]
         let weights = self.softmax(&q.matmul(&k.t()?)?, tokens)?; // [B * H, Np, Np]
@@ -316,7 +332,7 @@ impl Mixed {
         let rows = scores.elem_count() / padded;
         let arguments = vec![In(scores), Out, int(tokens), int(padded)];
         let out = vec![(scores.shape().clone(), self.dtype())];
-        one(self.rows("softmax", rows, padded, 4 * padded, arguments, out)?)
+        one(self.rows("softmax", rows, padded, row_shared(padded), arguments, out)?)
     }
 
     /// Queries, keys and values [3, R, W] from products [R, 3W] and their bias.
@@ -338,11 +354,6 @@ impl Mixed {
     ) -> Result<Tensor> {
         let (nodes, width) = q.dims2()?;
         let head_dim = width / heads;
-        if head_dim > MOST_FOREST_CHANNELS {
-            bail!(
-                "a head of the text tower has {head_dim} channels; the GPU's kernel takes {MOST_FOREST_CHANNELS}"
-            )
-        }
         let blocks = [(nodes * heads).div_ceil(MOST_THREADS / 32), 1, 1];
         let arguments = vec![
             In(q),
@@ -357,67 +368,17 @@ impl Mixed {
             Float((head_dim as f32).powf(-0.5)),
         ];
         let out = vec![((nodes, width).into(), self.dtype())];
-        one(self.run("forest", blocks, MOST_THREADS, 0, arguments, out)?)
-    }
-
-    /// The best `top` classes of each row of features [R, E] (f32, any length), given the distinct
-    /// columns [C, E] and the column of each class. Only this much comes back from the device.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn rank(
-        &self,
-        features: &Tensor,
-        columns: &Tensor,
-        column_of: &Tensor,
-        top: usize,
-        scale: f32,
-    ) -> Result<Vec<Ranking>> {
-        let (rows, width) = features.dims2()?;
-        let in_f32 = Self {
-            factors: super::Factors::F32,
-            ..self.clone()
-        };
-        let out = vec![((rows, width).into(), DType::F32)];
-        let arguments = vec![In(features), Out, int(width)];
-        let units = one(in_f32.rows("unit", rows, width, 0, arguments, out)?)?;
-        let cosines = units.matmul(&columns.t()?)?;
-        let (columns, classes) = (columns.dim(0)?, column_of.dim(0)?);
-        let top = top.min(classes);
-        let arguments = vec![
-            In(&cosines),
-            In(column_of),
-            Out,
-            int(columns),
-            int(classes),
-            int(top),
-            Float(scale),
-        ];
-        let out = vec![((rows, 2 * top + 2).into(), DType::F32)];
-        let places = one(self.run("rank", [rows, 1, 1], 32, 0, arguments, out)?)?;
-        let ranking = |row: &Vec<f32>| Ranking {
-            classes: row[..top].iter().map(|class| *class as usize).collect(),
-            logits: row[top..2 * top].to_vec(),
-            confidence: row[2 * top],
-            finite: row[2 * top + 1] == 1.0,
-        };
-        Ok(places.to_vec2()?.iter().map(ranking).collect())
+        let shared = forest_shared(head_dim);
+        one(self.run("forest", blocks, MOST_THREADS, shared, arguments, out)?)
     }
 }
 
-/// The channels of a padded head: what the attention kernel takes, if it can.
-fn padded_dim(head_dim: usize) -> usize {
-    let tiles = head_dim.div_ceil(TILE);
-    let padded = HEAD_TILES.iter().copied().find(|padded| *padded >= tiles);
-    padded.unwrap_or(tiles) * TILE
-}
-
-fn int<'a>(value: usize) -> Argument<'a> {
+pub fn int<'a>(value: usize) -> Argument<'a> {
     // Every dimension is far below 2^31: variants are validated.
     Int(i32::try_from(value).unwrap_or(i32::MAX))
 }
 
-fn one(outputs: Vec<Tensor>) -> Result<Tensor> {
+pub fn one(outputs: Vec<Tensor>) -> Result<Tensor> {
     match outputs.into_iter().next() {
         Some(tensor) => Ok(tensor),
         None => bail!("an engine returned no tensor"),

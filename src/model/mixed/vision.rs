@@ -5,14 +5,10 @@ use candle_core::{D, DType, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::Mixed;
-use super::layers::{Linear, Norm};
+use super::layers::{Linear, Norm, padded_hidden};
 use crate::model::rope::Rope;
 use crate::model::variant::{VISION_EPS, VisionConfig};
 use crate::model::vision::Observe;
-
-/// Rows and columns of a weight are padded to a multiple of this, so that products stay on the fast
-/// path of tensor cores. UTA-L has 2730 hidden channels.
-const ALIGNMENT: usize = 64;
 
 /// The tower.
 #[derive(Debug)]
@@ -22,6 +18,8 @@ pub struct Vision {
     tokens: usize,
     width: usize,
     heads: usize,
+    /// Channels of the MLP, without those that pad them.
+    hidden: usize,
     /// Both [N, head dim].
     rotation: (Tensor, Tensor),
     /// Over flattened patches [3 * patch * patch].
@@ -70,6 +68,7 @@ impl Vision {
             tokens: config.tokens(),
             width,
             heads: config.heads,
+            hidden: config.mlp_hidden,
             rotation: (cos.contiguous()?, sin.contiguous()?),
             proj: Linear::new(
                 &weight.reshape((width, 3 * patch * patch))?,
@@ -198,7 +197,7 @@ impl Vision {
         let (sum, normed) = mixed.add_norm(x, &products, &block.proj.bias, &block.norm2)?;
         *x = sum;
         let both = block.w12.product(&normed)?; // [B * N, 2 * hidden]
-        mixed.gate_norm(&both, &block.w12.bias, &block.ffn_ln)
+        mixed.gate_norm(&both, &block.w12.bias, &block.ffn_ln, self.hidden)
     }
 }
 
@@ -212,7 +211,7 @@ impl Block {
         let k_bias = q_bias.zeros_like()?;
         let gate = |name: &str| mlp.pp(name).get((hidden, width), "weight");
         let gate_bias = |name: &str| mlp.pp(name).get(hidden, "bias");
-        let more = hidden.next_multiple_of(ALIGNMENT) - hidden;
+        let more = padded_hidden(hidden) - hidden;
         let longer = |t: Tensor| t.pad_with_zeros(0, 0, more);
         let w3 = mlp.pp("w3").get((width, hidden), "weight")?;
         Ok(Self {
@@ -236,7 +235,7 @@ impl Block {
                 Tensor::cat(&[longer(gate_bias("w1")?)?, longer(gate_bias("w2")?)?], 0)?,
                 factors,
             )?,
-            ffn_ln: Norm::load(hidden, VISION_EPS, mlp.pp("ffn_ln"))?,
+            ffn_ln: Norm::load(hidden, VISION_EPS, mlp.pp("ffn_ln"))?.padded(more)?,
             w3: Linear::new(
                 &w3.pad_with_zeros(D::Minus1, 0, more)?,
                 mlp.pp("w3").get(width, "bias")?,

@@ -19,6 +19,8 @@
 #define __device__
 #define __shared__ static
 #define KERNEL extern "C" void
+#define RESIDENT(threads, blocks)
+#define UNROLL
 #define SHARED_FLOATS(name) float *name = emulation::shared
 
 struct Place {
@@ -40,6 +42,11 @@ struct Barrier {
         generation++;
     }
 };
+struct Copy {
+    void *to;
+    const void *from;
+    bool exists;
+};
 struct Fibre {
     ucontext_t context;  // to begin with
     jmp_buf place;       // to go on from
@@ -54,6 +61,8 @@ static unsigned current, threads;
 static Barrier of_block, of_warp[32];
 static uint32_t exchanged[2][1024];
 static bool side[1024];
+// Of each thread, by group; the last one is open.
+static std::vector<std::vector<Copy>> copies[1024];
 static bool progress;
 static std::function<void()> kernel;
 
@@ -104,6 +113,7 @@ inline void run_block(int order) {
         of_block.living++;
         of_warp[t / 32].living++;
         side[t] = false;
+        copies[t].assign(1, {});
     }
     static uint32_t noise = 1;
     uint32_t sleeping = 0;  // warps
@@ -228,57 +238,77 @@ inline f16 from_float<f16>(float v) {
     return {(uint16_t)(sign | (((step + 24) << 10) + mantissa))};
 }
 
-// The tensor cores: every lane holds the whole square.
+// Two 16-bit numbers.
+typedef uint32_t word;
 template <typename T>
-struct FragmentA {
-    float v[16][16];
-};
-template <typename T>
-struct FragmentRows {
-    float v[16][16];
-};
-template <typename T>
-struct FragmentColumns {
-    float v[16][16];
-};
-struct FragmentSum {
-    float v[16][16];
-};
-inline void check_aligned(const void *p, int pitch) {
-    if (reinterpret_cast<uintptr_t>(p) % 32 != 0) emulation::fail("a square is not aligned");
-    if (pitch % 8 != 0) emulation::fail("a pitch is not a multiple of 8");
-}
-template <template <typename> class F, typename T>
-void load_rows(F<T> &f, const T *from, int pitch) {
-    check_aligned(from, pitch);
-    for (int i = 0; i < 16; i++)
-        for (int j = 0; j < 16; j++) f.v[i][j] = to_float(from[i * pitch + j]);
+word pair(float low, float high) {
+    return from_float<T>(low).bits | (word)from_float<T>(high).bits << 16;
 }
 template <typename T>
-void load_matrix(FragmentA<T> &f, const T *from, int pitch) { load_rows(f, from, pitch); }
+float half_of(word both, int half) {
+    return to_float(T{(uint16_t)(both >> 16 * half)});
+}
+
+inline void check_aligned(const void *p) {
+    if (reinterpret_cast<uintptr_t>(p) % 16 != 0) emulation::fail("16 bytes are not aligned");
+}
+
+// The tensor cores. What a lane holds of a square, PTX's description of ldmatrix and mma says.
 template <typename T>
-void load_matrix(FragmentRows<T> &f, const T *from, int pitch) { load_rows(f, from, pitch); }
-template <typename T>
-void load_matrix(FragmentColumns<T> &f, const T *from, int pitch) {
-    check_aligned(from, pitch);
-    for (int i = 0; i < 16; i++)
-        for (int j = 0; j < 16; j++) f.v[j][i] = to_float(from[i * pitch + j]);
-}
-inline void fill(FragmentSum &f, float v) {
-    for (auto &row : f.v)
-        for (float &value : row) value = v;
-}
-template <typename A, typename B>
-void multiply_add(FragmentSum &sum, const A &a, const B &b) {
-    for (int i = 0; i < 16; i++)
-        for (int k = 0; k < 16; k++)
-            for (int j = 0; j < 16; j++) sum.v[i][j] += a.v[i][k] * b.v[k][j];
-}
-// Each lane writes its eighth of the square, in an order of its own.
-inline void store_matrix(float *to, const FragmentSum &f, int pitch) {
-    check_aligned(to, pitch);
-    for (int i = 0; i < 8; i++) {
-        const int at = (threadIdx.x % 32 * 8 + i) * 37 % 256;
-        to[at / 16 * pitch + at % 16] = f.v[at / 16][at % 16];
+void load_squares(word (&to)[4], const T *row, bool turned = false) {
+    static const T *rows[1024];
+    const unsigned me = threadIdx.x, warp = me / 32 * 32, lane = me % 32;
+    check_aligned(row);
+    rows[me] = row;
+    __syncwarp();
+    for (unsigned square = 0; square < 4; square++) {
+        const T **of_square = rows + warp + square * 8;
+        const unsigned i = lane / 4, j = lane % 4 * 2;
+        const T low = turned ? of_square[j][i] : of_square[i][j];
+        const T high = turned ? of_square[j + 1][i] : of_square[i][j + 1];
+        to[square] = low.bits | (word)high.bits << 16;
     }
+    __syncwarp();
 }
+template <typename T>
+void load_squares_turned(word (&to)[4], const T *row) {
+    load_squares(to, row, true);
+}
+template <typename T>
+void multiply_add(float (&sum)[4], const word (&a)[4], word b0, word b1) {
+    static float of_a[1024][4][2], of_b[1024][2][2];
+    const unsigned me = threadIdx.x, warp = me / 32 * 32, lane = me % 32;
+    for (unsigned half = 0; half < 2; half++) {
+        for (unsigned i = 0; i < 4; i++) of_a[me][i][half] = half_of<T>(a[i], half);
+        of_b[me][0][half] = half_of<T>(b0, half);
+        of_b[me][1][half] = half_of<T>(b1, half);
+    }
+    __syncwarp();
+    for (unsigned at = 0; at < 4; at++) {
+        const unsigned row = lane / 4 + at / 2 * 8, column = lane % 4 * 2 + at % 2;
+        for (unsigned k = 0; k < 16; k++) {
+            const unsigned pair = k % 8 / 2;  // of numbers, within a square of 8
+            sum[at] += of_a[warp + row % 8 * 4 + pair][row / 8 + k / 8 * 2][k % 2] *
+                       of_b[warp + column * 4 + pair][k / 8][k % 2];
+        }
+    }
+    __syncwarp();
+}
+
+// Copies that are under way arrive as late as they may.
+inline void copy_later(void *to, const void *from, bool exists) {
+    check_aligned(to);
+    check_aligned(from);
+    emulation::copies[threadIdx.x].back().push_back({to, from, exists});
+}
+inline void close_copies() { emulation::copies[threadIdx.x].emplace_back(); }
+template <unsigned LEFT>
+void wait_for_copies() {
+    auto &groups = emulation::copies[threadIdx.x];
+    for (; groups.size() > LEFT + 1; groups.erase(groups.begin()))  // the last one is open
+        for (const emulation::Copy &copy : groups.front())
+            copy.exists ? std::memcpy(copy.to, copy.from, 16) : std::memset(copy.to, 0, 16);
+}
+
+inline float power_of_two(float v) { return std::exp2(v); }
+inline float quotient(float a, float b) { return a / b; }

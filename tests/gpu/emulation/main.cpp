@@ -71,7 +71,8 @@ static long long number() {
 
 int main() {
     const std::map<std::string, std::function<void()>> kernels = {
-        NAMES(f32), NAMES(f16), NAMES(bf16), SQUARES(f16), SQUARES(bf16), {"rank", bound(rank)}};
+        NAMES(f32), NAMES(f16), NAMES(bf16), SQUARES(f16), SQUARES(bf16), {"rank", bound(rank)},
+        {"product", bound(product)}};
     for (;;) {
         std::string name(number(), ' ');
         if (std::fread(&name[0], 1, name.size(), stdin) != name.size()) return 2;
