@@ -21,6 +21,8 @@
 //! | [`vector`] | dot product, normalisation, softmax with a fixed order of operations |
 //! | [`temporary`] | files that appear whole or not at all |
 //! | [`memory`] | how much of it the process took |
+//! | [`budget`] | so much work at once as there is memory for |
+//! | [`terminal`] | text that a terminal shows and does not obey |
 //! | [`preprocessing`] | what a model expects of its pictures, as plain data |
 //! | [`text`] | class names, templates, CLIP's tokenizer |
 //! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
@@ -77,6 +79,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod at_once;
+pub mod budget;
 pub mod checkpoint;
 pub mod classifier;
 pub mod classifiers;
@@ -108,6 +111,7 @@ pub mod shard;
 pub mod statistics;
 pub mod sweep_file;
 pub mod temporary;
+pub mod terminal;
 pub mod text;
 pub mod trace;
 pub mod vector;

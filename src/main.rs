@@ -9,6 +9,7 @@ use uta_eval::error::Error;
 use uta_eval::interruption;
 use uta_eval::progress::Talk;
 use uta_eval::settings::Settings;
+use uta_eval::terminal::shown;
 use uta_eval::trace;
 
 // Blocks of activations come and go by the hundred; this allocator keeps their pages, where the
@@ -42,8 +43,8 @@ fn talk(args: TalkArgs) -> Talk {
 
 /// Prints what went wrong with all its causes, and what to do next.
 fn explain(error: &Error) {
-    eprintln!("error: {}", error.with_causes());
+    eprintln!("error: {}", shown(&error.with_causes()));
     if let Some(hint) = error.hint() {
-        eprintln!("hint: {hint}");
+        eprintln!("hint: {}", shown(&hint));
     }
 }

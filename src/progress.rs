@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Warning;
 use crate::metrics::Tally;
+use crate::terminal;
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -134,6 +135,7 @@ impl Console {
         if Talk::chosen() == Talk::Quiet {
             return;
         }
+        let line = terminal::shown(line);
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
