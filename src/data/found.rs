@@ -1,6 +1,7 @@
 //! The pictures of each source whose kind and place are known.
 
 use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::archive::{self, Entry};
@@ -281,13 +282,14 @@ pub(super) fn entries(path: &Path) -> Result<Vec<Entry>, DataError> {
         path: path.into(),
         reason,
     };
-    match std::fs::metadata(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return Err(DataError::NotFound { path: path.into() });
-        }
-        _ => {}
-    }
-    let entries = archive::index(path).map_err(|e| fail(e.to_string()))?;
+    let entries = archive::index(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => DataError::NotFound { path: path.into() },
+        ErrorKind::PermissionDenied => DataError::Unreadable {
+            path: path.into(),
+            source: e,
+        },
+        _ => fail(e.to_string()),
+    })?;
     let mut seen = HashSet::new();
     match entries
         .iter()

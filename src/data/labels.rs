@@ -4,13 +4,14 @@
 //! one class a line, whose lines are numbered like `ILSVRC2012_val_00000001.JPEG`. Meanings of a
 //! number that cannot be told apart are never guessed between.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::class_folders::ClassFolders;
 use super::devkit;
 use super::folder::is_picture;
 use super::label_lines::{self, INDEX_TITLE, Line, Lines};
+pub use super::label_names::Found;
+use super::label_names::Names;
 use super::real;
 
 /// Larger files are no label files.
@@ -49,68 +50,6 @@ enum By {
     Number(Vec<usize>),
     /// The first of the ReaL labels.
     Real,
-}
-
-/// Labels by the paths of pictures, without endings.
-#[derive(Debug, Default)]
-struct Names {
-    /// Each line's path and class.
-    lines: Vec<(String, usize)>,
-    /// Lines by their path and by each end of it, down to the bare name; `None` where several have
-    /// the same end.
-    ends: HashMap<String, Option<usize>>,
-}
-
-/// What a file says of a picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// Its class, and which entry of the file says so.
-    Class {
-        class: usize,
-        entry: usize,
-    },
-    /// Nothing, or nothing that is not said of another picture just as well.
-    Nothing,
-    Several,
-}
-
-impl Names {
-    /// Adds a line. Returns whether another line said otherwise of the same path.
-    fn add(&mut self, picture: &str, class: usize) -> bool {
-        let path = plain(picture);
-        if let Some(Some(line)) = self.ends.get(&path)
-            && self.lines[*line].0 == path
-        {
-            return self.lines[*line].1 != class;
-        }
-        let line = self.lines.len();
-        for end in ends(&path) {
-            let is_whole = end.len() == path.len();
-            let sharing = self.ends.entry(end.into()).or_insert(Some(line));
-            // A whole path goes before the end of another.
-            let whole = |line: &usize| self.lines.get(*line).is_some_and(|(path, _)| path == end);
-            match sharing {
-                Some(other) if *other != line && is_whole => *sharing = Some(line),
-                Some(other) if *other != line && !whole(other) => *sharing = None,
-                None if is_whole => *sharing = Some(line),
-                _ => {}
-            }
-        }
-        self.lines.push((path, class));
-        false
-    }
-
-    fn find(&self, picture: &str) -> Found {
-        let path = plain(picture);
-        match ends(&path).find_map(|end| self.ends.get(end)) {
-            Some(Some(line)) => Found::Class {
-                class: self.lines[*line].1,
-                entry: *line,
-            },
-            Some(None) => Found::Several,
-            None => Found::Nothing,
-        }
-    }
 }
 
 impl Labels {
@@ -180,7 +119,7 @@ impl Labels {
     /// How many pictures it has labels for; `None` for those that are built in.
     pub fn pictures(&self) -> Option<usize> {
         match &self.by {
-            By::Name(names) => Some(names.lines.len()),
+            By::Name(names) => Some(names.len()),
             By::Number(classes) => Some(classes.len()),
             By::Real => None,
         }
@@ -274,7 +213,7 @@ fn named(lines: &Lines, classes: &ClassFolders) -> Result<Names, (Option<usize>,
             return Err(at(format!("{picture} has another label further up")));
         }
     }
-    match names.lines.is_empty() {
+    match names.is_empty() {
         true => Err((None, "it has no labels".into())),
         false => Ok(names),
     }
@@ -351,20 +290,4 @@ pub(super) fn stem(picture: &str) -> &str {
         Some((stem, _)) if is_picture(Path::new(name)) => stem,
         _ => name,
     }
-}
-
-/// A path with `/` between its parts, without a picture's ending and without parts that say
-/// nothing.
-fn plain(picture: &str) -> String {
-    let mut parts: Vec<&str> = picture.split(['/', '\\']).collect();
-    parts.retain(|part| !part.is_empty() && *part != ".");
-    let name = stem(parts.pop().unwrap_or_default());
-    parts.push(name);
-    parts.join("/")
-}
-
-/// A path and its ends, down to the bare name.
-fn ends(path: &str) -> impl Iterator<Item = &str> {
-    let after = path.match_indices('/').map(|(slash, _)| &path[slash + 1..]);
-    std::iter::once(path).chain(after)
 }

@@ -75,7 +75,7 @@ pub(super) fn root_in(
             let folder = format!("{root}{folder}/");
             names.iter().any(|name| name.starts_with(&folder))
         };
-        if let Some(inside) = classes.inside(&archive.join(&root), below)? {
+        if let Some(inside) = classes.inside(&archive.join(root.trim_end_matches('/')), below)? {
             return Ok(format!("{root}{inside}/"));
         }
         let listing = |folder: &str| Listing::of_names(names.iter().copied(), folder);

@@ -9,6 +9,7 @@ pub mod folder;
 mod found;
 pub mod identity;
 mod label_lines;
+mod label_names;
 pub mod labels;
 mod layout;
 pub mod loader;

@@ -135,7 +135,8 @@ impl Place {
             None => self.look(place, classes)?,
         };
         let labelled = matches!(source, Source::Flat | Source::Tar);
-        if let (false, Some(labels)) = (labelled, &self.labels) {
+        let is_there = path.exists() || shards::is_pattern(&path);
+        if let (false, true, Some(labels)) = (labelled, is_there, &self.labels) {
             return Err(DataError::LabelsUnused {
                 path,
                 labels: labels.clone(),
