@@ -62,7 +62,7 @@ impl Found<'_> {
         let there = there.filter(|name| !archive::is_hidden(name));
         listing.files = Listing::of_names(there, &root).files;
         entries.retain(|entry| entry.name.starts_with(&root));
-        let place = self.path.join(root.trim_end_matches('/'));
+        let place = layout::place_in(&self.path, &root);
         if entries.is_empty() {
             return Err(DataError::NoPictures {
                 path: place,

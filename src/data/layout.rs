@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::class_folders::{ClassFolders, Naming, is_wnid};
 use super::error::{DataError, UnknownCause, examples};
@@ -75,7 +75,7 @@ pub(super) fn root_in(
             let folder = format!("{root}{folder}/");
             names.iter().any(|name| name.starts_with(&folder))
         };
-        if let Some(inside) = classes.inside(&archive.join(root.trim_end_matches('/')), below)? {
+        if let Some(inside) = classes.inside(&place_in(archive, &root), below)? {
             return Ok(format!("{root}{inside}/"));
         }
         let listing = |folder: &str| Listing::of_names(names.iter().copied(), folder);
@@ -89,6 +89,14 @@ pub(super) fn root_in(
             return Ok(root);
         }
         root = deeper;
+    }
+}
+
+/// An archive's folder as a path.
+pub(super) fn place_in(archive: &Path, folder: &str) -> PathBuf {
+    match folder.trim_end_matches('/') {
+        "" => archive.into(),
+        folder => archive.join(folder),
     }
 }
 
