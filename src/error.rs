@@ -179,6 +179,7 @@ fn missed(checked: &[Checked]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
     PartialDataSet {
+        pictures: usize,
         present: usize,
         classes: usize,
         /// The set that has exactly these classes.
@@ -229,13 +230,14 @@ impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::PartialDataSet {
+                pictures,
                 present,
                 classes,
                 meant,
             } => {
                 write!(
                     f,
-                    "the data set has pictures of {present} of the {classes} classes; they are ranked among all, but the accuracy is not that of the whole set"
+                    "the data set has {pictures} pictures of {present} of the {classes} classes; they are ranked among all, but the accuracy is not that of the whole set"
                 )?;
                 match meant {
                     Some(set) => write!(

@@ -23,6 +23,7 @@
 //! | [`temporary`] | files that appear whole or not at all |
 //! | [`destination`] | where what is written to a path ends up |
 //! | [`memory`] | how much of it the process took |
+//! | [`budget`] | so much work at once as there is memory for |
 //! | [`preprocessing`] | what a model expects of its pictures, as plain data |
 //! | [`text`] | class names, templates, CLIP's tokenizer |
 //! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
@@ -80,6 +81,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod at_once;
+pub mod budget;
 pub mod checkpoint;
 pub mod classifier;
 pub mod classifiers;

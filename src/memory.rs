@@ -1,8 +1,23 @@
 //! What this process took of the machine's memory.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// The largest resident set so far, in bytes, pages of mapped checkpoints included. `None` where
 /// the system does not tell.
 pub fn peak() -> Option<u64> {
+    // Linux counts a process's usage from its parent's on, as large as that was; its own mark
+    // begins anew with the program.
+    let own = std::fs::read_to_string("/proc/self/status").ok();
+    let peak = own
+        .and_then(|status| kib(&status, "VmHWM:"))
+        .or_else(usage)?;
+    // The mark is a sum of counters that are a few pages off at times.
+    static LARGEST: AtomicU64 = AtomicU64::new(0);
+    Some(LARGEST.fetch_max(peak, Ordering::Relaxed).max(peak))
+}
+
+/// The largest resident set by the system's accounts of usage.
+fn usage() -> Option<u64> {
     #[cfg(unix)]
     {
         use nix::sys::resource::{UsageWho, getrusage};
@@ -22,7 +37,12 @@ pub fn peak() -> Option<u64> {
 /// Bytes that the system could still give to programs. `None` where it does not tell.
 pub fn available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    kib(&text, "MemAvailable:")
+}
+
+/// The bytes that a line of the system's tables tells in KiB.
+fn kib(table: &str, name: &str) -> Option<u64> {
+    let line = table.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024)
 }

@@ -265,6 +265,12 @@ fn what_cannot_be_evaluated_cannot_be_checked() {
         .ended_with(3)
         .said(&["does not exist"]);
     check(folder.path(), &["--json", "/no/such/folder/x.json"]).ended_with(3);
+    let variants = Folder::new();
+    variants.write("imagenetv2-top-images-format-val/0/a.jpeg", "x");
+    variants.write("imagenetv2-threshold0.7-format-val/0/a.jpeg", "x");
+    check(variants.path(), &[])
+        .ended_with(3)
+        .said(&["holds several folders of pictures"]);
 }
 
 #[test]

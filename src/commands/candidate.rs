@@ -94,6 +94,7 @@ fn size_warning(data: &DataSet, protocol: &Protocol) -> Option<Warning> {
             _ => None,
         };
         return Some(Warning::PartialDataSet {
+            pictures: data.samples.len(),
             present: data.classes_present,
             classes,
             meant: meant.map(Set::name),

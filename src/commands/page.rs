@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tracing::info_span;
 
 use crate::data::loader::load;
-use crate::data::{Place, Sample, Set, Source};
+use crate::data::{Place, Sample, Set, Source, Truth};
 use crate::error::Error;
 use crate::picture::Preprocessor;
 use crate::preprocessing::Interpolation;
@@ -51,6 +51,7 @@ pub fn pictures(report: &Report) -> HashMap<String, Sample> {
         path: data.path.clone(),
         source: Some(data.source),
         labels: data.labels_file.clone(),
+        real: data.labels == Truth::Real.name(),
     };
     let set = data.dataset.as_deref().and_then(Set::by_name);
     let found = place.find(&set.unwrap_or_default().folders());

@@ -39,7 +39,7 @@ const ARCHIVES: [&str; 9] = [
 /// A regular file in an archive.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its path, without a leading `./`.
+    /// Its path, without parts that say nothing (`.` and empty ones).
     pub name: String,
     pub member: Member,
 }
@@ -87,8 +87,9 @@ pub fn index(path: &Path) -> Result<Vec<Entry>> {
         end = offset + bytes.div_ceil(BLOCK) * BLOCK;
         let ending = Path::new(&name).extension().and_then(|e| e.to_str());
         if !matches!(kind, EntryType::Regular | EntryType::Continuous) {
-            // Folders and devices are no pictures; a link may mean one that is elsewhere.
-            if kind != EntryType::Directory && is_picture(Path::new(&name)) {
+            // Folders and devices are no pictures; a link may mean one that is elsewhere, or many.
+            let link = matches!(kind, EntryType::Symlink | EntryType::Link);
+            if link || (kind != EntryType::Directory && is_picture(Path::new(&name))) {
                 return refuse(
                     "no file but a link or a device; with tar's --dereference and --hard-dereference pictures are stored themselves",
                 );
@@ -144,6 +145,16 @@ pub fn pictures(entries: Vec<Entry>, ignored: &mut Ignored) -> Vec<Entry> {
 /// Whether a member is a picture by its name, and not hidden.
 pub fn is_shown_picture(name: &str) -> bool {
     is_picture(Path::new(name)) && !is_hidden(name)
+}
+
+/// An archive and a path in it, from `val.tar/folder`, which no file has.
+pub fn split(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let archive = path.ancestors().skip(1).find(|above| above.is_file())?;
+    let is_tar = archive
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("tar"));
+    let inner = path.strip_prefix(archive).ok().filter(|_| is_tar)?;
+    Some((archive.into(), inner.into()))
 }
 
 /// Whether a member's file or a folder of it is hidden, as `._name` that macOS adds.
@@ -212,24 +223,32 @@ fn check_end(mut file: File, end: u64, length: u64) -> Result<()> {
     Ok(())
 }
 
+/// A member's path in the one form that it has: two that lead to the same file are equal.
 fn name(path: &[u8]) -> Result<String> {
     let path = String::from_utf8_lossy(path);
-    let name = path.trim_start_matches("./");
-    let hostile = name.starts_with(['/', '\\'])
-        || name.split(['/', '\\']).any(|part| part == "..")
-        || name.contains('\0')
-        || name.len() > MAX_NAME;
+    let hostile = path.starts_with(['/', '\\'])
+        || path.split(['/', '\\']).any(|part| part == "..")
+        || path.contains('\0')
+        || path.len() > MAX_NAME;
     if hostile {
         let shown: String = path.chars().take(100).collect();
         return Err(Error::other(format!(
             "its member {shown:?} has a path that leads out of the archive, or no path at all"
         )));
     }
-    Ok(name.into())
+    let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+    Ok(parts.collect::<Vec<_>>().join("/"))
 }
 
+/// The reader's message quotes bytes of what may be no archive at all.
 fn damaged(error: Error) -> Error {
-    Error::other(format!("it is no sound tar archive: {error}"))
+    let message = error.to_string();
+    let shown: String = message
+        .chars()
+        .take(100)
+        .flat_map(char::escape_debug)
+        .collect();
+    Error::other(format!("it is no sound tar archive: {shown}"))
 }
 
 fn refuse_compressed(file: &mut File) -> Result<()> {

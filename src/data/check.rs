@@ -48,8 +48,19 @@ pub fn recognise(place: &Place) -> Result<(Set, DataSet), DataError> {
     let (set, data) = match scan(Set::ImageNet) {
         Ok(found) => found,
         Err(e) => {
-            let mut others = Set::ALL.into_iter().skip(1).map(scan);
-            return others.find_map(Result::ok).ok_or(e);
+            let (mut why, mut found) = (e, None);
+            for set in Set::ALL.into_iter().skip(1) {
+                match scan(set) {
+                    Ok(this) => {
+                        found = Some(this);
+                        break;
+                    }
+                    // Several parts of a set say more than that they are no class of ImageNet.
+                    Err(e @ DataError::SeveralInside { .. }) => why = e,
+                    Err(_) => {}
+                }
+            }
+            found.ok_or(why)?
         }
     };
     let is_sketch = |sample: &Sample| {

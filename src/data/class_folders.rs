@@ -83,7 +83,7 @@ impl ClassFolders {
 
     /// The same, with class folders in one of these places.
     #[must_use]
-    pub fn inside(self, inside: &'static [&'static str]) -> Self {
+    pub fn within(self, inside: &'static [&'static str]) -> Self {
         Self { inside, ..self }
     }
 
@@ -101,7 +101,25 @@ impl ClassFolders {
 
     /// The class that a folder belongs to.
     pub fn class_of(&self, folder: &str) -> Option<usize> {
-        self.class_of.get(folder).copied()
+        let found = self.class_of.get(folder);
+        // Folders of ImageNet-V2 are numbers, however many zeros they begin with.
+        let number = || match self.naming {
+            Naming::Set(Set::V2) if folder.bytes().all(|b| b.is_ascii_digit()) => {
+                let number: usize = folder.parse().ok()?;
+                self.class_of.get(&number.to_string())
+            }
+            _ => None,
+        };
+        found.or_else(number).copied()
+    }
+
+    /// The class that a folder around a picture claims, whatever else says it: a WordNet id, or a
+    /// name that is listed. Numbers may be anything.
+    pub fn claimed_by(&self, folder: &str) -> Option<usize> {
+        match self.naming {
+            Naming::Wnids | Naming::Set(_) if !is_wnid(folder) => None,
+            _ => self.class_of(folder),
+        }
     }
 
     /// The class of an index from 0. `None` beyond the classes, and for a set of some of them, whose
@@ -112,6 +130,18 @@ impl ClassFolders {
             _ => false,
         };
         (!some && index < self.classes).then_some(index)
+    }
+
+    /// Why an index is none of a class.
+    pub fn no_index(&self) -> String {
+        match self.naming {
+            Naming::Set(set) if set.classes().is_some() => format!(
+                "ambiguous: it may count the classes of {} or the {} of ImageNet, so that WordNet ids are needed",
+                set.name(),
+                self.classes
+            ),
+            _ => format!("beyond the {} classes, numbered from 0", self.classes),
+        }
     }
 
     /// The class that a picture's name itself tells, by a WordNet id in it, as in
@@ -155,14 +185,28 @@ impl ClassFolders {
 
     /// The folder that holds the class folders.
     pub(super) fn root(&self, path: &Path) -> Result<PathBuf, DataError> {
-        let there = self.inside.iter().map(|inside| path.join(inside));
-        let there: Vec<PathBuf> = there.filter(|folder| folder.is_dir()).collect();
-        match there.as_slice() {
-            [] => Ok(path.into()),
-            [only] => Ok(only.clone()),
+        let inside = self.inside(path, |folder| path.join(folder).is_dir())?;
+        Ok(inside.map_or(path.into(), |folder| path.join(folder)))
+    }
+
+    /// The folder below a place, on a disk or in an archive, that may hold the class folders, of
+    /// those that are there.
+    pub(super) fn inside(
+        &self,
+        place: &Path,
+        is_there: impl Fn(&str) -> bool,
+    ) -> Result<Option<&'static str>, DataError> {
+        let there = self
+            .inside
+            .iter()
+            .copied()
+            .filter(|inside| is_there(inside));
+        match there.collect::<Vec<_>>().as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(only)),
             several => Err(DataError::SeveralInside {
-                path: path.into(),
-                folders: examples(several.iter().map(|folder| folder.display().to_string())),
+                path: place.into(),
+                folders: examples(several.iter().map(|f| place.join(f).display().to_string())),
             }),
         }
     }
@@ -191,4 +235,10 @@ impl ClassFolders {
             ..Self::named(folders)
         })
     }
+}
+
+/// Whether a word is a WordNet id, of any class.
+pub(super) fn is_wnid(word: &str) -> bool {
+    let digits = word.strip_prefix('n');
+    digits.is_some_and(|id| id.len() == 8 && id.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -115,9 +115,20 @@ fn from_meta(path: &Path) -> Result<Vec<String>, LabelError> {
 fn from_list(path: &Path) -> Result<Vec<String>, LabelError> {
     let text = labels::read(path)?;
     let mut wnids = Vec::new();
+    let mut empty = None;
     for (index, line) in text.lines().enumerate() {
         let mut fields = line.split_whitespace();
-        let Some(wnid) = fields.next() else { continue };
+        let Some(wnid) = fields.next() else {
+            empty = empty.or(Some(index + 1));
+            continue;
+        };
+        if empty.is_some() {
+            return Err(LabelError {
+                path: path.into(),
+                line: empty,
+                reason: "it is empty, so that the id of every line below it is in doubt".into(),
+            });
+        }
         // `n02119789 1 kit_fox` says the id itself.
         let next = wnids.len() + 1;
         if let Some(id) = fields.next().and_then(|id| id.parse::<usize>().ok())

@@ -64,6 +64,23 @@ pub enum DataError {
         said: usize,
         named: usize,
     },
+    #[error("{} is named as a class, but is no folder that can be read", path.display())]
+    NoClassFolder { path: PathBuf },
+    #[error("{} has pictures without class folders; their labels are in {}, which is packed", path.display(), devkit.display())]
+    PackedDevkit { path: PathBuf, devkit: PathBuf },
+    #[error("{picture} may be any of several pictures in {}", labels.display())]
+    SeveralLines { picture: String, labels: PathBuf },
+    #[error("{} holds the same split in different numbers of files ({})", path.display(), examples.join(", "))]
+    SeveralConversions {
+        path: PathBuf,
+        examples: Vec<String>,
+    },
+    #[error("{} holds files of the validation set, and {count} whose names tell no split ({})", path.display(), examples.join(", "))]
+    UnknownSplits {
+        path: PathBuf,
+        count: usize,
+        examples: Vec<String>,
+    },
     #[error("{} holds no .{ending} files", path.display())]
     NoShards { path: PathBuf, ending: String },
     #[error("{} holds files of several splits ({})", path.display(), examples.join(", "))]
@@ -164,8 +181,18 @@ impl DataError {
                 "--labels is for flat folders and tar archives; leave it out, or name the --source"
                     .into()
             }
-            Self::SameName { .. } => {
-                "pictures are found in a label file by their file's name without folders and ending; give them different names, or class folders".into()
+            Self::SameName { .. } | Self::SeveralLines { .. } => {
+                "pictures are found in a label file by their path without ending, or else by the longest end of it that a line has; write the paths below the folder of the pictures".into()
+            }
+            Self::NoClassFolder { .. } => {
+                "a link that leads nowhere, or an archive to unpack? without it the accuracy would be of other classes; remove it to leave the class out".into()
+            }
+            Self::PackedDevkit { .. } => "unpack it there, or name a label file with --labels".into(),
+            Self::SeveralConversions { .. } => {
+                "its pictures would count twice; give the files of one conversion by a pattern, or a folder of their own".into()
+            }
+            Self::UnknownSplits { .. } => {
+                "do they belong to it? give all that do by a pattern such as 'PATH/*.parquet', or a folder of their own".into()
             }
             Self::Contradiction { .. } => {
                 "are the labels numbers of another order, or of other pictures? the order of the classes is that of the WordNet ids".into()

@@ -5,8 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::class_folders::{ClassFolders, Naming};
-use super::error::{DataError, UnknownCause, examples};
+use super::class_folders::ClassFolders;
+use super::error::DataError;
+use super::layout::{self, Listing};
 use super::sample::Sample;
 use super::source::{Remark, Source};
 
@@ -23,7 +24,8 @@ pub(super) const MAX_DEPTH: usize = 8;
 pub struct DataSet {
     /// The folder or archive that holds the pictures.
     pub root: PathBuf,
-    /// Sorted by path; members of shards in the order of their archive.
+    /// Sorted by class folder, numbers as numbers, and path; members of shards and rows in their
+    /// own order.
     pub samples: Vec<Sample>,
     /// Classes with at least one picture.
     pub classes_present: usize,
@@ -80,11 +82,9 @@ impl DataSet {
         let root = classes.root(path)?;
         let mut ignored = Ignored::default();
         let mut listing = list(&root, &mut ignored)?;
-        // Numbers come in the order of numbers.
-        let number = |name: &String| name.parse::<u64>().ok();
-        listing.folders.sort_by_key(number);
+        listing.folders.sort_by(|a, b| layout::class_order(a, b));
         let classes = &classes.settled(&root, &listing.folders)?;
-        check_layout(&root, &listing, classes)?;
+        layout::check(&root, &listing, classes)?;
         ignored.not_pictures += listing.files.len();
 
         let mut samples = Vec::new();
@@ -124,11 +124,6 @@ impl DataSet {
 }
 
 /// Names in one folder, sorted, without hidden ones.
-pub(super) struct Listing {
-    pub folders: Vec<String>,
-    pub files: Vec<String>,
-}
-
 pub(super) fn list(folder: &Path, ignored: &mut Ignored) -> Result<Listing, DataError> {
     let unreadable = |source| DataError::Unreadable {
         path: folder.into(),
@@ -142,9 +137,15 @@ pub(super) fn list(folder: &Path, ignored: &mut Ignored) -> Result<Listing, Data
         let entry = entry.map_err(unreadable)?;
         // A name that is not Unicode cannot be a class, and is kept readable for messages.
         let name = entry.file_name().to_string_lossy().into_owned();
+        // Asked of the folder itself, so that one that may be listed but not entered still tells.
+        let kind = entry.file_type().map_err(unreadable)?;
+        let is_folder = match kind.is_symlink() {
+            true => entry.path().is_dir(),
+            false => kind.is_dir(),
+        };
         if name.starts_with('.') {
             ignored.hidden += 1;
-        } else if entry.path().is_dir() {
+        } else if is_folder {
             listing.folders.push(name);
         } else {
             listing.files.push(name);
@@ -153,62 +154,6 @@ pub(super) fn list(folder: &Path, ignored: &mut Ignored) -> Result<Listing, Data
     listing.folders.sort_unstable();
     listing.files.sort_unstable();
     Ok(listing)
-}
-
-/// Refuses a layout that leaves any picture's class open.
-fn check_layout(root: &Path, listing: &Listing, classes: &ClassFolders) -> Result<(), DataError> {
-    let path = root.to_path_buf();
-    let pictures = listing
-        .files
-        .iter()
-        .filter(|name| is_picture(Path::new(name)))
-        .count();
-    if listing.folders.is_empty() {
-        return Err(match (pictures, listing.files.len()) {
-            (0, 0) => DataError::Empty { path },
-            (0, files) => DataError::NoClassFolders { path, files },
-            (pictures, _) => DataError::Flat { path, pictures },
-        });
-    }
-    let unknown: Vec<&String> = listing
-        .folders
-        .iter()
-        .filter(|name| classes.class_of(name).is_none() && !classes.leaves_out(name))
-        .collect();
-    if unknown.is_empty() {
-        // Pictures beside class folders have no label.
-        return match pictures {
-            0 => Ok(()),
-            pictures => Err(DataError::Flat { path, pictures }),
-        };
-    }
-    let examples = examples(unknown.iter().map(|name| name.to_string()));
-    let numeric = |name: &String| name.bytes().all(|b| b.is_ascii_digit());
-    if classes.naming == Naming::Wnids && unknown.iter().all(|name| numeric(name)) {
-        return Err(DataError::Numeric { path, examples });
-    }
-    let split = |name: &String| ["train", "test", "val", "validation"].contains(&name.as_str());
-    let wnid = |name: &String| {
-        name.strip_prefix('n')
-            .is_some_and(|id| id.len() == 8 && id.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let cause = if let Naming::Set(set) = classes.naming {
-        UnknownCause::NotOfTheSet(set)
-    } else if classes.naming != Naming::Wnids {
-        UnknownCause::NotListed
-    } else if unknown.iter().any(|name| split(name)) {
-        UnknownCause::Splits
-    } else if unknown.iter().all(|name| wnid(name)) {
-        UnknownCause::OtherWnids
-    } else {
-        UnknownCause::Names
-    };
-    Err(DataError::Unknown {
-        path,
-        count: unknown.len(),
-        examples,
-        cause,
-    })
 }
 
 /// The pictures below a folder, sorted.

@@ -4,12 +4,15 @@
 //! one class a line, whose lines are numbered like `ILSVRC2012_val_00000001.JPEG`. Meanings of a
 //! number that cannot be told apart are never guessed between.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::class_folders::ClassFolders;
 use super::devkit;
 use super::folder::is_picture;
+use super::label_lines::{self, INDEX_TITLE, Line, Lines};
+pub use super::label_names::Found;
+use super::label_names::Names;
+use super::real;
 
 /// Larger files are no label files.
 const MAX_BYTES: u64 = 64 << 20;
@@ -20,9 +23,6 @@ pub const KNOWN: [&str; 3] = [
     "imagenet_2012_validation_synset_labels.txt",
     devkit::GROUND_TRUTH,
 ];
-
-/// The second column's title in a file whose numbers are indices from 0 beyond doubt.
-const INDEX_TITLE: &str = "index_from_0";
 
 /// What numbered pictures are called.
 const NUMBERED: &str = "ILSVRC2012_val_";
@@ -45,17 +45,11 @@ pub struct Labels {
 
 #[derive(Debug)]
 enum By {
-    /// File name without folders and ending.
-    Name(HashMap<String, usize>),
+    Name(Names),
     /// Number in the file name, from one.
     Number(Vec<usize>),
-}
-
-/// A line: a picture, unless its number is the line's, and the word for its class.
-struct Line {
-    number: usize,
-    picture: Option<String>,
-    class: String,
+    /// The first of the ReaL labels.
+    Real,
 }
 
 impl Labels {
@@ -75,15 +69,16 @@ impl Labels {
             reason,
         };
         let text = read(path)?;
-        let lines = lines(&text).map_err(|reason| fail(None, reason))?;
-        let Some(first) = lines.first() else {
-            return Err(fail(None, "it is empty".into()));
-        };
-        let by = match first.picture {
-            None => By::Number(numbered(path, &lines, classes)?),
+        let lines = label_lines::lines(&text, classes).map_err(|reason| fail(None, reason))?;
+        let by = match lines.lines.first() {
+            Some(first) if first.picture.is_none() => {
+                By::Number(numbered(path, &lines.lines, classes)?)
+            }
             Some(_) => {
                 By::Name(named(&lines, classes).map_err(|(line, reason)| fail(line, reason))?)
             }
+            None if text.trim().is_empty() => return Err(fail(None, "it is empty".into())),
+            None => return Err(fail(None, "it has no labels".into())),
         };
         Ok(Self {
             path: path.into(),
@@ -91,32 +86,51 @@ impl Labels {
         })
     }
 
-    /// The class of a picture by its path or name.
-    pub fn class_of(&self, picture: &str) -> Option<usize> {
-        let stem = stem(picture);
-        match &self.by {
-            By::Name(classes) => classes.get(stem).copied(),
-            By::Number(classes) => {
-                // `ILSVRC2012_val_00000293_n01440764.JPEG` has a number too.
-                let digits = stem.strip_prefix(NUMBERED)?.split('_').next()?;
-                let number: usize = digits.parse().ok()?;
-                classes.get(number.checked_sub(1)?).copied()
-            }
+    /// The first ReaL label of each picture of the validation set.
+    pub fn real() -> Self {
+        Self {
+            path: "the ReaL labels".into(),
+            by: By::Real,
         }
     }
 
-    /// How many pictures it has labels for.
-    pub fn len(&self) -> usize {
+    /// The class of a picture by its path below the folder or archive of the pictures. A list is
+    /// searched for the longest end of the path that it has, so that folders count where names of
+    /// files repeat, and do not where they are other ones.
+    pub fn find(&self, picture: &str) -> Found {
+        let numbered = |classes: &Vec<usize>| {
+            let entry = number(picture)?.checked_sub(1)?;
+            let class = *classes.get(entry)?;
+            Some(Found::Class { class, entry })
+        };
+        let real = || {
+            let (entry, right) = real::number_and_labels(Path::new(picture))?;
+            // One without a label is left out before it counts for any class.
+            let class = right.first().copied().unwrap_or_default();
+            Some(Found::Class { class, entry })
+        };
         match &self.by {
-            By::Name(classes) => classes.len(),
-            By::Number(classes) => classes.len(),
+            By::Name(names) => names.find(picture),
+            By::Number(classes) => numbered(classes).unwrap_or(Found::Nothing),
+            By::Real => real().unwrap_or(Found::Nothing),
         }
     }
 
-    /// Never, since an empty file is refused.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// How many pictures it has labels for; `None` for those that are built in.
+    pub fn pictures(&self) -> Option<usize> {
+        match &self.by {
+            By::Name(names) => Some(names.len()),
+            By::Number(classes) => Some(classes.len()),
+            By::Real => None,
+        }
     }
+}
+
+/// The number in the name of a picture of the validation set.
+/// `ILSVRC2012_val_00000293_n01440764.JPEG` has a number too.
+fn number(picture: &str) -> Option<usize> {
+    let digits = stem(picture).strip_prefix(NUMBERED)?.split('_').next()?;
+    digits.parse().ok()
 }
 
 /// The class of each line's picture.
@@ -161,16 +175,12 @@ fn numbered(path: &Path, lines: &[Line], classes: &ClassFolders) -> Result<Vec<u
 }
 
 /// The class of each picture by its name.
-fn named(
-    lines: &[Line],
-    classes: &ClassFolders,
-) -> Result<HashMap<String, usize>, (Option<usize>, String)> {
-    let mut by_name = HashMap::with_capacity(lines.len());
+fn named(lines: &Lines, classes: &ClassFolders) -> Result<Names, (Option<usize>, String)> {
+    let mut names = Names::default();
     // Numbers that count from 0 show it by a 0, or say so.
-    let title = lines.first().is_some_and(|line| line.class == INDEX_TITLE);
     let zero = |line: &Line| line.class.parse() == Ok(0);
-    let from_zero = title || lines.iter().any(zero);
-    for (position, line) in lines.iter().enumerate() {
+    let from_zero = lines.from_zero || lines.lines.iter().any(zero);
+    for (position, line) in lines.lines.iter().enumerate() {
         let at = |reason: String| (Some(line.number), reason);
         let Some(picture) = &line.picture else {
             return Err(at("it has no second column".into()));
@@ -191,41 +201,58 @@ fn named(
                 Some(class) => class,
                 None => {
                     return Err(at(format!(
-                        "the label {} is beyond the {} classes, numbered from 0; are these devkit ids, or numbers of pictures?",
+                        "the label {} is {}; are these devkit ids, or numbers of pictures?",
                         line.class,
-                        classes.len()
+                        classes.no_index()
                     )));
                 }
             },
         };
-        let picture = stem(picture);
-        if by_name
-            .insert(picture.to_string(), class)
-            .is_some_and(|before| before != class)
-        {
+        if names.add(picture, class) {
+            let picture = stem(picture);
             return Err(at(format!("{picture} has another label further up")));
         }
     }
-    match by_name.is_empty() {
+    match names.is_empty() {
         true => Err((None, "it has no labels".into())),
-        false => Ok(by_name),
+        false => Ok(names),
     }
 }
 
-/// Label files with known names in a folder, its parent, and a `data` or devkit folder in either.
+/// Places of the devkit's files below a folder.
+const DEVKIT_PLACES: [&str; 3] = ["", "data", "ILSVRC2012_devkit_t12/data"];
+
+/// Folders up from the pictures in which Kaggle's archive has its label file.
+const KAGGLE_UP: usize = 4;
+
+/// The devkit as it is published.
+const PACKED_DEVKIT: &str = "ILSVRC2012_devkit_t12.tar.gz";
+
+/// Label files with known names in a folder, its parent, and a `data` or devkit folder in either;
+/// Kaggle's also where its archive has it, further up.
 pub fn beside(folder: &Path) -> Vec<PathBuf> {
+    let near = near(folder).flat_map(|base| DEVKIT_PLACES.map(|inner| base.join(inner)));
+    let near = near.flat_map(|place| KNOWN.map(|name| place.join(name)));
+    let up = folder.ancestors().take(KAGGLE_UP + 1);
+    let kaggle = up.map(|base| base.join(KNOWN[0]));
     let mut found = Vec::new();
-    for base in [Some(folder), folder.parent()].into_iter().flatten() {
-        for inner in ["", "data", "ILSVRC2012_devkit_t12/data"] {
-            for name in KNOWN {
-                let path = base.join(inner).join(name);
-                if path.is_file() && !found.contains(&path) {
-                    found.push(path);
-                }
-            }
+    for path in near.chain(kaggle) {
+        if path.is_file() && !found.contains(&path) {
+            found.push(path);
         }
     }
     found
+}
+
+/// The devkit's archive beside the pictures, which has to be unpacked.
+pub fn packed_devkit(folder: &Path) -> Option<PathBuf> {
+    let mut places = near(folder).map(|base| base.join(PACKED_DEVKIT));
+    places.find(|path| path.is_file())
+}
+
+/// A folder and its parent.
+fn near(folder: &Path) -> impl Iterator<Item = &Path> {
+    [Some(folder), folder.parent()].into_iter().flatten()
 }
 
 /// A small text file.
@@ -250,55 +277,6 @@ pub(super) fn check_size(path: &Path) -> Result<(), LabelError> {
         return Err(fail("it is no label file".into()));
     }
     Ok(())
-}
-
-/// The lines with something on them. The first one tells what separates the columns: a tab, comma
-/// or semicolon if there is one, blanks otherwise.
-fn lines(text: &str) -> Result<Vec<Line>, String> {
-    let text = text.trim_start_matches('\u{feff}');
-    let first = text.lines().find(|line| !line.trim().is_empty());
-    let separator = ['\t', ',', ';']
-        .into_iter()
-        .find(|separator| first.is_some_and(|line| line.contains(*separator)));
-    let Some(separator) = separator else {
-        let numbered = text.lines().map(str::trim).enumerate();
-        return Ok(numbered
-            .filter(|(_, line)| !line.is_empty())
-            .map(
-                |(index, line)| match line.rsplit_once(char::is_whitespace) {
-                    Some((picture, class)) => (index, Some(picture.trim().to_string()), class),
-                    None => (index, None, line),
-                },
-            )
-            .map(|(index, picture, class)| Line {
-                number: index + 1,
-                picture,
-                class: class.into(),
-            })
-            .collect());
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .delimiter(separator as u8)
-        .from_reader(text.as_bytes());
-    let mut lines = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| e.to_string())?;
-        let number = record.position().map_or(0, |p| p.line() as usize);
-        let (picture, class) = match (record.get(0), record.get(1)) {
-            (Some(picture), Some(class)) => (picture, class),
-            _ => return Err(format!("line {number} has no second column")),
-        };
-        lines.push(Line {
-            number,
-            picture: Some(picture.into()),
-            // Kaggle's second column goes on with boxes: `n03995372 85 1 499 272`.
-            class: class.split_whitespace().next().unwrap_or_default().into(),
-        });
-    }
-    Ok(lines)
 }
 
 fn is_number(word: &str) -> bool {

@@ -12,10 +12,14 @@ use tracing::info_span;
 
 use super::sample::{Sample, Storage};
 use super::table::Rows;
+use crate::budget::Budget;
 use crate::picture::{PictureError, Preprocessor, Scratch};
 
 /// Batches that are decoded ahead of the one being evaluated.
 const BATCHES_AHEAD: usize = 2;
+
+/// Bytes of encoded pictures that are read ahead of the workers, or a single larger one.
+static READ_AHEAD: Budget = Budget::new(256 << 20);
 
 /// How pictures are loaded.
 #[derive(Debug, Clone, Copy)]
@@ -109,13 +113,17 @@ fn feed(
             let sender = Arc::clone(&sender);
             // A row follows from those before it; other pictures the workers read side by side.
             let row = match &sample.storage {
-                Storage::Row(row) => Some(rows.read(row)),
+                Storage::Row(row) => Some(rows.read(row).map(|bytes| {
+                    // Workers that are busy with large pictures hold the reading back.
+                    let share = READ_AHEAD.share(bytes.len() as u64);
+                    (bytes, share)
+                })),
                 Storage::File | Storage::Member(_) => None,
             };
             pool.spawn_fifo(move || {
                 let _span = info_span!("load", picture = %sample.path.display()).entered();
                 let crop = match row {
-                    Some(bytes) => bytes.and_then(|bytes| crop(&bytes, preprocessor)),
+                    Some(row) => row.and_then(|(bytes, _share)| crop(&bytes, preprocessor)),
                     None => load(&sample, preprocessor),
                 };
                 // The receiver is gone when the evaluation has stopped early.

@@ -107,7 +107,7 @@ impl Set {
     /// The folders of listed classes, among the others that this set's archives have.
     pub fn listed_folders(self, listed: &[String]) -> ClassFolders {
         ClassFolders::named(listed)
-            .inside(self.inside())
+            .within(self.inside())
             .leaving_out(self.archive_folders())
     }
 }

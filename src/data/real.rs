@@ -32,13 +32,19 @@ fn labels() -> &'static [Arc<[usize]>] {
 
 /// The labels of a picture; `None` when it is none of the validation set.
 fn labels_of(path: &Path) -> Option<&'static Arc<[usize]>> {
+    number_and_labels(path).map(|(_, labels)| labels)
+}
+
+/// The number of a picture, from 0, and its labels.
+pub(super) fn number_and_labels(path: &Path) -> Option<(usize, &'static Arc<[usize]>)> {
     let name = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
     let (number, rest) = name.split_at_checked(DIGITS)?;
     if rest.starts_with(|c: char| c.is_ascii_digit()) || number.starts_with('+') {
         return None;
     }
     let number: usize = number.parse().ok()?;
-    labels().get(number.checked_sub(1)?)
+    let index = number.checked_sub(1)?;
+    Some((index, labels().get(index)?))
 }
 
 /// Gives each picture its ReaL labels. Returns how many have none and were left out.

@@ -89,7 +89,7 @@ impl Set {
     pub fn folders(self) -> ClassFolders {
         let wnid = |wnid: &str| Some((wnid.to_string(), imagenet::class_of_wnid(wnid)?));
         let folders = match self {
-            Self::ImageNet | Self::Sketch => return ClassFolders::imagenet().inside(self.inside()),
+            Self::ImageNet | Self::Sketch => return ClassFolders::imagenet().within(self.inside()),
             Self::V2 => {
                 let numbers = (0..imagenet::CLASSES).map(|class| (class.to_string(), class));
                 let wnids = imagenet::wnids().iter().filter_map(|name| wnid(name));
@@ -103,7 +103,7 @@ impl Set {
                 .collect(),
         };
         ClassFolders::of_set(self, folders)
-            .inside(self.inside())
+            .within(self.inside())
             .leaving_out(self.archive_folders())
     }
 
@@ -119,7 +119,8 @@ impl Set {
     /// Folders below the path in which the class folders may lie, as the set's archives have them.
     pub fn inside(self) -> &'static [&'static str] {
         match self {
-            Self::ImageNet => &["val"],
+            // In Kaggle's archive it is further down.
+            Self::ImageNet => &["val", "ILSVRC/Data/CLS-LOC/val"],
             Self::V2 => &[
                 "imagenetv2-matched-frequency-format-val",
                 "imagenetv2-threshold0.7-format-val",

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parquet::basic::Type;
+use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -21,6 +21,9 @@ const PICTURES: [&str; 6] = ["image", "img", "jpg", "jpeg", "png", "webp"];
 
 /// Columns of labels.
 const LABELS: [&str; 3] = ["label", "labels", "cls"];
+
+/// Columns of WordNet ids, which are labels where there are no others, and have to agree with them.
+const WNIDS: [&str; 2] = ["wnid", "synset"];
 
 /// Columns of names, for pictures without a `path`.
 const NAMES: [&str; 3] = ["file_name", "filename", "__key__"];
@@ -37,6 +40,7 @@ pub struct Table {
     reader: SerializedFileReader<File>,
     pictures: usize,
     labels: usize,
+    wnids: Option<usize>,
     names: Option<usize>,
 }
 
@@ -102,9 +106,22 @@ impl Table {
             among(&names, &[Type::BYTE_ARRAY]),
             "image.bytes or image",
         )?;
+        let text = |kind: Option<&LogicalType>| matches!(kind, Some(LogicalType::String));
+        let column = schema.column(pictures);
+        if text(column.logical_type_ref()) || column.converted_type() == ConvertedType::UTF8 {
+            return Err(format!(
+                "its column {} holds text, not pictures' bytes; does it name files elsewhere?",
+                columns[pictures]
+            ));
+        }
+        let wnids = among(&WNIDS, &[Type::BYTE_ARRAY]).first().copied();
+        let numbers = among(&LABELS, &[Type::INT64, Type::INT32, Type::BYTE_ARRAY]);
         let labels = one(
             "labels",
-            among(&LABELS, &[Type::INT64, Type::INT32, Type::BYTE_ARRAY]),
+            match (numbers.is_empty(), wnids) {
+                (true, Some(wnids)) => vec![wnids],
+                _ => numbers,
+            },
             "label; a split without labels cannot be evaluated",
         )?;
         let beside = columns[pictures].replace(".bytes", ".path");
@@ -135,6 +152,7 @@ impl Table {
             reader,
             pictures,
             labels,
+            wnids: wnids.filter(|wnids| *wnids != labels),
             names: path_or_name,
         })
     }
@@ -152,30 +170,35 @@ impl Table {
         quietly(|| self.column(self.labels))
     }
 
-    /// Each row's name, if all have different ones.
+    /// Each row's WordNet id, if there is a column of them beside the labels.
     ///
     /// # Errors
     /// When the file is damaged.
-    pub fn names(&self) -> Result<Option<Vec<String>>, String> {
+    pub fn wnids(&self) -> Result<Option<Vec<Label>>, String> {
+        let column = self.wnids.map(|column| quietly(|| self.column(column)));
+        column.transpose()
+    }
+
+    /// Each row's path or name, if there is a column of them.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn paths(&self) -> Result<Option<Vec<Option<String>>>, String> {
         let Some(column) = self.names else {
             return Ok(None);
         };
         let values = quietly(|| self.column(column))?;
-        let names: Option<Vec<String>> = values
-            .into_iter()
-            .map(|value| match value {
-                Label::Name(path) => path
-                    .rsplit(['/', '\\'])
-                    .next()
-                    .map(|name| name.chars().take(255).collect()),
-                _ => None,
-            })
-            .collect();
-        let different = |names: &Vec<String>| {
-            let set: std::collections::HashSet<&String> = names.iter().collect();
-            set.len() == names.len() && !set.contains(&String::new())
+        let path = |value| match value {
+            Label::Name(path) => Some(path),
+            _ => None,
         };
-        Ok(names.filter(different))
+        Ok(Some(values.into_iter().map(path).collect()))
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        let groups = 0..self.reader.num_row_groups();
+        groups.map(|group| self.group_rows(group) as usize).sum()
     }
 
     /// The names of the classes that the hub keeps beside the schema.

@@ -16,11 +16,18 @@ pub use error::PictureError;
 pub use facts::{Colour, Facts, facts};
 pub(crate) use quiet::catch as catch_panics;
 
+use crate::budget::{Budget, Share};
 use crate::preprocessing::Interpolation;
 use resize::Side;
 
 /// Pixels that a picture may declare. Pillow refuses more as a decompression bomb.
 pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// Pixels that all threads together decode at once: those of one picture at the limit.
+static DECODED: Budget = Budget::new(MAX_PIXELS);
+
+/// Decoded bytes that are kept for the next picture.
+const KEPT: usize = 64 << 20;
 
 /// Decoded 8-bit RGB pixels, row by row.
 #[derive(Debug, Default)]
@@ -58,6 +65,15 @@ impl Rgb {
 pub struct Scratch {
     decoded: Rgb,
     resize: resize::Scratch,
+}
+
+impl Scratch {
+    /// Lets go of what a huge picture needed, which few others do.
+    fn shrink(&mut self) {
+        if self.decoded.pixels.capacity() > KEPT {
+            *self = Self::default();
+        }
+    }
 }
 
 /// Turns encoded pictures into crops of one size.
@@ -104,6 +120,18 @@ impl Preprocessor {
         scratch: &mut Scratch,
     ) -> Result<(), PictureError> {
         assert_eq!(out.len(), self.crop_bytes());
+        let _share = share(bytes);
+        let result = self.decode_and_crop(bytes, out, scratch);
+        scratch.shrink();
+        result
+    }
+
+    fn decode_and_crop(
+        &self,
+        bytes: &[u8],
+        out: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), PictureError> {
         decode(bytes, &mut scratch.decoded)?;
         if self.border > 0 {
             scratch.decoded.cut_border(self.border)?;
@@ -155,7 +183,17 @@ impl Preprocessor {
 /// # Errors
 /// As [`Preprocessor::crop`].
 pub fn check(bytes: &[u8], scratch: &mut Scratch) -> Result<(), PictureError> {
-    decode(bytes, &mut scratch.decoded)
+    let _share = share(bytes);
+    let result = decode(bytes, &mut scratch.decoded);
+    scratch.shrink();
+    result
+}
+
+/// Waits until the picture can be decoded beside those that are being decoded.
+fn share(bytes: &[u8]) -> Share<'static> {
+    // What has no header to speak of is given up before anything is allocated.
+    let pixels = facts(bytes).map_or(0, |facts| facts.width as u64 * facts.height as u64);
+    DECODED.share(pixels)
 }
 
 fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {

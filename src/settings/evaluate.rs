@@ -151,6 +151,7 @@ impl Evaluate {
             path: given(args.pictures.imagenet_path, "--imagenet-path")?,
             source: source(args.pictures.source),
             labels,
+            real,
         };
         if args.resume.is_some() && args.outputs.save_features.is_some() {
             return Err(Error::usage(

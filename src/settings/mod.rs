@@ -329,6 +329,7 @@ impl DataCheck {
                 path: args.path,
                 source: source(args.source),
                 labels: args.labels,
+                real: false,
             },
             set: match (args.dataset, args.classnames) {
                 (_, Some(file)) => {

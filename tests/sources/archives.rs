@@ -51,6 +51,165 @@ fn links_and_devices_in_a_pictures_place_are_refused() {
             &["n01440764/a.JPEG", "a link or a device", "--dereference"],
         );
     }
+    // A link to a folder may be a whole class.
+    let bytes = [&header("n01440764", EntryType::Symlink, 0)[..], &END].concat();
+    refused_tar(&bytes, &["its member n01440764 is no file but a link"]);
+}
+
+#[test]
+fn of_a_training_and_a_validation_folder_in_one_archive_the_latter_is_read() {
+    let (name, bytes) = member();
+    let members = [
+        (format!("imagenet/train/{name}.png"), bytes.clone()),
+        (format!("imagenet/val/{name}"), bytes),
+    ];
+    let folder = Folder::new();
+    let path = folder.write("both.tar", tar(&members));
+    let (_, names) = predictions(&path, &Folder::new(), &[]);
+    assert_eq!(names.len(), 1);
+    assert!(names[0].ends_with(&format!("both.tar/imagenet/val/{name}")));
+    evaluated(&path.join("imagenet/train"), &[], 0).warned(&["train is a training split"]);
+    let members = [
+        ("imagenetv2-top-images-format-val/0/a.jpeg", vec![1]),
+        ("imagenetv2-threshold0.7-format-val/0/a.jpeg", vec![1]),
+    ];
+    let path = folder.write("v2.tar", tar(&members));
+    let texts = ["v2.tar holds several folders of pictures", "threshold0.7"];
+    refused(&path, &["--dataset", "imagenet-v2"], &texts);
+}
+
+#[test]
+fn what_is_no_class_in_an_archive_is_named() {
+    for (other, texts) in [
+        (
+            "tench/b.jpg",
+            &["1 folders that belong to no class (tench)"][..],
+        ),
+        ("b.jpg", &["holds 1 pictures but no class folders"]),
+        ("train/n01440764/b.jpg", &["(train)"]),
+    ] {
+        refused_tar(&tar(&[member(), (other.into(), vec![1])]), texts);
+    }
+    let numbers = [("0/a.jpg", vec![1]), ("1/a.jpg", vec![1])];
+    refused_tar(&tar(&numbers), &["plain numbers as names (0, 1)"]);
+}
+
+#[test]
+fn names_that_lead_to_the_same_file_are_the_same() {
+    let (name, bytes) = member();
+    let (class, file) = name.split_once('/').unwrap();
+    for other in [format!("{class}//{file}"), format!("./{class}/./{file}")] {
+        let members = [(name.clone(), bytes.clone()), (other, bytes.clone())];
+        refused_tar(&tar(&members), &[&name, "twice"]);
+    }
+}
+
+#[test]
+fn control_characters_in_names_do_not_reach_the_terminal() {
+    let name = "n01440764/\u{1b}[31m.jpg";
+    let folder = Folder::new();
+    let path = folder.write("val.tar", tar(&[(name, vec![1])]));
+    let ran = evaluated(&path, &[], 6).warned(&["\\u{1b}[31m.jpg"]);
+    assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+}
+
+#[test]
+fn names_alone_are_those_of_an_archives_sorted_class_folders() {
+    let folder = Folder::new();
+    let bytes = member().1;
+    let members = [
+        ("pets/dogs/a.jpg", bytes.clone()),
+        ("pets/cats/a.jpg", bytes),
+    ];
+    let path = folder.write("pets.tar", tar(&members));
+    let names = folder.write("names.txt", "cat\ndog\n");
+    let more = ["--classnames", names.to_str().unwrap()];
+    let (lines, names) = predictions(&path, &Folder::new(), &more);
+    assert!(names[0].ends_with("cats/a.jpg"));
+    assert_eq!(
+        (&lines[0]["label"], &lines[1]["label"]),
+        (&0.into(), &1.into())
+    );
+    let texts = ["has 2 class folders, but there are 1 class names"];
+    let one = folder.write("one.txt", "cat\n");
+    refused(&path, &["--classnames", one.to_str().unwrap()], &texts);
+}
+
+#[test]
+fn labels_in_a_shard_that_contradict_each_other_are_refused() {
+    let zebra = "n02391049/0.cls";
+    for (members, texts) in [
+        (
+            vec![("n02391049/0.jpg", "x"), (zebra, "301")],
+            ["of class 301 by", "class 340 by its folder n02391049"],
+        ),
+        (
+            vec![("0.jpg", "x"), ("0.cls", "1"), ("0.txt", "2")],
+            ["of class 1 by 0.cls", "class 2 by 0.txt"],
+        ),
+        (
+            vec![
+                ("0.jpg", "x"),
+                ("0.json", "{\"label\": 5, \"wnid\": \"n01440764\"}"),
+            ],
+            ["of class 5 by label in 0.json", "class 0 by wnid in 0.json"],
+        ),
+    ] {
+        let members: Vec<_> = members
+            .into_iter()
+            .map(|(name, text)| (name, text.as_bytes().to_vec()))
+            .collect();
+        refused_tar(&tar(&members), &texts);
+    }
+}
+
+#[test]
+fn what_is_beside_a_picture_may_say_more_than_its_class() {
+    let picture = &pictures()[0];
+    let class = picture.class().to_string();
+    for (ending, label, other, more) in [
+        ("CLS", class.as_str(), "txt", "a photo of a ladybug"),
+        ("txt", &class, "json", "{\"width\": 5}"),
+        ("cls", &class, "json", "{\"label\": \"ladybug\"}"),
+    ] {
+        let folder = Folder::new();
+        let members = [
+            ("0.jpg".to_string(), picture.bytes.clone()),
+            (format!("0.{ending}"), label.as_bytes().to_vec()),
+            (format!("0.{other}"), more.as_bytes().to_vec()),
+        ];
+        folder.write("shard-0.tar", tar(&members));
+        let pattern = folder.join("shard-*.tar");
+        let (lines, _) = predictions(&pattern, &Folder::new(), &[]);
+        assert_eq!(lines[0]["label"], picture.class(), "{ending}");
+    }
+    // In class folders a text is something else, and no label.
+    let (name, bytes) = member();
+    let text = name.replace(".jpg", ".txt");
+    let folder = Folder::new();
+    let path = folder.write("a.tar", tar(&[(name, bytes), (text, b"7".to_vec())]));
+    evaluated(&path, &[], 0).printed(&["(tar archive"]);
+}
+
+#[test]
+fn pictures_of_one_name_in_several_shards_are_told_of() {
+    let folder = Folder::new();
+    let picture = &pictures()[0];
+    for shard in 0..2 {
+        let members = [
+            (picture.name.clone(), picture.bytes.clone()),
+            (
+                picture.name.replace(".jpg", ".cls"),
+                picture.wnid.clone().into_bytes(),
+            ),
+        ];
+        folder.write(&format!("s-{shard}.tar"), tar(&members));
+    }
+    let texts = [
+        "1 pictures have the name of one in another file",
+        "there twice?",
+    ];
+    evaluated(folder.path(), &[], 0).warned(&texts);
 }
 
 #[test]
@@ -107,7 +266,7 @@ fn a_name_that_is_absurdly_long_is_refused_before_it_is_read() {
 #[test]
 fn long_names_of_gnu_and_pax_are_read() {
     let (name, bytes) = member();
-    let name = format!("{}/{name}", "folder/".repeat(40));
+    let name = format!("{}{name}", "folder/".repeat(40));
     let gnu = tar(&[(&name, bytes.clone())]);
     let mut archive = Builder::new(Vec::new());
     archive

@@ -235,6 +235,160 @@ fn two_pictures_that_a_label_file_cannot_tell_apart_are_refused() {
         &more,
         &["a/x.JPEG and b/x.png are both called x"],
     );
+    // A list that tells them apart does not tell a third.
+    folder.write("val/c/x.JPEG", "x");
+    let labels = folder.write("labels.txt", "a/x n01440764\nb/x n01443537");
+    let more = ["--labels", labels.to_str().unwrap()];
+    refused(
+        folder.path(),
+        &more,
+        &["c/x.JPEG may be any of several pictures"],
+    );
+}
+
+#[test]
+fn folders_in_a_list_tell_pictures_of_the_same_name_apart() {
+    let pictures = pictures();
+    let folder = Folder::new();
+    let (first, last) = (&pictures[0], pictures.last().unwrap());
+    folder.write("val/cats/0.jpg", &first.bytes);
+    folder.write("val/dogs/0.jpg", &last.bytes);
+    let lines = format!(
+        "val/dogs/0.jpg,{}\nval/cats/0.jpg,{}\n",
+        last.wnid, first.wnid
+    );
+    let labels = folder.write("labels.csv", lines);
+    let more = ["--labels", labels.to_str().unwrap()];
+    let (lines, _) = predictions(folder.path(), &Folder::new(), &more);
+    assert_eq!(lines[0]["label"], first.class());
+    assert_eq!(lines[1]["label"], last.class());
+}
+
+/// The labels of two flat pictures by a label file of these lines, `{0}` and `{1}` being their
+/// names.
+fn labels_by(name: &str, text: &str) -> Vec<u64> {
+    let folder = flat();
+    let text = text.replace("{0}", &stem(0)).replace("{1}", &stem(1));
+    let labels = folder.write(name, text);
+    let more = ["--labels", labels.to_str().unwrap()];
+    let (lines, _) = predictions(folder.path(), &Folder::new(), &more);
+    lines.iter().map(|l| l["label"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_title_says_which_of_several_columns_is_the_class() {
+    for (name, text) in [
+        (
+            "a.csv",
+            "filename,fold,label\n{0},0,n01443537\n{1},1,n01440764\n",
+        ),
+        (
+            "a.csv",
+            ",ImageId,wnid,class\n0,{0},n01443537,x\n1,{1},n01440764,y\n",
+        ),
+        ("a.csv", "label,filename\nn01443537,{0}\nn01440764,{1}\n"),
+        ("a.tsv", "path\tsize\tindex_from_0\n{0}\t5\t1\n{1}\t6\t0\n"),
+        ("a.csv", "{0},n01443537,5\n{1},n01440764,0\n"),
+    ] {
+        assert_eq!(labels_by(name, text), [1, 0], "{text}");
+    }
+}
+
+#[test]
+fn columns_that_no_title_explains_are_not_guessed_at() {
+    let more = format!("{},0,n01440764\n{},1,n01443537\n", stem(0), stem(1));
+    refused_labels("a.csv", &more, &["more than two columns", "no title says"]);
+    let unknown = format!("name,fold,label\n{more}");
+    refused_labels("a.csv", &unknown, &["not which is the picture"]);
+    let several = format!("filename,class,label\n{more}");
+    refused_labels(
+        "a.csv",
+        &several,
+        &["several columns of classes (label, class)"],
+    );
+}
+
+#[test]
+fn an_empty_line_that_shifts_those_below_it_is_refused() {
+    let texts = ["line 2 is empty", "every line below it is in doubt"];
+    refused_labels("val.txt", "n01440764\n\nn01443537\n", &texts);
+    assert_eq!(labels_by("val.txt", "n01443537\nn01440764\n\n\n"), [1, 0]);
+
+    let folder = flat();
+    folder.write(GROUND_TRUTH, "490\n361\n");
+    let (order, _) = devkit();
+    let list = synset_list(&order).replacen('\n', "\n\n", 1);
+    folder.write("synsets.txt", list);
+    let texts = ["synsets.txt, line 2", "the id of every line below it"];
+    refused(folder.path(), &[], &texts);
+}
+
+#[test]
+fn blanks_in_a_classs_name_belong_to_it() {
+    let folder = flat();
+    let names = folder.write("names.txt", "polar\tladybug\npolar bear\tzebra\n");
+    for (name, separator) in [("a.csv", ','), ("a.tsv", '\t'), ("a.txt", ';')] {
+        let lines = format!(
+            "{0}{separator}polar\n{1}{separator}polar bear\n",
+            stem(0),
+            stem(1)
+        );
+        let labels = folder.write(name, lines);
+        let more = [
+            "--classnames",
+            names.to_str().unwrap(),
+            "--labels",
+            labels.to_str().unwrap(),
+        ];
+        let (lines, _) = predictions(folder.path(), &Folder::new(), &more);
+        let labels: Vec<_> = lines.iter().map(|line| line["label"].clone()).collect();
+        assert_eq!(labels, [0, 1], "{name}");
+    }
+}
+
+#[test]
+fn labels_are_found_in_the_devkit_beside_flat_pictures_and_in_kaggles_archive() {
+    let pictures = pictures();
+    let lines: String = pictures[..2]
+        .iter()
+        .map(|p| p.wnid.clone() + "\n")
+        .collect();
+    let name = "imagenet_2012_validation_synset_labels.txt";
+    for place in ["data", "ILSVRC2012_devkit_t12/data"] {
+        let folder = Folder::new();
+        for (index, picture) in pictures[..2].iter().enumerate() {
+            folder.write(&flat_name(index), &picture.bytes);
+        }
+        folder.write(&format!("{place}/{name}"), &lines);
+        evaluated(folder.path(), &[], 0).printed(&["(flat folder, labels of "]);
+    }
+
+    let kaggle = Folder::new();
+    let val = "ILSVRC/Data/CLS-LOC/val";
+    kaggle.write(&format!("{val}/{}", flat_name(0)), &pictures[0].bytes);
+    let line = format!(
+        "ImageId,PredictionString\n{},{} 1 2 3 4\n",
+        stem(0),
+        pictures[0].wnid
+    );
+    kaggle.write("LOC_val_solution.csv", line);
+    for path in [
+        kaggle.path(),
+        &kaggle.join("ILSVRC/Data/CLS-LOC"),
+        &kaggle.join(val),
+    ] {
+        evaluated(path, &[], 0).printed(&["LOC_val_solution.csv"]);
+    }
+
+    let packed = Folder::new();
+    packed.write(&flat_name(0), "x");
+    packed.write("ILSVRC2012_devkit_t12.tar.gz", "x");
+    let texts = [
+        "their labels are in",
+        "t12.tar.gz, which is packed",
+        "unpack it",
+    ];
+    refused(packed.path(), &[], &texts);
 }
 
 #[test]

@@ -1,4 +1,6 @@
 use super::util::*;
+use uta_eval::text::ClassNames;
+
 use crate::support::{Folder, fixture};
 
 /// A file, which must be refused.
@@ -149,6 +151,109 @@ fn class_names_beside_the_schema_tell_the_order_of_labels() {
     }
     .write(&expected);
     refused_table(&bytes, &["it says that it has 2 classes, not 1000"]);
+}
+
+#[test]
+fn class_names_in_another_order_are_mapped_or_refused() {
+    let rows = rows(&pictures()[..2]);
+    let built_in = ClassNames::imagenet();
+    let names: Vec<String> = (0..1000)
+        .map(|c| built_in.name(c).unwrap().into())
+        .collect();
+    let table = |names: Vec<String>, rows: &[Row]| {
+        let names = Some(names);
+        Table {
+            names,
+            ..Table::default()
+        }
+        .write(rows)
+    };
+    same(&rows, &table(names.clone(), &rows));
+    // As the hub writes them: synonyms, some of other names than the built-in ones.
+    let hub = |(class, name): (usize, &String)| match class % 5 {
+        0 => format!("something else {class}"),
+        _ => format!("{}, Genus species", name.replace(' ', "_")),
+    };
+    same(
+        &rows,
+        &table(names.iter().enumerate().map(hub).collect(), &rows),
+    );
+    let mut sorted = names.clone();
+    sorted.sort();
+    let reversed: Vec<String> = names.iter().rev().cloned().collect();
+    for other in [sorted, reversed] {
+        let texts = ["its class names are in another order than the classes"];
+        refused_table(&table(other, &rows), &texts);
+    }
+    // Numbers as text sorts them: each tells its class.
+    let mut numbers: Vec<String> = (0..1000).map(|class| class.to_string()).collect();
+    numbers.sort();
+    let mut moved = rows.clone();
+    for row in &mut moved {
+        let class = row.2.to_string();
+        row.2 = numbers.iter().position(|name| *name == class).unwrap() as i64;
+    }
+    same(&rows, &table(numbers, &moved));
+}
+
+#[test]
+fn a_class_folder_in_a_rows_path_must_agree_with_its_label() {
+    let mut rows = rows(&pictures()[..2]);
+    rows[1].1 = "val/n01440764/a.JPEG".into();
+    let texts = ["its row 1 is of class", "class 0 by its path"];
+    refused_table(&Table::default().write(&rows), &texts);
+}
+
+#[test]
+fn two_conversions_of_one_split_are_not_counted_twice() {
+    let folder = Folder::new();
+    let bytes = Table::default().write(&rows(&pictures()[..2]));
+    for name in ["00000-of-00001", "00000-of-00002", "00001-of-00002"] {
+        folder.write(&format!("data/validation-{name}.parquet"), &bytes);
+    }
+    let texts = [
+        "the same split in different numbers of files",
+        "-of-00001",
+        "would count twice",
+    ];
+    refused(folder.path(), &[], &texts);
+}
+
+#[test]
+fn files_that_are_not_of_the_validation_set_are_told_of() {
+    let folder = Folder::new();
+    let bytes = Table::default().write(&rows(&pictures()[..2]));
+    folder.write("train-0.parquet", &bytes);
+    evaluated(folder.path(), &[], 0).warned(&["train-0.parquet is a training split by its name"]);
+    folder.write("validation-0.parquet", &bytes);
+    let texts = ["1 files of other splits are left out (train-0.parquet)"];
+    evaluated(folder.path(), &[], 0).warned(&texts);
+    folder.write("part-1.parquet", &bytes);
+    let texts = [
+        "1 whose names tell no split (part-1.parquet)",
+        "by a pattern",
+    ];
+    refused(folder.path(), &[], &texts);
+    let all = folder.join("{validation,part}-*.parquet");
+    evaluated(&all, &[], 0).printed(&["(4/4)"]);
+}
+
+#[test]
+fn the_hubs_own_conversion_is_found_in_its_folders() {
+    let folder = Folder::new();
+    let rows = rows(&pictures()[..2]);
+    folder.write(
+        "default/validation/0000.parquet",
+        Table::default().write(&rows),
+    );
+    folder.write("default/train/0000.parquet", "never read");
+    for (path, more) in [
+        (folder.path().to_path_buf(), &[][..]),
+        (folder.path().to_path_buf(), &["--source", "parquet"]),
+        (folder.join("default"), &[]),
+    ] {
+        evaluated(&path, more, 0).printed(&["(2/2)"]);
+    }
 }
 
 #[test]

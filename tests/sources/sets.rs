@@ -78,7 +78,8 @@ fn an_index_in_a_set_of_some_classes_is_in_doubt() {
     let place = classes.iter().position(|class| *class == LADYBUG).unwrap();
     let named = result(&table(Some(names), place as i64), &more);
     assert_eq!(labels(&named), [LADYBUG as u64]);
-    refused(&table(None, 90), &more, &["the label 90 of its row 0"]);
+    let texts = ["the label 90 of its row 0 is ambiguous", "imagenet-r"];
+    refused(&table(None, 90), &more, &texts);
 }
 
 #[test]
@@ -102,6 +103,20 @@ fn real_labels_are_found_by_the_names_inside_archives() {
     }
     assert_eq!(found["data"]["unlabelled"], 1);
     assert_eq!(found["top1"]["total"], 3);
+
+    // Flat pictures need no second label file.
+    let flat: Vec<(String, Vec<u8>)> = members
+        .iter()
+        .map(|(path, bytes)| (path.rsplit('/').next().unwrap().into(), bytes.clone()))
+        .collect();
+    for (name, bytes) in &flat {
+        folder.write(&format!("flat/{name}"), bytes);
+    }
+    for path in [folder.join("flat"), folder.write("flat.tar", tar(&flat))] {
+        let found = result(&path, &more);
+        assert_eq!(found["top1"], expected["top1"]);
+        assert_eq!(found["data"]["labels_file"], Value::Null);
+    }
 }
 
 #[test]

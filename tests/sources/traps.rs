@@ -78,9 +78,13 @@ fn links_that_lead_nowhere_or_back_are_told_of() {
     symlink("..", folder.join("val/n01440764/back")).unwrap();
     refused(folder.path(), &[], &["too deep", "does a link lead back?"]);
     std::fs::remove_file(folder.join("val/n01440764/back")).unwrap();
-    // A whole class that is elsewhere and gone is a file without a picture's ending.
+    // A whole class that is elsewhere and gone, or still packed, is not left out.
     symlink("/no/such/folder", folder.join("val/n01443537")).unwrap();
-    evaluated(folder.path(), &[], 6).warned(&["1 files without a picture's ending"]);
+    let texts = ["n01443537 is named as a class, but is no folder"];
+    refused(folder.path(), &[], &texts);
+    std::fs::remove_file(folder.join("val/n01443537")).unwrap();
+    folder.write("val/n01443537.tar", "x");
+    refused(folder.path(), &[], &["n01443537.tar is named as a class"]);
 }
 
 #[test]
@@ -113,4 +117,45 @@ fn folders_that_may_not_be_read_are_named() {
     assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(stderr.contains("val/n01440764 cannot be read"), "{stderr}");
     assert!(stderr.contains("Permission denied"), "{stderr}");
+}
+
+#[test]
+fn a_wordnet_id_in_a_name_must_agree_with_the_class_folder_of_every_source() {
+    let folder = Folder::new();
+    let name = "n01443537/n01440764_1.JPEG";
+    folder.write(&format!("folders/{name}"), "x");
+    folder.write("val.tar", tar(&[(name, b"x".to_vec())]));
+    for path in ["folders", "val.tar"] {
+        let texts = ["of class 1 by its label, but its name says 0"];
+        refused(&folder.join(path), &[], &texts);
+    }
+}
+
+#[test]
+fn an_archive_has_the_names_and_the_order_of_its_folder() {
+    let folder = Folder::new();
+    let picture = &pictures()[0];
+    let mut members: Vec<(String, Vec<u8>)> = [0, 10, 2, 301]
+        .iter()
+        .flat_map(|class| ["b-c/a.jpg", "b.jpg", "b/a.jpg"].map(|name| format!("{class}/{name}")))
+        .map(|name| (name, picture.bytes.clone()))
+        .collect();
+    for (name, bytes) in &members {
+        folder.write(&format!("folders/val/{name}"), bytes);
+    }
+    members.reverse();
+    for (name, _) in &mut members {
+        name.insert_str(0, "./val/");
+    }
+    let archive = folder.write("val.tar", tar(&members));
+    let json = folder.join("result.json");
+    let judgements = |path: &std::path::Path| -> serde_json::Value {
+        let more = ["--dataset", "imagenet-v2", "--json", json.to_str().unwrap()];
+        evaluated(path, &more, 0);
+        let text = std::fs::read_to_string(&json).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["judgements"].take()
+    };
+    let expected = judgements(&folder.join("folders"));
+    assert_eq!(expected[3][0], "2/b/a.jpg");
+    assert_eq!(judgements(&archive), expected);
 }
