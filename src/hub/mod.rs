@@ -17,6 +17,7 @@ pub use published::PublishedModel;
 
 /// What addresses begin with.
 pub const SCHEME: &str = "hf://";
+
 /// A file of a model repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubFile {
