@@ -107,18 +107,18 @@ impl Factor for Rounded {
 
     #[inline(always)]
     fn depth(k: usize) -> usize {
-        k
+        Whole::depth(k)
     }
 
     #[inline(always)]
     fn tile(tiles: Tiles) -> Tile<f32> {
-        tiles.f32
+        Whole::tile(tiles)
     }
 
     #[inline(always)]
     fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
         let start = out.len();
-        f32s(x, rows, k, stride, lanes, out);
+        Whole::pack(x, rows, k, stride, lanes, out);
         round_all(&mut out[start..]);
     }
 
