@@ -2,6 +2,8 @@
 #![allow(unsafe_code)] // Tiles of one output are written from several threads.
 
 use std::cell::RefCell;
+use std::ops::Range;
+use std::thread::LocalKey;
 
 use rayon::prelude::*;
 
@@ -16,8 +18,11 @@ use super::tile::{MOST_COLUMNS, Tiles};
 const ROWS_BYTES: usize = 384 << 10;
 /// Most rows that a task keeps packed.
 const MOST_ROWS: usize = 112;
-/// Fewest panels for which a task packs its rows.
-const FEWEST_PANELS: usize = 8;
+/// Tasks for each thread, where there are rows and panels enough, so that none waits long for the
+/// last one.
+const TASKS_EACH: usize = 8;
+/// Fewest panels that are a task of their own.
+const FEWEST_PANELS: usize = 4;
 
 /// `out = epilogue(x W^T + b)` with the weights W packed once.
 ///
@@ -154,28 +159,50 @@ impl PackedLinear {
             assert_eq!(other.len(), rows * outputs);
         }
         assert!(!self.gated || matches!(epilogue, Epilogue::Bias));
-        let plan = Plan::new(self, rows);
-        let compute = |out: &Output<'_>| {
-            (0..plan.tasks()).into_par_iter().for_each(|task| {
-                let (rows, panels) = plan.task(task);
-                let mut packed = PACKED.take();
-                let task = Task {
-                    layer: self,
-                    x,
-                    epilogue,
-                    out,
-                    rows,
-                    panels,
-                };
-                self.isa.run(Packing {
-                    task,
-                    packed: &mut packed,
-                });
-                PACKED.set(packed);
-            });
+        let compute = |out: &Output<'_>| match &self.panels {
+            Packed::Whole(panels) => self.multiply::<Whole>(panels, x, epilogue, out, &VALUES),
+            Packed::Rounded(panels) => self.multiply::<Rounded>(panels, x, epilogue, out, &VALUES),
+            Packed::Pairs(panels) => self.multiply::<Pairs>(panels, x, epilogue, out, &PAIRS),
         };
         // SAFETY: the tasks of a plan cover the output.
         unsafe { written(rows, outputs, compute) }
+    }
+
+    fn multiply<T: Factor>(
+        &self,
+        panels: &[T::Element],
+        x: &[f32],
+        epilogue: Epilogue<'_>,
+        out: &Output<'_>,
+        room: &'static LocalKey<RefCell<Vec<T::Element>>>,
+    ) {
+        let plan = Plan::new(self, x.len() / self.inputs);
+        (0..plan.row_parts).into_par_iter().for_each(|part| {
+            let rows = plan.rows(part);
+            let mut packed = room.take();
+            self.isa.run(PackRows::<T> {
+                x: &x[rows.start * self.inputs..rows.end * self.inputs],
+                inputs: self.inputs,
+                block: self.tiles.rows,
+                packed: &mut packed,
+            });
+            let multiply = |part| {
+                self.isa.run(Products::<T> {
+                    layer: self,
+                    packed: &packed,
+                    panels,
+                    epilogue,
+                    out,
+                    rows: rows.clone(),
+                    which: plan.panels(part),
+                });
+            };
+            match plan.panel_parts() {
+                1 => multiply(0),
+                parts => (0..parts).into_par_iter().for_each(multiply),
+            }
+            room.set(packed);
+        });
     }
 
     fn panel_columns(&self) -> usize {
@@ -214,7 +241,7 @@ struct Plan {
     /// Rows of a tile.
     block: usize,
     blocks: usize,
-    /// Parts of the rows; the sizes of two differ by at most a block.
+    /// Parts of the rows, each packed once; the sizes of two differ by at most a block.
     row_parts: usize,
     panels: usize,
     panels_each: usize,
@@ -235,12 +262,8 @@ impl Plan {
         let row_parts = blocks.div_ceil(most).next_multiple_of(threads);
         let row_parts = row_parts.min(blocks).max(1);
         let panels = layer.outputs().div_ceil(layer.panel_columns());
-        // A few tasks for each thread, so that none waits long for the last one.
-        let wanted = (4 * threads).div_ceil(row_parts);
-        let panels_each = panels
-            .div_ceil(wanted)
-            .max(FEWEST_PANELS.min(panels))
-            .max(1);
+        let panel_parts = (TASKS_EACH * threads).div_ceil(row_parts);
+        let panels_each = panels.div_ceil(panel_parts).max(FEWEST_PANELS);
         Self {
             rows,
             block,
@@ -251,85 +274,87 @@ impl Plan {
         }
     }
 
-    fn tasks(&self) -> usize {
-        self.row_parts * self.panels.div_ceil(self.panels_each)
+    fn panel_parts(&self) -> usize {
+        self.panels.div_ceil(self.panels_each)
     }
 
-    fn task(&self, task: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
-        let across = self.panels.div_ceil(self.panels_each);
-        let (part, panel) = (task / across, task % across * self.panels_each);
-        let first_row =
-            |part: usize| (part * self.blocks / self.row_parts * self.block).min(self.rows);
-        (
-            first_row(part)..first_row(part + 1),
-            panel..(panel + self.panels_each).min(self.panels),
-        )
+    fn rows(&self, part: usize) -> Range<usize> {
+        let first = |part: usize| (part * self.blocks / self.row_parts * self.block).min(self.rows);
+        first(part)..first(part + 1)
     }
-}
 
-/// Some rows times some panels.
-struct Task<'a> {
-    layer: &'a PackedLinear,
-    x: &'a [f32],
-    epilogue: Epilogue<'a>,
-    out: &'a Output<'a>,
-    rows: std::ops::Range<usize>,
-    panels: std::ops::Range<usize>,
-}
-
-/// A task and room for its packed rows.
-struct Packing<'a> {
-    task: Task<'a>,
-    packed: &'a mut (Vec<f32>, Vec<u32>),
+    fn panels(&self, part: usize) -> Range<usize> {
+        let first = |part: usize| (part * self.panels_each).min(self.panels);
+        first(part)..first(part + 1)
+    }
 }
 
 thread_local! {
     /// Packed rows. Taken and put back around the work: a closure given to `with` would not be
     /// compiled for the instructions.
-    static PACKED: RefCell<(Vec<f32>, Vec<u32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    static VALUES: RefCell<Vec<f32>> = RefCell::default();
+    static PAIRS: RefCell<Vec<u32>> = RefCell::default();
 }
 
-impl Work for Packing<'_> {
+/// Rows as blocks, each [depth, rows of a tile], the last one as narrow as it is.
+struct PackRows<'a, T: Factor> {
+    /// [rows, inputs]
+    x: &'a [f32],
+    inputs: usize,
+    /// Rows of a tile.
+    block: usize,
+    packed: &'a mut Vec<T::Element>,
+}
+
+impl<T: Factor> Work for PackRows<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<M: MulAdd>(self) {
-        let Self {
-            task,
-            packed: (values, pairs),
-        } = self;
-        match &task.layer.panels {
-            Packed::Whole(panels) => task.products::<Whole, M>(values, panels),
-            Packed::Rounded(panels) => task.products::<Rounded, M>(values, panels),
-            Packed::Pairs(panels) => task.products::<Pairs, M>(pairs, panels),
+        self.packed.clear();
+        for x in self.x.chunks(self.block * self.inputs) {
+            let count = x.len() / self.inputs;
+            T::pack(x, count, self.inputs, self.inputs, count, self.packed);
         }
     }
 }
 
-impl Task<'_> {
+/// Some rows times some panels.
+struct Products<'a, T: Factor> {
+    layer: &'a PackedLinear,
+    packed: &'a [T::Element],
+    /// All of the layer's.
+    panels: &'a [T::Element],
+    epilogue: Epilogue<'a>,
+    out: &'a Output<'a>,
+    /// Those that were packed.
+    rows: Range<usize>,
+    /// Which panels.
+    which: Range<usize>,
+}
+
+impl<T: Factor> Work for Products<'_, T> {
+    type Output = ();
+
     #[inline(always)]
-    fn products<T: Factor, M: MulAdd>(&self, packed: &mut Vec<T::Element>, panels: &[T::Element]) {
-        let (rows, columns) = (self.layer.tiles.rows, self.layer.tiles.columns);
-        let inputs = self.layer.inputs;
-        packed.clear();
-        for x in self.x[self.rows.start * inputs..self.rows.end * inputs].chunks(rows * inputs) {
-            let count = x.len() / inputs;
-            T::pack(x, count, inputs, inputs, count, packed);
-        }
-        let k = T::depth(inputs);
+    fn run<M: MulAdd>(self) {
+        let tiles = self.layer.tiles;
+        let k = T::depth(self.layer.inputs);
         let mut sums = [0f32; MOST_ROWS * MOST_COLUMNS];
-        let sums = &mut sums[..self.rows.len() * columns];
-        for panel in self.panels.clone() {
-            let weights = &panels[panel * k * columns..][..k * columns];
-            let bias = &self.layer.bias[panel * columns..][..columns];
+        let sums = &mut sums[..self.rows.len() * tiles.columns];
+        for panel in self.which.clone() {
+            let weights = &self.panels[panel * k * tiles.columns..][..k * tiles.columns];
+            let bias = &self.layer.bias[panel * tiles.columns..][..tiles.columns];
             sums.fill(0.0);
-            add_products::<T>(self.layer.tiles, k, packed, weights, sums);
-            for (row, sums) in self.rows.clone().zip(sums.chunks_exact(columns)) {
+            add_products::<T>(tiles, k, self.packed, weights, sums);
+            for (row, sums) in self.rows.clone().zip(sums.chunks_exact(tiles.columns)) {
                 self.store::<M>(row, panel, sums, bias);
             }
         }
     }
+}
 
+impl<T: Factor> Products<'_, T> {
     #[inline(always)]
     fn store<M: MulAdd>(&self, row: usize, panel: usize, sums: &[f32], bias: &[f32]) {
         let width = self.layer.panel_columns();

@@ -1,7 +1,7 @@
 //! Rows and columns in the order in which a tile reads them.
 
 use super::isa::Isa;
-use super::tile::{Tile, Tiles};
+use super::tile::{Tile, Tiles, with_rows};
 
 /// The arithmetic of a product. Sums are f32 in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,19 +186,18 @@ pub(super) enum Packed {
     Pairs(Vec<u32>),
 }
 
-/// Pairs that are rounded side by side, which the compiler vectorises, before they are spread.
+/// Rows that are read side by side.
+const TOGETHER: usize = 8;
+/// Pairs that are rounded one after the other, which the compiler vectorises, before they are spread.
 const BLOCK: usize = 128;
 
 #[inline(always)]
 fn f32s(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
     let start = out.len();
     out.resize(start + k * lanes, 0.0);
-    let out = &mut out[start..];
-    for row in 0..rows {
-        let x = &x[row * stride..][..k];
-        for (x, out) in x.iter().zip(out[row..].iter_mut().step_by(lanes)) {
-            *out = *x;
-        }
+    for first in (0..rows).step_by(TOGETHER) {
+        let row = |r: usize| &x[(first + r) * stride..][..k];
+        spread(rows - first, row, lanes, &mut out[start + first..]);
     }
 }
 
@@ -207,22 +206,55 @@ fn f32s(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut
 fn bf16s(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<u32>) {
     let start = out.len();
     out.resize(start + k.div_ceil(2) * lanes, 0);
-    let out = &mut out[start..];
-    let mut pairs = [0u32; BLOCK];
-    for row in 0..rows {
-        let x = &x[row * stride..][..k];
-        for (block, x) in x.chunks(2 * BLOCK).enumerate() {
-            let whole = x.chunks_exact(2);
-            if let [last] = whole.remainder() {
-                pairs[x.len() / 2] = pair(*last, 0.0);
+    let mut pairs = [[0u32; BLOCK]; TOGETHER];
+    for first in (0..rows).step_by(TOGETHER) {
+        for k_first in (0..k).step_by(2 * BLOCK) {
+            let count = (k - k_first).min(2 * BLOCK);
+            for (row, pairs) in (first..rows).zip(&mut pairs) {
+                round_pairs(&x[row * stride + k_first..][..count], pairs);
             }
-            for (pair, x) in pairs.iter_mut().zip(whole) {
-                *pair = self::pair(x[0], x[1]);
-            }
-            let out = out[block * BLOCK * lanes + row..].iter_mut().step_by(lanes);
-            for (out, pair) in out.zip(&pairs[..x.len().div_ceil(2)]) {
-                *out = *pair;
-            }
+            let row = |r: usize| &pairs[r][..count.div_ceil(2)];
+            let out = &mut out[start + k_first / 2 * lanes + first..];
+            spread(rows - first, row, lanes, out);
+        }
+    }
+}
+
+#[inline(always)]
+fn round_pairs(x: &[f32], pairs: &mut [u32; BLOCK]) {
+    let whole = x.chunks_exact(2);
+    if let [last] = whole.remainder() {
+        pairs[x.len() / 2] = pair(*last, 0.0);
+    }
+    for (pair, x) in pairs.iter_mut().zip(whole) {
+        *pair = self::pair(x[0], x[1]);
+    }
+}
+
+/// Writes the first of `rows` rows side by side, at most `TOGETHER`: `row(r)[i]` to
+/// `out[i * lanes + r]`.
+#[inline(always)]
+fn spread<'a, T: Copy + 'a>(
+    rows: usize,
+    row: impl Fn(usize) -> &'a [T],
+    lanes: usize,
+    out: &mut [T],
+) {
+    with_rows!(rows.min(TOGETHER), R => spread_rows::<R, T>(row, lanes, out), 1 2 3 4 5 6 7 8);
+}
+
+#[inline(always)]
+fn spread_rows<'a, const R: usize, T: Copy + 'a>(
+    row: impl Fn(usize) -> &'a [T],
+    lanes: usize,
+    out: &mut [T],
+) {
+    let rows: [&[T]; R] = std::array::from_fn(row);
+    let k = rows[0].len();
+    let rows = rows.map(|row| &row[..k]);
+    for (i, out) in out.chunks_mut(lanes).take(k).enumerate() {
+        for (out, row) in out[..R].iter_mut().zip(rows) {
+            *out = row[i];
         }
     }
 }

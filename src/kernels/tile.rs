@@ -66,15 +66,19 @@ impl Tiles {
     }
 }
 
-/// Calls `$tile::<R>` with the number of rows as a constant.
+/// An expression with the number of rows as a constant.
 macro_rules! with_rows {
-    ($rows:expr, $tile:ident $arguments:tt, $($r:literal)*) => {
+    ($rows:expr, $r:ident => $body:expr, $($count:literal)*) => {
         match $rows {
-            $($r => $tile::<$r> $arguments,)*
-            rows => unreachable!("a tile of {rows} rows"),
+            $($count => {
+                const $r: usize = $count;
+                $body
+            })*
+            rows => unreachable!("{rows} rows together"),
         }
     };
 }
+pub(super) use with_rows;
 
 fn portable_f32<const C: usize>(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
     fn tile<const R: usize, const C: usize>(a: &[f32], b: &[f32], out: &mut [f32]) {
@@ -89,13 +93,7 @@ fn portable_f32<const C: usize>(rows: usize, a: &[f32], b: &[f32], out: &mut [f3
         }
         out[..R * C].copy_from_slice(sums.as_flattened());
     }
-    match rows {
-        1 => tile::<1, C>(a, b, out),
-        2 => tile::<2, C>(a, b, out),
-        3 => tile::<3, C>(a, b, out),
-        4 => tile::<4, C>(a, b, out),
-        rows => unreachable!("a tile of {rows} rows"),
-    }
+    with_rows!(rows, R => tile::<R, C>(a, b, out), 1 2 3 4);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -105,19 +103,23 @@ mod x86 {
     /// Callable only through `Tiles::of`, for an `Isa` that was detected.
     pub fn avx512_f32(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
         // SAFETY: the instructions were detected before `Isa` was made.
-        unsafe { with_rows!(rows, avx512_f32_tile(a, b, out), 1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
+        unsafe {
+            with_rows!(rows, R => avx512_f32_tile::<R>(a, b, out), 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+        }
     }
 
     /// Callable only through `Tiles::of`, for an `Isa` that was detected.
     pub fn avx512_bf16(rows: usize, a: &[u32], b: &[u32], out: &mut [f32]) {
         // SAFETY: the instructions were detected before `Isa` was made.
-        unsafe { with_rows!(rows, avx512_bf16_tile(a, b, out), 1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
+        unsafe {
+            with_rows!(rows, R => avx512_bf16_tile::<R>(a, b, out), 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+        }
     }
 
     /// Callable only through `Tiles::of`, for an `Isa` that was detected.
     pub fn avx2_f32(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
         // SAFETY: the instructions were detected before `Isa` was made.
-        unsafe { with_rows!(rows, avx2_f32_tile(a, b, out), 1 2 3 4 5 6) }
+        unsafe { with_rows!(rows, R => avx2_f32_tile::<R>(a, b, out), 1 2 3 4 5 6) }
     }
 
     /// 14 x 32 outputs in 28 of the 32 registers.
