@@ -343,7 +343,7 @@ impl<T: Factor> Work for Products<'_, T> {
         let mut sums = [0f32; MOST_ROWS * MOST_COLUMNS];
         let sums = &mut sums[..self.rows.len() * tiles.columns];
         for panel in self.which.clone() {
-            let weights = &self.panels[panel * k * tiles.columns..][..k * tiles.columns];
+            let weights = &self.panels[panel * k * tiles.columns..];
             let bias = &self.layer.bias[panel * tiles.columns..][..tiles.columns];
             sums.fill(0.0);
             add_products::<T>(tiles, k, self.packed, weights, sums);

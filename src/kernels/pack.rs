@@ -318,4 +318,31 @@ mod tests {
             ]
         );
     }
+
+    /// Beyond what is read together and rounded together.
+    #[test]
+    fn any_number_of_rows_and_values_is_packed_in_order() {
+        for rows in 1..=2 * TOGETHER + 1 {
+            for k in [1, 2, 2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1, 5 * BLOCK + 3] {
+                let (stride, lanes) = (k + 5, rows + 1);
+                let x: Vec<f32> = (0..rows * stride).map(|i| 1.0 + i as f32).collect();
+                let value = |row: usize, i: usize| match row < rows && i < k {
+                    true => x[row * stride + i],
+                    false => 0.0,
+                };
+                let (mut values, mut pairs) = (vec![7.0], vec![7]);
+                f32s(&x, rows, k, stride, lanes, &mut values);
+                bf16s(&x, rows, k, stride, lanes, &mut pairs);
+                for (place, packed) in values[1..].iter().enumerate() {
+                    assert_eq!(*packed, value(place % lanes, place / lanes));
+                }
+                for (place, packed) in pairs[1..].iter().enumerate() {
+                    let (row, i) = (place % lanes, place / lanes * 2);
+                    assert_eq!(*packed, pair(value(row, i), value(row, i + 1)));
+                }
+                assert_eq!(values.len(), 1 + k * lanes);
+                assert_eq!(pairs.len(), 1 + k.div_ceil(2) * lanes);
+            }
+        }
+    }
 }

@@ -25,6 +25,9 @@ pub(super) struct Tiles {
     pub bf16: Option<Tile<u32>>,
 }
 
+#[cfg(target_arch = "x86_64")]
+const CACHE_LINE: usize = 64;
+
 /// The widest panel of any instruction set.
 pub(super) const MOST_COLUMNS: usize = 32;
 
@@ -94,6 +97,18 @@ fn portable_f32<const C: usize>(rows: usize, a: &[f32], b: &[f32], out: &mut [f3
         out[..R * C].copy_from_slice(sums.as_flattened());
     }
     with_rows!(rows, R => tile::<R, C>(a, b, out), 1 2 3 4);
+}
+
+/// Asks for memory that is read soon. The processor itself only notices that when it is late.
+#[inline(always)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+pub(super) fn prefetch<T>(part: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in part.chunks(CACHE_LINE / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a hint, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
