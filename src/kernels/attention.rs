@@ -260,7 +260,7 @@ impl<T: Factor> Queries<'_, T> {
         let panel = depth * self.tiles.columns;
         let queries = &self.head.queries[self.panel * panel..][..panel];
         let scores = &mut self.room.scores;
-        add_products::<T>(self.tiles, depth, &self.head.keys, queries, scores);
+        add_products::<T>(self.tiles, depth, &self.head.keys, queries, &[], scores);
     }
 
     #[inline(always)]
@@ -288,6 +288,7 @@ impl<T: Factor> Queries<'_, T> {
             T::depth(tokens),
             &self.head.values,
             weights,
+            &[],
             mixed,
         );
         for (query, share) in (first..queries).zip(shares) {

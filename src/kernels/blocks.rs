@@ -6,14 +6,15 @@ use super::tile::{Tiles, prefetch};
 /// Adds the products of packed rows with a panel of columns [k, columns] to `sums` [rows, columns].
 ///
 /// `x` are blocks of as many rows as a tile has, each [k, rows], the last one as narrow as it is.
-/// The panel is what `panels` begins with; what follows will be read after it. It is taken in parts
-/// that stay in the first cache while all blocks meet them, and meanwhile the next part is fetched.
+/// The panel is taken in parts that stay in the first cache while all blocks meet them. Meanwhile the
+/// next part is fetched, and at last the beginning of `next`, the panel that is read after this one.
 #[inline(always)]
 pub(super) fn add_products<T: Factor>(
     tiles: Tiles,
     k: usize,
     x: &[T::Element],
-    panels: &[T::Element],
+    panel: &[T::Element],
+    next: &[T::Element],
     sums: &mut [f32],
 ) {
     let Tiles { rows, columns, .. } = tiles;
@@ -21,11 +22,16 @@ pub(super) fn add_products<T: Factor>(
     let blocks = x.len().div_ceil(rows * k);
     for first in (0..k).step_by(tiles.depth) {
         let last = k.min(first.saturating_add(tiles.depth));
-        let (part, behind) = panels[first * columns..].split_at((last - first) * columns);
-        let next = &behind[..part.len().min(behind.len())];
-        let mut next = next.chunks(next.len().div_ceil(blocks).max(1));
+        let part = &panel[first * columns..last * columns];
+        let behind = if last < k {
+            &panel[last * columns..]
+        } else {
+            next
+        };
+        let behind = &behind[..part.len().min(behind.len())];
+        let mut behind = behind.chunks(behind.len().div_ceil(blocks).max(1));
         for (x, sums) in x.chunks(rows * k).zip(sums.chunks_mut(rows * columns)) {
-            prefetch(next.next().unwrap_or_default());
+            prefetch(behind.next().unwrap_or_default());
             let count = x.len() / k;
             tile(count, &x[first * count..last * count], part, sums);
         }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)] // Tiles of one output are written from several threads.
 
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::thread::LocalKey;
 
@@ -16,6 +17,9 @@ use super::tile::{MOST_COLUMNS, Tiles};
 
 /// Bytes of packed rows of x that a task keeps in its core's cache beside a panel of weights.
 const ROWS_BYTES: usize = 384 << 10;
+/// Bytes of one row that are kept packed, where sums can wait in the output for the next ones: so
+/// that many rows fit.
+const DEPTH_BYTES: usize = 4 << 10;
 /// Most rows that a task keeps packed.
 const MOST_ROWS: usize = 112;
 /// Tasks for each thread, where there are rows and panels enough, so that none waits long for the
@@ -180,26 +184,31 @@ impl PackedLinear {
         (0..plan.row_parts).into_par_iter().for_each(|part| {
             let rows = plan.rows(part);
             let mut packed = room.take();
-            self.isa.run(PackRows::<T> {
-                x: &x[rows.start * self.inputs..rows.end * self.inputs],
-                inputs: self.inputs,
-                block: self.tiles.rows,
-                packed: &mut packed,
-            });
-            let multiply = |part| {
-                self.isa.run(Products::<T> {
-                    layer: self,
-                    packed: &packed,
-                    panels,
-                    epilogue,
-                    out,
-                    rows: rows.clone(),
-                    which: plan.panels(part),
+            for first in (0..self.inputs).step_by(plan.depth) {
+                let depth = first..self.inputs.min(first + plan.depth);
+                self.isa.run(PackRows::<T> {
+                    x: &x[rows.start * self.inputs..rows.end * self.inputs],
+                    inputs: self.inputs,
+                    depth: depth.clone(),
+                    block: self.tiles.rows,
+                    packed: &mut packed,
                 });
-            };
-            match plan.panel_parts() {
-                1 => multiply(0),
-                parts => (0..parts).into_par_iter().for_each(multiply),
+                let multiply = |part| {
+                    self.isa.run(Products::<T> {
+                        layer: self,
+                        packed: &packed,
+                        panels,
+                        epilogue,
+                        out,
+                        rows: rows.clone(),
+                        which: plan.panels(part),
+                        depth: depth.clone(),
+                    });
+                };
+                match plan.panel_parts() {
+                    1 => multiply(0),
+                    parts => (0..parts).into_par_iter().for_each(multiply),
+                }
             }
             room.set(packed);
         });
@@ -243,6 +252,8 @@ struct Plan {
     blocks: usize,
     /// Parts of the rows, each packed once; the sizes of two differ by at most a block.
     row_parts: usize,
+    /// Inputs that are multiplied before the next ones are packed.
+    depth: usize,
     panels: usize,
     panels_each: usize,
 }
@@ -255,7 +266,12 @@ impl Plan {
         };
         let block = layer.tiles.rows;
         let blocks = rows.div_ceil(block);
-        let fitting = ROWS_BYTES / (layer.inputs * element * block);
+        let depth = match layer.gated {
+            // Each output has two sums, which do not fit into it.
+            true => layer.inputs,
+            false => layer.inputs.min(DEPTH_BYTES / element),
+        };
+        let fitting = ROWS_BYTES / (depth * element * block);
         let most = fitting.clamp(1, MOST_ROWS / block);
         let threads = rayon::current_num_threads();
         // Equally many for each thread: the last one to end is waited for.
@@ -269,6 +285,7 @@ impl Plan {
             block,
             blocks,
             row_parts,
+            depth,
             panels,
             panels_each,
         }
@@ -296,11 +313,13 @@ thread_local! {
     static PAIRS: RefCell<Vec<u32>> = RefCell::default();
 }
 
-/// Rows as blocks, each [depth, rows of a tile], the last one as narrow as it is.
+/// Some inputs of rows as blocks, each [depth, rows of a tile], the last one as narrow as it is.
 struct PackRows<'a, T: Factor> {
     /// [rows, inputs]
     x: &'a [f32],
     inputs: usize,
+    /// Which inputs.
+    depth: Range<usize>,
     /// Rows of a tile.
     block: usize,
     packed: &'a mut Vec<T::Element>,
@@ -314,23 +333,28 @@ impl<T: Factor> Work for PackRows<'_, T> {
         self.packed.clear();
         for x in self.x.chunks(self.block * self.inputs) {
             let count = x.len() / self.inputs;
-            T::pack(x, count, self.inputs, self.inputs, count, self.packed);
+            let x = &x[self.depth.start..];
+            let depth = self.depth.len();
+            T::pack(x, count, depth, self.inputs, count, self.packed);
         }
     }
 }
 
-/// Some rows times some panels.
+/// Some rows times some panels, over some inputs.
 struct Products<'a, T: Factor> {
     layer: &'a PackedLinear,
     packed: &'a [T::Element],
     /// All of the layer's.
     panels: &'a [T::Element],
     epilogue: Epilogue<'a>,
+    /// Holds the sums over earlier inputs.
     out: &'a Output<'a>,
     /// Those that were packed.
     rows: Range<usize>,
     /// Which panels.
     which: Range<usize>,
+    /// Which inputs; the epilogue follows the last ones.
+    depth: Range<usize>,
 }
 
 impl<T: Factor> Work for Products<'_, T> {
@@ -338,30 +362,76 @@ impl<T: Factor> Work for Products<'_, T> {
 
     #[inline(always)]
     fn run<M: MulAdd>(self) {
-        let tiles = self.layer.tiles;
-        let k = T::depth(self.layer.inputs);
+        let Self { layer, depth, .. } = &self;
+        let columns = layer.tiles.columns;
+        let (all, first, k) = (
+            T::depth(layer.inputs),
+            T::depth(depth.start),
+            T::depth(depth.len()),
+        );
+        let weights = |panel: usize| {
+            let start = (panel * all + first) * columns;
+            let weights = self.panels.get(start..start + k * columns);
+            weights.unwrap_or_default() // There is none after the last one.
+        };
         let mut sums = [0f32; MOST_ROWS * MOST_COLUMNS];
-        let sums = &mut sums[..self.rows.len() * tiles.columns];
+        let sums = &mut sums[..self.rows.len() * columns];
         for panel in self.which.clone() {
-            let weights = &self.panels[panel * k * tiles.columns..];
-            let bias = &self.layer.bias[panel * tiles.columns..][..tiles.columns];
-            sums.fill(0.0);
-            add_products::<T>(tiles, k, self.packed, weights, sums);
-            for (row, sums) in self.rows.clone().zip(sums.chunks_exact(tiles.columns)) {
-                self.store::<M>(row, panel, sums, bias);
+            match depth.start {
+                0 => sums.fill(0.0),
+                _ => self.resume(panel, sums),
+            }
+            let (now, next) = (weights(panel), weights(panel + 1));
+            add_products::<T>(layer.tiles, k, self.packed, now, next, sums);
+            let bias = &layer.bias[panel * columns..][..columns];
+            for (row, sums) in self.rows.clone().zip(sums.chunks_exact(columns)) {
+                match depth.end == layer.inputs {
+                    true => self.store::<M>(row, panel, sums, bias),
+                    false => self.suspend(row, panel, sums),
+                }
             }
         }
     }
 }
 
 impl<T: Factor> Products<'_, T> {
+    /// A row's outputs of a panel. They are asked for once at a time.
     #[inline(always)]
-    fn store<M: MulAdd>(&self, row: usize, panel: usize, sums: &[f32], bias: &[f32]) {
+    #[allow(clippy::mut_from_ref)]
+    fn outputs(&self, row: usize, panel: usize) -> &mut [MaybeUninit<f32>] {
         let width = self.layer.panel_columns();
         let first = panel * width;
         let count = width.min(self.out.columns() - first);
         // SAFETY: the row and columns are this task's own, and in the output by `Plan`.
-        let out = unsafe { self.out.part(row, first, count) };
+        unsafe { self.out.part(row, first, count) }
+    }
+
+    /// Leaves sums in the output.
+    #[inline(always)]
+    fn suspend(&self, row: usize, panel: usize, sums: &[f32]) {
+        let out = self.outputs(row, panel).iter_mut();
+        out.zip(sums).for_each(|(out, sum)| {
+            out.write(*sum);
+        });
+    }
+
+    /// Takes the sums of all rows up again.
+    #[inline(always)]
+    fn resume(&self, panel: usize, sums: &mut [f32]) {
+        let sums = sums.chunks_exact_mut(self.layer.tiles.columns);
+        for (row, sums) in self.rows.clone().zip(sums) {
+            let out = self.outputs(row, panel).iter();
+            out.zip(sums).for_each(|(out, sum)| {
+                // SAFETY: `suspend` wrote it.
+                *sum = unsafe { out.assume_init() };
+            });
+        }
+    }
+
+    #[inline(always)]
+    fn store<M: MulAdd>(&self, row: usize, panel: usize, sums: &[f32], bias: &[f32]) {
+        let width = self.layer.panel_columns();
+        let out = self.outputs(row, panel);
         let biased = sums.iter().zip(bias).map(|(sum, bias)| sum + bias);
         if self.layer.gated {
             let (first, second) = sums.split_at(width);
@@ -386,7 +456,7 @@ impl<T: Factor> Products<'_, T> {
                 out.write(gelu::<M>(v));
             }),
             Epilogue::Add(other) => {
-                let other = &other[row * self.out.columns() + first..][..count];
+                let other = &other[row * self.out.columns() + panel * width..][..out.len()];
                 let added = biased.zip(other).map(|(v, other)| other + v);
                 out.iter_mut().zip(added).for_each(|(out, v)| {
                     out.write(v);
