@@ -17,8 +17,8 @@ use super::tile::{MOST_COLUMNS, Tiles};
 
 /// Bytes of packed rows of x that a task keeps in its core's cache beside a panel of weights.
 const ROWS_BYTES: usize = 384 << 10;
-/// Bytes of one row that are kept packed, where sums can wait in the output for the next ones: so
-/// that many rows fit.
+/// Bytes of one row that are kept packed, if it has more than twice as many and sums can wait in the
+/// output for the next ones: so that many rows fit.
 const DEPTH_BYTES: usize = 4 << 10;
 /// Most rows that a task keeps packed.
 const MOST_ROWS: usize = 112;
@@ -266,10 +266,10 @@ impl Plan {
         };
         let block = layer.tiles.rows;
         let blocks = rows.div_ceil(block);
-        let depth = match layer.gated {
-            // Each output has two sums, which do not fit into it.
-            true => layer.inputs,
-            false => layer.inputs.min(DEPTH_BYTES / element),
+        // The two sums of a gated output do not fit into it.
+        let depth = match layer.inputs * element > 2 * DEPTH_BYTES && !layer.gated {
+            true => DEPTH_BYTES / element,
+            false => layer.inputs,
         };
         let fitting = ROWS_BYTES / (depth * element * block);
         let most = fitting.clamp(1, MOST_ROWS / block);
