@@ -30,6 +30,11 @@ impl Isa {
         Self::available()[0]
     }
 
+    /// What every machine has.
+    pub fn portable() -> Self {
+        Self(Set::Portable)
+    }
+
     /// All that the machine has, fastest first.
     pub fn available() -> Vec<Self> {
         let mut sets = Vec::new();
@@ -51,7 +56,7 @@ impl Isa {
                 sets.push(Self(Set::Avx2));
             }
         }
-        sets.push(Self(Set::Portable));
+        sets.push(Self::portable());
         sets
     }
 

@@ -13,6 +13,7 @@
 //! | `pack` | rows and columns in the order of the tiles; rounding to bfloat16 |
 //! | `linear` | linear layers and what is fused into them |
 //! | `attention` | attention with rotation |
+//! | `forest` | attention along the paths of a forest |
 //! | `norm` | LayerNorm |
 //! | `output` | results written by several threads |
 //! | `math` | exponential, error function |
@@ -21,10 +22,11 @@
 //! the number of threads. They may differ between instruction sets.
 //!
 //! `unsafe` is in `isa` and `tile` (instructions), and where threads write parts of one `output`
-//! (`linear`, `attention`, `norm`).
+//! (`linear`, `attention`, `forest`, `norm`).
 
 mod attention;
 mod blocks;
+mod forest;
 mod isa;
 mod linear;
 mod math;
@@ -36,6 +38,7 @@ mod tests;
 mod tile;
 
 pub use attention::Attention;
+pub use forest::ForestAttention;
 pub use isa::Isa;
 pub use linear::{Epilogue, PackedLinear};
 pub use norm::layer_norm;

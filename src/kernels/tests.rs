@@ -239,6 +239,66 @@ fn straightforward(attention: &Attention<'_>, qkv: &[f32], batch: usize) -> Vec<
 }
 
 #[test]
+fn forest_attention_is_exact_and_the_same_after_kept_rows() {
+    // Two trees; the second one's nodes come after 3 rows that may be kept.
+    let parents = [None, Some(0), Some(1), Some(1), Some(2), None, Some(3)];
+    let mut paths: Vec<Vec<u32>> = Vec::new();
+    for (row, parent) in parents.iter().enumerate() {
+        let mut path = parent.map_or(Vec::new(), |parent: usize| paths[parent].clone());
+        path.push(row as u32);
+        paths.push(path);
+    }
+    let (nodes, kept) = (parents.len(), 3);
+    for (heads, head_dim) in [(2, 4), (1, 20), (3, 33), (12, 64)] {
+        let width = heads * head_dim;
+        let qkv = noise(nodes * 3 * width, 1);
+        let part = |row: usize, part: usize| &qkv[(row * 3 + part) * width..][..width];
+        let channel = |row: usize, which: usize, c: usize| f64::from(part(row, which)[c]);
+        let mut expected = Vec::new();
+        for (row, path) in paths.iter().enumerate() {
+            for c in 0..width {
+                let head = c / head_dim * head_dim..(c / head_dim + 1) * head_dim;
+                let weight = |other: usize| {
+                    let products = head
+                        .clone()
+                        .map(|c| channel(row, 0, c) * channel(other, 1, c));
+                    (products.sum::<f64>() / (head_dim as f64).sqrt()).exp()
+                };
+                let rows = || path.iter().map(|row| *row as usize);
+                let sum: f64 = rows().map(weight).sum();
+                let mixed: f64 = rows().map(|o| weight(o) * channel(o, 2, c)).sum();
+                expected.push(mixed / sum);
+            }
+        }
+        let rows = |which| -> Vec<f32> {
+            (0..kept)
+                .flat_map(|row| part(row, which))
+                .copied()
+                .collect()
+        };
+        let (keys, values) = (rows(1), rows(2));
+        for isa in Isa::available() {
+            let whole = ForestAttention {
+                heads,
+                head_dim,
+                kept: [&[], &[]],
+                paths: &paths,
+            };
+            let out = whole.forward(isa, &qkv);
+            let what = format!("{} {heads}x{head_dim}", isa.name());
+            close(&out, &expected, 2e-6, &what);
+            let rest = ForestAttention {
+                kept: [&keys, &values],
+                paths: &paths[kept..],
+                ..whole
+            };
+            let rest = rest.forward(isa, &qkv[kept * 3 * width..]);
+            assert_eq!(rest, out[kept * width..], "{what}");
+        }
+    }
+}
+
+#[test]
 fn scores_of_any_size_give_no_overflow() {
     let (tokens, head_dim) = (9, 8);
     let qkv: Vec<f32> = noise(tokens * 3 * head_dim, 1)

@@ -211,6 +211,10 @@ mod x86 {
         }
     }
 
+    /// Steps of k in a turn of the loop. On a core shared with another thread instructions are what
+    /// is short, and the loop's own are a sixth.
+    const STEPS: usize = 4;
+
     /// 6 x 16 outputs in 12 of the 16 registers.
     #[target_feature(enable = "avx2,fma")]
     fn avx2_f32_tile<const R: usize>(a: &[f32], b: &[f32], out: &mut [f32]) {
@@ -224,19 +228,15 @@ mod x86 {
                 ]
             };
         }
-        for (a, b) in a.chunks_exact(R).zip(b.chunks_exact(16)) {
-            // SAFETY: `b` has 16 elements.
-            let (b0, b1) = unsafe {
-                (
-                    _mm256_loadu_ps(b.as_ptr()),
-                    _mm256_loadu_ps(b[8..].as_ptr()),
-                )
-            };
-            for r in 0..R {
-                let x = _mm256_set1_ps(a[r]);
-                sums[r][0] = _mm256_fmadd_ps(x, b0, sums[r][0]);
-                sums[r][1] = _mm256_fmadd_ps(x, b1, sums[r][1]);
+        let (a, b) = (a.chunks_exact(R * STEPS), b.chunks_exact(16 * STEPS));
+        let last = (a.remainder(), b.remainder());
+        for (a, b) in a.zip(b) {
+            for k in 0..STEPS {
+                sums = avx2_f32_step(&a[k * R..], &b[k * 16..], sums);
             }
+        }
+        for (a, b) in last.0.chunks_exact(R).zip(last.1.chunks_exact(16)) {
+            sums = avx2_f32_step(a, b, sums);
         }
         for (sums, out) in sums.iter().zip(out[..R * 16].chunks_exact_mut(16)) {
             // SAFETY: `out` has 16 elements.
@@ -245,5 +245,29 @@ mod x86 {
                 _mm256_storeu_ps(out[8..].as_mut_ptr(), sums[1]);
             }
         }
+    }
+
+    /// Adds one k.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2_f32_step<const R: usize>(
+        a: &[f32],
+        b: &[f32],
+        mut sums: [[__m256; 2]; R],
+    ) -> [[__m256; 2]; R] {
+        let b = &b[..16];
+        // SAFETY: `b` has 16 elements.
+        let (b0, b1) = unsafe {
+            (
+                _mm256_loadu_ps(b.as_ptr()),
+                _mm256_loadu_ps(b[8..].as_ptr()),
+            )
+        };
+        for r in 0..R {
+            let x = _mm256_set1_ps(a[r]);
+            sums[r][0] = _mm256_fmadd_ps(x, b0, sums[r][0]);
+            sums[r][1] = _mm256_fmadd_ps(x, b1, sums[r][1]);
+        }
+        sums
     }
 }

@@ -1,10 +1,10 @@
-//! The UTA models in candle. Knows nothing of paths, flags or pictures' formats.
+//! The UTA models in candle. Knows nothing of files, flags or pictures' formats.
 
 pub mod compute;
-mod forest_attention;
 mod layers;
 pub mod mixed;
 mod ops;
+mod paths;
 pub mod rope;
 pub mod schema;
 pub mod text;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, bail};
 
 use super::compute::Kernels;
+use super::paths::Paths;
 use super::rope::Rotation;
-use crate::kernels::{Attention, Epilogue, Isa, PackedLinear, layer_norm};
+use crate::kernels::{Attention, Epilogue, ForestAttention, Isa, PackedLinear, layer_norm};
 
 /// A packed linear layer, with one operand or with a residual that is added.
 pub struct ApplyLinear<'a> {
@@ -140,8 +141,73 @@ impl CustomOp1 for ApplyAttention<'_> {
     }
 }
 
+/// Attention over [N, 3 * heads * head dim] along the paths of a forest, whose kept rows have keys and
+/// values [P, heads * head dim] if there are any.
+pub struct ApplyForestAttention<'a> {
+    pub heads: usize,
+    pub paths: &'a Paths,
+    pub isa: Isa,
+}
+
+impl ApplyForestAttention<'_> {
+    fn forward(
+        &self,
+        qkv: &CpuStorage,
+        layout: &Layout,
+        kept: [&[f32]; 2],
+    ) -> Result<(CpuStorage, Shape)> {
+        let (nodes, channels) = layout.shape().dims2()?;
+        let (paths, width) = (self.paths.each(), channels / 3);
+        let [keys, values] = kept.map(<[f32]>::len);
+        let rows = nodes + keys / width.max(1);
+        if nodes != paths.len() || rows != self.paths.rows() || keys != values {
+            bail!(
+                "attention over {:?} along the paths of another forest",
+                layout.shape()
+            )
+        }
+        let attention = ForestAttention {
+            heads: self.heads,
+            head_dim: width / self.heads,
+            kept,
+            paths,
+        };
+        let out = attention.forward(self.isa, dense(qkv, layout)?);
+        Ok((CpuStorage::F32(out), Shape::from((nodes, width))))
+    }
+}
+
+impl CustomOp1 for ApplyForestAttention<'_> {
+    fn name(&self) -> &'static str {
+        "forest-attention"
+    }
+
+    fn cpu_fwd(&self, qkv: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.forward(qkv, layout, [&[], &[]])
+    }
+}
+
+impl CustomOp3 for ApplyForestAttention<'_> {
+    fn name(&self) -> &'static str {
+        "forest-attention-from-kept"
+    }
+
+    fn cpu_fwd(
+        &self,
+        qkv: &CpuStorage,
+        layout: &Layout,
+        keys: &CpuStorage,
+        keys_layout: &Layout,
+        values: &CpuStorage,
+        values_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let kept = [dense(keys, keys_layout)?, dense(values, values_layout)?];
+        self.forward(qkv, layout, kept)
+    }
+}
+
 /// The values of a dense row-major f32 tensor.
-pub fn dense<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+fn dense<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let data = storage.as_slice::<f32>()?;
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&data[start..end]),

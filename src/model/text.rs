@@ -13,11 +13,13 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::compute::Compute;
-use super::forest_attention::{ForestAttention, Paths};
 use super::layers::{LayerNorm, Linear, part};
 use super::mixed::Mixed;
 use super::mixed::text::TextBlock;
+use super::ops::ApplyForestAttention;
+use super::paths::Paths;
 use super::variant::{TEXT_EPS, TextConfig};
+use crate::kernels::Isa;
 
 /// The matrix products are large enough to run at full speed, and the largest activation of UTA's
 /// text tower takes 32 MB.
@@ -155,11 +157,6 @@ impl TextTower {
         let nodes = forest.tokens.len();
         let tokens = Tensor::from_slice(&forest.tokens, nodes, device)?;
         let positions = Tensor::from_slice(&forest.positions, nodes, device)?;
-        // No device likes a tensor of nothing.
-        let rows = match keep {
-            [] => None,
-            _ => Some(Tensor::from_iter(keep.iter().map(|r| *r as u32), device)?),
-        };
         let mut parents = std::mem::take(&mut kept.parents);
         parents.extend(&forest.parents);
         let paths = Paths::new(&parents, nodes)?;
@@ -167,27 +164,34 @@ impl TextTower {
 
         let mut x = (self.token_embedding.index_select(&tokens, 0)?
             + self.positional_embedding.index_select(&positions, 0)?)?; // [N, W]
-        let mut keep_and_show = |x: &Tensor, (keys, values): (Tensor, Tensor)| {
-            if let Some(rows) = &rows {
-                kept.blocks
-                    .push((keys.index_select(rows, 0)?, values.index_select(rows, 0)?));
-            }
-            observe(x)
-        };
         match &self.blocks {
             Blocks::Layers(blocks) => {
                 for block in blocks {
-                    let keys_values;
-                    (x, keys_values) = block.forward(&x, before.next(), &paths)?;
-                    keep_and_show(&x, keys_values)?;
+                    let before = before.next();
+                    let qkv;
+                    (x, qkv) = block.forward(&x, before.as_ref(), &paths)?;
+                    if !keep.is_empty() {
+                        kept.blocks
+                            .push(kept_keys_values(before.as_ref(), &qkv, keep)?);
+                    }
+                    observe(&x)?;
                 }
             }
             Blocks::Mixed(blocks) => {
+                // No device likes a tensor of nothing.
+                let rows = match keep {
+                    [] => None,
+                    _ => Some(Tensor::from_iter(keep.iter().map(|r| *r as u32), device)?),
+                };
                 let (start, path) = paths.flat(device)?;
                 for block in blocks {
-                    let keys_values;
-                    (x, keys_values) = block.forward(&x, before.next(), (&start, &path))?;
-                    keep_and_show(&x, keys_values)?;
+                    let (keys, values);
+                    (x, (keys, values)) = block.forward(&x, before.next(), (&start, &path))?;
+                    if let Some(rows) = &rows {
+                        let select = |of: &Tensor| of.index_select(rows, 0);
+                        kept.blocks.push((select(&keys)?, select(&values)?));
+                    }
+                    observe(&x)?;
                 }
             }
         }
@@ -244,18 +248,19 @@ impl Block {
         })
     }
 
-    /// New states [N, W], and the keys and values [P + N, W] they attended to.
+    /// New states [N, W], and the queries, keys and values [N, 3W] of the nodes. `before` are keys and
+    /// values [P, W].
     fn forward(
         &self,
         x: &Tensor,
-        before: Option<(Tensor, Tensor)>,
+        before: Option<&(Tensor, Tensor)>,
         paths: &Paths,
-    ) -> Result<(Tensor, (Tensor, Tensor))> {
-        let (mixed, keys_values) = self.attn.forward(&self.ln_1.forward(x)?, before, paths)?;
+    ) -> Result<(Tensor, Tensor)> {
+        let (mixed, qkv) = self.attn.forward(&self.ln_1.forward(x)?, before, paths)?;
         let x = self.attn.out_proj.forward_add(&mixed, x)?;
         let hidden = self.c_fc.forward_gelu(&self.ln_2.forward(&x)?)?; // [N, hidden]
         let x = self.c_proj.forward_add(&hidden, &x)?;
-        Ok((x, keys_values))
+        Ok((x, qkv))
     }
 }
 
@@ -264,6 +269,7 @@ struct Attention {
     heads: usize,
     in_proj: Linear,
     out_proj: Linear,
+    isa: Isa,
 }
 
 impl Attention {
@@ -277,31 +283,46 @@ impl Attention {
                 compute,
             )?,
             out_proj: Linear::load(width, width, compute, vb.pp("out_proj"))?,
+            isa: compute.kernels().map_or(Isa::portable(), |k| k.isa),
         })
     }
 
-    /// What `out_proj` is to be applied to, and keys and values.
+    /// What `out_proj` is to be applied to, and queries, keys and values.
     fn forward(
         &self,
         x: &Tensor,
-        before: Option<(Tensor, Tensor)>,
+        before: Option<&(Tensor, Tensor)>,
         paths: &Paths,
-    ) -> Result<(Tensor, (Tensor, Tensor))> {
-        let qkv = self.in_proj.forward(x)?; // [N, 3W]
-        let q = part(&qkv, 0, 3)?.contiguous()?;
-        let (mut k, mut v) = (
-            part(&qkv, 1, 3)?.contiguous()?,
-            part(&qkv, 2, 3)?.contiguous()?,
-        );
-        if let Some((keys, values)) = before {
-            k = Tensor::cat(&[&keys, &k], 0)?; // [P + N, W]
-            v = Tensor::cat(&[&values, &v], 0)?;
-        }
-        let attention = ForestAttention {
+    ) -> Result<(Tensor, Tensor)> {
+        let qkv = self.in_proj.forward(x)?.contiguous()?; // [N, 3W]
+        let attention = ApplyForestAttention {
             heads: self.heads,
-            paths: paths.clone(),
+            paths,
+            isa: self.isa,
         };
-        let mixed = q.apply_op3_no_bwd(&k, &v, &attention)?; // [N, W]
-        Ok((mixed, (k, v)))
+        let mixed = match before {
+            None => qkv.apply_op1_no_bwd(&attention)?,
+            Some((keys, values)) => qkv.apply_op3_no_bwd(keys, values, &attention)?,
+        }; // [N, W]
+        Ok((mixed, qkv))
     }
+}
+
+/// Keys and values of the rows in `keep`, from those of before and `qkv` [N, 3W].
+fn kept_keys_values(
+    before: Option<&(Tensor, Tensor)>,
+    qkv: &Tensor,
+    keep: &[usize],
+) -> Result<(Tensor, Tensor)> {
+    let select = |before: Option<&Tensor>, new: &Tensor| {
+        let kept = before.map_or(Ok(0), |before| before.dim(0))?;
+        let row = |row: &usize| match before {
+            Some(before) if *row < kept => before.narrow(0, *row, 1),
+            _ => new.narrow(0, row - kept, 1),
+        };
+        Tensor::cat(&keep.iter().map(row).collect::<Result<Vec<_>>>()?, 0)
+    };
+    let keys = select(before.map(|(keys, _)| keys), &part(qkv, 1, 3)?)?;
+    let values = select(before.map(|(_, values)| values), &part(qkv, 2, 3)?)?;
+    Ok((keys, values))
 }
