@@ -7,17 +7,19 @@ use uta_eval::cli::{Cli, TalkArgs};
 use uta_eval::commands;
 use uta_eval::error::Error;
 use uta_eval::interruption;
+use uta_eval::kernels::keep_freed_memory;
 use uta_eval::progress::Talk;
 use uta_eval::settings::Settings;
 use uta_eval::trace;
 use uta_eval::visible::visible;
 
-// Blocks of activations come and go by the hundred; this allocator keeps their pages, where the
+// Blocks of activations come and go by the hundred; this allocator can keep their pages, where the
 // system's returns them and takes the time to clear new ones.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     // A trace that cannot be completed then has no one to tell.
     let finish_trace = || drop(trace::finish());
     // Without the handler an interrupt would only leave temporary files behind.

@@ -17,13 +17,15 @@
 //! | `norm` | LayerNorm |
 //! | `output` | results written by several threads |
 //! | `math` | exponential, error function |
+//! | `allocator` | what becomes of freed memory |
 //!
 //! A result's bits depend on its own row and nothing else: not on the batch, its place in it, or
 //! the number of threads. They may differ between instruction sets.
 //!
-//! `unsafe` is in `isa` and `tile` (instructions), and where threads write parts of one `output`
-//! (`linear`, `attention`, `forest`, `norm`).
+//! `unsafe` is in `isa` and `tile` (instructions), where threads write parts of one `output`
+//! (`linear`, `attention`, `forest`, `norm`), and in `allocator` (an option in C).
 
+mod allocator;
 mod attention;
 mod blocks;
 mod forest;
@@ -37,6 +39,7 @@ mod pack;
 mod tests;
 mod tile;
 
+pub use allocator::keep_freed_memory;
 pub use attention::Attention;
 pub use forest::ForestAttention;
 pub use isa::Isa;

@@ -21,6 +21,7 @@ mod timing;
 mod towers;
 
 fn main() {
+    uta_eval::kernels::keep_freed_memory();
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|a| !a.starts_with('-'))
