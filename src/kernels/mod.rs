@@ -17,6 +17,7 @@
 //! | `norm` | LayerNorm |
 //! | `output` | results written by several threads |
 //! | `math` | exponential, error function |
+//! | `peak` | the machine's limit, for benchmarks |
 //! | `allocator` | what becomes of freed memory |
 //!
 //! A result's bits depend on its own row and nothing else: not on the batch, its place in it, or
@@ -35,6 +36,7 @@ mod math;
 mod norm;
 mod output;
 mod pack;
+mod peak;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -46,3 +48,4 @@ pub use isa::Isa;
 pub use linear::{Epilogue, PackedLinear};
 pub use norm::layer_norm;
 pub use pack::Precision;
+pub use peak::peak;

@@ -1,7 +1,7 @@
 use candle_core::{Device, Tensor};
-use uta_eval::kernels::{Attention, Epilogue, Isa, PackedLinear, Precision, layer_norm};
+use uta_eval::kernels::{Attention, Epilogue, Isa, PackedLinear, Precision, layer_norm, peak};
 
-use crate::timing::{fastest, median, noise};
+use crate::timing::{median, noise};
 
 /// Layers by name: rows, inputs, outputs, and whether it is gated.
 const LAYERS: [(&str, usize, usize, usize, bool); 13] = [
@@ -23,13 +23,13 @@ const LAYERS: [(&str, usize, usize, usize, bool); 13] = [
 /// GFLOP/s of each layer, its share of the peak, and how many times candle's matmul it is.
 pub fn table() {
     let isa = Isa::best();
-    let (peak, peak_bf16) = (peak(isa, Precision::F32), peak(isa, Precision::Bf16));
+    let [peak, peak_bf16] = [Precision::F32, Precision::Bf16].map(|p| peak(isa, p) / 1e9);
     println!(
         "kernels: {} on {} threads",
         isa.name(),
         rayon::current_num_threads()
     );
-    println!("peak: {peak:.0} GFLOP/s in f32, {peak_bf16:.0} in bf16, the fastest products seen");
+    println!("peak: {peak:.0} GFLOP/s in f32, {peak_bf16:.0} in bf16, of tiles in the first cache");
     println!(
         "{:<26} {:>16} {:>8} {:>16} {:>8}",
         "layer", "f32 GFLOP/s", "/candle", "bf16 GFLOP/s", ""
@@ -68,23 +68,6 @@ pub fn table() {
         "LayerNorm 1576 x 768",
         8.0 * (1576 * 768) as f64 / seconds / 1e9
     );
-}
-
-/// The highest rate seen in products of shapes that suit the caches: the fastest of many runs.
-fn peak(isa: Isa, precision: Precision) -> f64 {
-    let shapes = [
-        (768, 512, 512),
-        (1536, 768, 768),
-        (2304, 1024, 1024),
-        (2304, 2048, 1024),
-    ];
-    let rate = |(rows, inputs, outputs): (usize, usize, usize)| {
-        let layer = PackedLinear::new(&noise(outputs * inputs), None, inputs, precision, isa);
-        let x = noise(rows * inputs);
-        let seconds = fastest(|| drop(layer.forward(&x, Epilogue::Bias)));
-        2.0 * (rows * inputs * outputs) as f64 / seconds / 1e9
-    };
-    shapes.into_iter().map(rate).fold(0.0, f64::max)
 }
 
 fn layer(
