@@ -13,9 +13,10 @@ use rayon::prelude::*;
 
 use super::blocks::add_products;
 use super::isa::{Isa, Work};
-use super::math::{MulAdd, exp};
+use super::math::MulAdd;
 use super::output::{Output, written};
 use super::pack::{Factor, Format, Pairs, Precision, Rounded, Whole};
+use super::softmax::softmax;
 use super::tile::{MOST_COLUMNS, Tiles};
 
 /// Shape and rotation of an attention layer.
@@ -245,9 +246,9 @@ impl<T: Factor> Work for Queries<'_, T> {
         let mut shares = [0f32; MOST_COLUMNS];
         let shares = &mut shares[..columns];
         match columns {
-            32 => softmax::<32, M>(&mut self.room.scores, shares),
-            16 => softmax::<16, M>(&mut self.room.scores, shares),
-            _ => softmax::<8, M>(&mut self.room.scores, shares),
+            32 => self.shares::<32, M>(shares),
+            16 => self.shares::<16, M>(shares),
+            _ => self.shares::<8, M>(shares),
         }
         self.mix(shares);
     }
@@ -261,6 +262,14 @@ impl<T: Factor> Queries<'_, T> {
         let queries = &self.head.queries[self.panel * panel..][..panel];
         let scores = &mut self.room.scores;
         add_products::<T>(self.tiles, depth, &self.head.keys, queries, &[], scores);
+    }
+
+    /// The softmax of C queries, a number that the compiler knows.
+    #[inline(always)]
+    fn shares<const C: usize, M: MulAdd>(&mut self, shares: &mut [f32]) {
+        let (mut most, mut sums) = ([0f32; C], [0f32; C]);
+        softmax::<M>(&mut self.room.scores, &mut most, &mut sums);
+        shares.copy_from_slice(&sums);
     }
 
     #[inline(always)]
@@ -301,27 +310,4 @@ impl<T: Factor> Queries<'_, T> {
             });
         }
     }
-}
-
-/// Replaces the scores [keys, C] of each query by the exponentials of their distances to the
-/// largest; `shares` become what these are to be multiplied by to sum to one.
-#[inline(always)]
-fn softmax<const C: usize, M: MulAdd>(scores: &mut [f32], shares: &mut [f32]) {
-    let mut most = [f32::NEG_INFINITY; C];
-    for scores in scores.chunks_exact(C) {
-        for (most, score) in most.iter_mut().zip(scores) {
-            *most = if *score > *most { *score } else { *most };
-        }
-    }
-    let mut sums = [0f32; C];
-    for scores in scores.chunks_exact_mut(C) {
-        for ((sum, score), most) in sums.iter_mut().zip(scores).zip(&most) {
-            *score = exp::<M>(*score - most);
-            *sum += *score;
-        }
-    }
-    shares
-        .iter_mut()
-        .zip(sums)
-        .for_each(|(share, sum)| *share = 1.0 / sum);
 }

@@ -8,8 +8,9 @@
 use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
-use super::math::{MulAdd, exp};
+use super::math::MulAdd;
 use super::output::{Output, written};
+use super::softmax::softmax;
 
 /// Partial sums that the compiler keeps in vector registers.
 const LANES: usize = 16;
@@ -76,7 +77,7 @@ impl Work for Nodes<'_> {
         let width = heads * head_dim;
         let scale = (head_dim as f32).powf(-0.5);
         let mut scores: Vec<f32> = Vec::new(); // [rows of the path, heads]
-        let mut shares = vec![0f32; heads];
+        let (mut most, mut shares) = (vec![0f32; heads], vec![0f32; heads]);
         let mut mixed = vec![0f32; width];
         for (node, path) in (self.first..).zip(self.paths) {
             let q = &self.qkv[node * 3 * width..][..width];
@@ -87,7 +88,7 @@ impl Work for Nodes<'_> {
                     scores.push(dot::<M>(q, k) * scale);
                 }
             }
-            softmax::<M>(&mut scores, &mut shares);
+            softmax::<M>(&mut scores, &mut most, &mut shares);
             mixed.fill(0.0);
             for (row, weights) in path.iter().zip(scores.chunks_exact(heads)) {
                 let values = self.row(2, *row as usize).chunks_exact(head_dim);
@@ -129,33 +130,6 @@ impl Nodes<'_> {
             Some(node) => &self.qkv[(node * 3 + part) * width..][..width],
         }
     }
-}
-
-/// Replaces the scores [rows, heads] of each head by the exponentials of their distances to the
-/// largest; `shares` become what these are to be multiplied by to sum to one.
-#[inline(always)]
-fn softmax<M: MulAdd>(scores: &mut [f32], shares: &mut [f32]) {
-    let heads = shares.len();
-    let most = &mut *shares;
-    most.fill(f32::NEG_INFINITY);
-    for scores in scores.chunks_exact(heads) {
-        for (most, score) in most.iter_mut().zip(scores) {
-            *most = if *score > *most { *score } else { *most };
-        }
-    }
-    for scores in scores.chunks_exact_mut(heads) {
-        for (score, most) in scores.iter_mut().zip(&*most) {
-            *score = exp::<M>(*score - most);
-        }
-    }
-    let sums = shares;
-    sums.fill(0.0);
-    for scores in scores.chunks_exact(heads) {
-        for (sum, score) in sums.iter_mut().zip(scores) {
-            *sum += score;
-        }
-    }
-    sums.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
 }
 
 /// The inner product, its sums in a fixed order.

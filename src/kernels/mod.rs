@@ -14,6 +14,7 @@
 //! | `linear` | linear layers and what is fused into them |
 //! | `attention` | attention with rotation |
 //! | `forest` | attention along the paths of a forest |
+//! | `softmax` | softmax, for both |
 //! | `norm` | LayerNorm |
 //! | `output` | results written by several threads |
 //! | `math` | exponential, error function |
@@ -37,6 +38,7 @@ mod norm;
 mod output;
 mod pack;
 mod peak;
+mod softmax;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -294,7 +294,7 @@ impl Attention {
         before: Option<&(Tensor, Tensor)>,
         paths: &Paths,
     ) -> Result<(Tensor, Tensor)> {
-        let qkv = self.in_proj.forward(x)?.contiguous()?; // [N, 3W]
+        let qkv = self.in_proj.forward(x)?; // [N, 3W]
         let attention = ApplyForestAttention {
             heads: self.heads,
             paths,
