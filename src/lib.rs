@@ -66,9 +66,8 @@
 //!   `sweep` and `listing` (a sweep's folder), and two functions of `text` and one of
 //!   `model::variant` that read small files named by flags. Only `hub` uses the network, for an
 //!   address `hf://…`, and writes into its cache.
-//! - `unsafe` code is in three places: `checkpoint::mapping` maps a file, `kernels` uses vector
-//!   instructions and threads that write to disjoint parts of one buffer, `model::mixed::cuda`
-//!   launches kernels.
+//! - `unsafe` code is in two places: `kernels` uses vector instructions and threads that write to
+//!   disjoint parts of one buffer, `model::mixed::cuda` launches kernels.
 //! - A picture's result is the same bits for any batch size, place in the batch and number of
 //!   threads: a kernel computes a row from nothing but that row and the weights. On processors
 //!   without kernels, candle's operations get one picture at a time. (On GPUs the last bits may

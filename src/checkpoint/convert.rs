@@ -109,18 +109,18 @@ struct Converted<'a> {
     failure: &'a RefCell<Option<CheckpointError>>,
 }
 
-impl<'a> Converted<'a> {
-    fn bytes(&self) -> Result<Cow<'a, [u8]>, CheckpointError> {
-        let raw = || self.stored.bytes(&self.checkpoint.map);
+impl Converted<'_> {
+    fn bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        let raw = || self.stored.bytes(&self.checkpoint.source);
         if !is_floating(self.stored.dtype) {
-            return Ok(raw());
+            return raw();
         }
         let values = self.checkpoint.values(self.name)?;
         if self.target == self.stored.dtype {
-            return Ok(raw());
+            return raw();
         }
         match out_of_range(&values, self.target) {
-            None => Ok(encode(&values, self.target).into()),
+            None => Ok(encode(&values, self.target)),
             Some(unusable) => {
                 let target = dtype_name(self.target);
                 Err(self.checkpoint.unusable(self.name, unusable, &target))
@@ -142,10 +142,13 @@ impl View for Converted<'_> {
         if self.failure.borrow().is_some() {
             return Cow::default();
         }
-        self.bytes().unwrap_or_else(|error| {
-            self.failure.replace(Some(error));
-            Cow::default()
-        })
+        self.bytes().map_or_else(
+            |error| {
+                self.failure.replace(Some(error));
+                Cow::default()
+            },
+            Cow::Owned,
+        )
     }
 
     fn data_len(&self) -> usize {

@@ -1,12 +1,13 @@
 //! Checkpoint files: opening, verifying, identifying and converting them.
 //!
 //! Two formats are read, told apart by content: safetensors, and the zip format of `torch.save`.
-//! Opening reads headers only; the data stays in the mapped file until a tensor is asked for.
+//! Opening reads headers only; the data stays in the file until a tensor is asked for.
 //! Nothing in a checkpoint is ever executed. Every byte is taken as hostile: sizes are checked before
-//! they are used, keys are fit to be printed, and memory is bounded. `mapping` has the only `unsafe`.
+//! they are used, keys are fit to be printed, and memory is bounded.
 //!
 //! | file | what |
 //! |---|---|
+//! | `source` | the open file |
 //! | `sniff` | which format a file has, or what was saved in its place |
 //! | `safetensors_file` | safetensors headers |
 //! | `torch_file`, `pickle`, `pickle_machine`, `rebuild`, `state_dict` | PyTorch: zip members, pickle, tensors, state dict |
@@ -19,12 +20,12 @@
 pub mod convert;
 mod error;
 pub mod identity;
-mod mapping;
 mod pickle;
 mod pickle_machine;
 mod rebuild;
 mod safetensors_file;
 mod sniff;
+mod source;
 mod state_dict;
 mod torch_file;
 mod values;
@@ -32,12 +33,9 @@ pub mod verify;
 mod weights;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use memmap2::Mmap;
 use rayon::prelude::*;
 pub use safetensors::Dtype;
 use sha2::{Digest, Sha256};
@@ -49,12 +47,13 @@ pub use verify::{Mismatch, verify};
 pub use weights::load_with;
 
 use error::{is_sound_key, printable};
+use source::Source;
 use values::{Stored, Unusable};
 
 /// An open checkpoint file.
 #[derive(Debug)]
 pub struct Checkpoint {
-    path: PathBuf,
+    source: Source,
     format: Format,
     /// Keys of the nested dictionaries that were entered, joined by dots.
     nested_under: Option<String>,
@@ -62,7 +61,6 @@ pub struct Checkpoint {
     /// Keys of the state dict that hold no tensor.
     without_tensor: Vec<String>,
     tensors: BTreeMap<String, Stored>,
-    map: Mmap,
 }
 
 /// The file formats.
@@ -99,22 +97,24 @@ struct Contents {
 /// Wrappers that training scripts put around a state dict.
 const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "module"];
 
+/// Bytes that are hashed at a time.
+const PIECE: usize = 1 << 20;
+
 impl Checkpoint {
     /// Opens a checkpoint and reads its headers.
     ///
     /// # Errors
     /// When the file cannot be read, is no checkpoint, or is damaged.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
-        let map = mapping::open(path)?;
-        let (format, contents) = match sniff::sniff(&map) {
-            Ok(Format::Safetensors) => (Format::Safetensors, safetensors_file::read(path, &map)?),
-            Ok(Format::PyTorch) => (Format::PyTorch, torch_file::read(path, &map)?),
-            Err(found) => {
-                return Err(CheckpointError::NotACheckpoint {
-                    path: path.into(),
-                    found,
-                });
-            }
+        let source = Source::open(path)?;
+        let head = source.bytes(0..source.size().min(sniff::HEAD))?;
+        let format = sniff::sniff(&head).map_err(|found| CheckpointError::NotACheckpoint {
+            path: path.into(),
+            found,
+        })?;
+        let contents = match format {
+            Format::Safetensors => safetensors_file::read(&source)?,
+            Format::PyTorch => torch_file::read(&source)?,
         };
         if contents.tensors.is_empty() {
             return Err(CheckpointError::NoTensors { path: path.into() });
@@ -140,19 +140,18 @@ impl Checkpoint {
         }
         let stripped_prefix = strip_prefixes(&mut tensors);
         Ok(Self {
-            path: path.into(),
+            source,
             format,
             nested_under: contents.nested_under,
             stripped_prefix,
             without_tensor: contents.without_tensor,
             tensors,
-            map,
         })
     }
 
     /// The path that it was opened with.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.source.path()
     }
 
     /// The format of the file.
@@ -162,7 +161,7 @@ impl Checkpoint {
 
     /// Size of the file in bytes.
     pub fn bytes(&self) -> usize {
-        self.map.len()
+        self.source.size()
     }
 
     /// The keys under which the state dict lies in the file, e.g. `state_dict`.
@@ -241,7 +240,7 @@ impl Checkpoint {
         Tensor::from_vec(values, shape, device)
             .and_then(|tensor| tensor.to_dtype(dtype))
             .map_err(|source| CheckpointError::Device {
-                path: self.path.clone(),
+                path: self.path().into(),
                 tensor: name.into(),
                 source: source.into(),
             })
@@ -252,26 +251,15 @@ impl Checkpoint {
     /// # Errors
     /// When the file cannot be read.
     pub fn sha256(&self) -> Result<String, CheckpointError> {
-        let unreadable = |source| CheckpointError::Unreadable {
-            path: self.path.clone(),
-            source,
-        };
-        // Reading, not the map: hashing then leaves the mapped pages, and so the memory that
-        // this process is seen to use, alone.
-        let mut file = File::open(&self.path).map_err(unreadable)?;
         let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer).map_err(unreadable)? {
-                0 => break,
-                n => hasher.update(&buffer[..n]),
-            }
+        let mut buffer = vec![0; PIECE];
+        let size = self.source.size();
+        for start in (0..size).step_by(PIECE) {
+            let piece = &mut buffer[..PIECE.min(size - start)];
+            self.source.fill(start, piece)?;
+            hasher.update(piece);
         }
-        Ok(hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
+        Ok(hexadecimal(hasher))
     }
 
     /// A hash of the names, shapes, dtypes and bytes of all tensors whose name begins with
@@ -279,53 +267,51 @@ impl Checkpoint {
     ///
     /// Each tensor is hashed by itself (SHA-256), on all cores, and then the hashes in the order
     /// of the names: about a second for UTA's text tower in f32 on two cores.
-    pub fn fingerprint(&self, prefix: &str) -> String {
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn fingerprint(&self, prefix: &str) -> Result<String, CheckpointError> {
         let tensors: Vec<(&String, &Stored)> = self
             .tensors
             .iter()
             .filter(|(name, _)| name.starts_with(prefix))
             .collect();
-        let hashes: Vec<_> = tensors
-            .par_iter()
-            .map(|(name, stored)| {
-                let mut hasher = Sha256::new();
-                let Stored { dtype, shape, .. } = stored;
-                hasher.update(format!("{name} {shape:?} {}\n", dtype_name(*dtype)));
-                hasher.update(stored.bytes(&self.map));
-                hasher.finalize()
-            })
-            .collect();
+        let hash = |(name, stored): &(&String, &Stored)| {
+            let mut hasher = Sha256::new();
+            let Stored { dtype, shape, .. } = stored;
+            hasher.update(format!("{name} {shape:?} {}\n", dtype_name(*dtype)));
+            hasher.update(stored.bytes(&self.source)?);
+            Ok::<_, CheckpointError>(hasher.finalize())
+        };
+        let hashes: Vec<_> = tensors.par_iter().map(hash).collect::<Result<_, _>>()?;
         let mut hasher = Sha256::new();
         hashes.iter().for_each(|hash| hasher.update(hash));
-        hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        Ok(hexadecimal(hasher))
     }
 
     fn stored(&self, name: &str) -> Result<&Stored, CheckpointError> {
         self.tensors
             .get(name)
             .ok_or_else(|| CheckpointError::NoSuchTensor {
-                path: self.path.clone(),
+                path: self.path().into(),
                 tensor: name.into(),
             })
     }
 
     /// The values of a floating-point tensor, all finite.
     fn values(&self, name: &str) -> Result<Vec<f32>, CheckpointError> {
-        let values = self.stored(name)?.values(&self.map);
+        let values = self.stored(name)?.values(&self.source);
         values.map_err(|unusable| self.unusable(name, unusable, "f32"))
     }
 
     /// The error for a tensor without usable values; `wanted` names the dtype they should have.
     fn unusable(&self, name: &str, unusable: Unusable, wanted: &str) -> CheckpointError {
-        let (path, tensor) = (self.path.clone(), name.to_string());
+        let (path, tensor) = (self.path().into(), name.to_string());
         let Some(stored) = self.tensors.get(name) else {
             return CheckpointError::NoSuchTensor { path, tensor };
         };
         match unusable {
+            Unusable::Unread(error) => error,
             Unusable::NotFloating => CheckpointError::NotFloating {
                 path,
                 tensor,
@@ -347,6 +333,12 @@ impl Checkpoint {
             },
         }
     }
+}
+
+/// What a hash comes to.
+fn hexadecimal(hasher: Sha256) -> String {
+    let digest = hasher.finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A dtype as users write it: `f16`, `bf16`, `f32`.

@@ -4,13 +4,12 @@
 //! it refuses is looked at again, for the tensor and the numbers to name.
 
 use std::fmt;
-use std::path::Path;
 
-use safetensors::SafeTensors;
-use safetensors::tensor::{SafeTensorError, TensorInfo};
+use safetensors::tensor::{Metadata, TensorInfo};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::error::printable;
+use super::source::Source;
 use super::values::{Stored, span};
 use super::{CheckpointError, Contents};
 
@@ -19,8 +18,9 @@ const LENGTH_BYTES: usize = 8;
 /// Longest header that the crate reads, in bytes.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// Lists the tensors of a mapped safetensors file.
-pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Contents, CheckpointError> {
+/// Lists the tensors of a safetensors file.
+pub(super) fn read(source: &Source) -> Result<Contents, CheckpointError> {
+    let (path, found) = (source.path(), source.size());
     let truncated = |detail| CheckpointError::Truncated {
         path: path.into(),
         detail,
@@ -29,25 +29,27 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Contents, CheckpointErro
         path: path.into(),
         detail,
     };
-    let found = bytes.len();
-    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
+    if found < LENGTH_BYTES {
         return Err(truncated(format!(
             "it has {found} bytes, fewer than any checkpoint"
         )));
-    };
-    let length = u64::from_le_bytes(*length);
+    }
+    let mut length = [0; LENGTH_BYTES];
+    source.fill(0, &mut length)?;
+    let length = u64::from_le_bytes(length);
     if length > MAX_HEADER {
         return Err(corrupt(format!(
             "it declares a header of {length} bytes, more than {MAX_HEADER}"
         )));
     }
     let data = LENGTH_BYTES + length as usize;
-    let Some(header) = rest.get(..length as usize) else {
+    if found < data {
         return Err(truncated(format!(
             "its header ends at byte {data}, but it has {found} bytes"
         )));
-    };
-    let names = serde_json::from_slice::<Names>(header).map_err(|e| {
+    }
+    let header = source.bytes(LENGTH_BYTES..data)?;
+    let names = serde_json::from_slice::<Names>(&header).map_err(|e| {
         corrupt(format!(
             "its header is no valid JSON object ({})",
             printable(&e.to_string())
@@ -59,24 +61,17 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Contents, CheckpointErro
             tensor: printable(name),
         });
     }
-    let metadata = match SafeTensors::read_metadata(bytes) {
-        Ok((_, metadata)) => metadata,
-        Err(SafeTensorError::MetadataIncompleteBuffer) => {
-            let expected = data as u64 + declared(header);
-            return Err(if (found as u64) < expected {
-                truncated(format!("it should have {expected} bytes, but has {found}"))
-            } else {
-                corrupt(format!(
-                    "{} bytes follow its last tensor",
-                    found as u64 - expected
-                ))
-            });
-        }
-        Err(e) => {
-            let reason = fault(header).unwrap_or_else(|| printable(&e.to_string()));
-            return Err(corrupt(reason));
-        }
-    };
+    let metadata: Metadata = serde_json::from_slice(&header)
+        .map_err(|e| corrupt(fault(&header).unwrap_or_else(|| printable(&e.to_string()))))?;
+    let expected = data.saturating_add(metadata.data_len());
+    if found < expected {
+        let detail = format!("it should have {expected} bytes, but has {found}");
+        return Err(truncated(detail));
+    }
+    if found > expected {
+        let bytes = found - expected;
+        return Err(corrupt(format!("{bytes} bytes follow its last tensor")));
+    }
     let mut tensors = Vec::new();
     for (name, info) in metadata.tensors() {
         if !matches!(info.dtype.bitsize(), 8 | 16 | 32 | 64) {
@@ -103,18 +98,6 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Contents, CheckpointErro
 
 /// The members of a header with their values, as far as they are tensors.
 type Members = serde_json::Map<String, serde_json::Value>;
-
-/// Bytes of data that the header's tensors need.
-fn declared(header: &[u8]) -> u64 {
-    let members: Members = serde_json::from_slice(header).unwrap_or_default();
-    let infos = members
-        .into_iter()
-        .filter_map(|(_, value)| serde_json::from_value::<TensorInfo>(value).ok());
-    infos
-        .map(|info| info.data_offsets.1 as u64)
-        .max()
-        .unwrap_or(0)
-}
 
 /// What is wrong with the first faulty tensor of a header that the crate has refused.
 fn fault(header: &[u8]) -> Option<String> {

@@ -67,13 +67,12 @@ impl Found {
 }
 
 /// How many bytes are looked at.
-const HEAD: usize = 4096;
+pub(super) const HEAD: usize = 4096;
 /// Bytes of the header length that starts a safetensors file.
 const LENGTH_BYTES: usize = 8;
 
-/// The format of a file with these bytes, or what it is instead.
-pub(super) fn sniff(bytes: &[u8]) -> Result<Format, Found> {
-    let head = &bytes[..bytes.len().min(HEAD)];
+/// The format of a file whose first [`HEAD`] bytes are these, or what it is instead.
+pub(super) fn sniff(head: &[u8]) -> Result<Format, Found> {
     // A member, or the end of an archive without members.
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         return Ok(Format::PyTorch);

@@ -2,39 +2,42 @@
 //! pickled state dict.
 //!
 //! Source of the format: PyTorch's `torch/serialization.py`. Members are stored uncompressed, so
-//! tensors are used where they lie in the mapped file.
+//! tensors are read from where they lie in the file.
 
 use std::collections::HashMap;
-use std::io::{Cursor, Read};
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufReader, Read};
 
+use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::error::printable;
 use super::pickle::Pickle;
 use super::rebuild::Rebuilder;
+use super::source::Source;
 use super::state_dict::Finder;
 use super::{CheckpointError, Contents, Found};
 
 /// Bytes of the record that ends a zip archive; only a comment of at most 65,535 can follow.
 const END_RECORD: usize = 22;
 
-/// Lists the tensors of a mapped PyTorch zip file.
-pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Contents, CheckpointError> {
-    let members = Members::open(path, bytes)?;
+/// Lists the tensors of a PyTorch zip file.
+pub(super) fn read(source: &Source) -> Result<Contents, CheckpointError> {
+    let path = source.path();
+    let members = Members::open(source)?;
     let (start, size) = members.pickle;
-    let pickle =
-        Pickle::parse(&bytes[start..start + size]).map_err(|reason| CheckpointError::Corrupt {
-            path: path.into(),
-            detail: format!("its data.pkl cannot be read: {}", printable(&reason)),
-        })?;
+    let bytes = source.bytes(start..start + size)?;
+    let pickle = Pickle::parse(&bytes).map_err(|reason| CheckpointError::Corrupt {
+        path: path.into(),
+        detail: format!("its data.pkl cannot be read: {}", printable(&reason)),
+    })?;
     let rebuilder = Rebuilder {
         pickle: &pickle,
         storages: &members.storages,
     };
     Finder {
         path,
-        file_size: bytes.len(),
+        file_size: source.size(),
         rebuilder: &rebuilder,
     }
     .contents()
@@ -48,7 +51,8 @@ struct Members {
 }
 
 impl Members {
-    fn open(path: &Path, bytes: &[u8]) -> Result<Self, CheckpointError> {
+    fn open(source: &Source) -> Result<Self, CheckpointError> {
+        let path = source.path();
         let unsupported = |detail: String| CheckpointError::Unsupported {
             path: path.into(),
             detail,
@@ -61,20 +65,29 @@ impl Members {
             path: path.into(),
             found,
         };
-        let mut archive =
-            ZipArchive::new(Cursor::new(bytes)).map_err(|e| match has_end_record(bytes) {
-                true => corrupt(format!(
-                    "its zip directory cannot be read ({})",
-                    printable(&e.to_string())
-                )),
-                false => CheckpointError::Truncated {
+        let mut archive = match ZipArchive::new(source.stream()) {
+            Ok(archive) => archive,
+            Err(ZipError::Io(e)) if e.raw_os_error().is_some() => {
+                return Err(CheckpointError::Unreadable {
+                    path: path.into(),
+                    source: e,
+                });
+            }
+            Err(e) if has_end_record(source)? => {
+                let reason = printable(&e.to_string());
+                let detail = format!("its zip directory cannot be read ({reason})");
+                return Err(corrupt(detail));
+            }
+            Err(_) => {
+                return Err(CheckpointError::Truncated {
                     path: path.into(),
                     detail: format!(
                         "its {} bytes lack the zip directory that ends the archive",
-                        bytes.len()
+                        source.size()
                     ),
-                },
-            })?;
+                });
+            }
+        };
         if archive.has_duplicate_names() {
             return Err(corrupt("two members of its archive have one name".into()));
         }
@@ -120,7 +133,7 @@ impl Members {
                 .filter(|(start, size)| {
                     start
                         .checked_add(*size)
-                        .is_some_and(|end| end <= bytes.len())
+                        .is_some_and(|end| end <= source.size())
                 })
                 .ok_or_else(|| {
                     let name = printable(&name);
@@ -137,15 +150,16 @@ impl Members {
 }
 
 /// Whether the archive's last record is there, so that it is not cut.
-fn has_end_record(bytes: &[u8]) -> bool {
+fn has_end_record(source: &Source) -> Result<bool, CheckpointError> {
     let farthest = END_RECORD + usize::from(u16::MAX);
-    let tail = &bytes[bytes.len().saturating_sub(farthest)..];
-    tail.windows(END_RECORD)
-        .any(|record| record.starts_with(b"PK\x05\x06"))
+    let tail = source.bytes(source.size().saturating_sub(farthest)..source.size())?;
+    Ok(tail
+        .windows(END_RECORD)
+        .any(|record| record.starts_with(b"PK\x05\x06")))
 }
 
 /// The one folder that all members of torch.save's archive are in, with its slash.
-fn top_folder(archive: &ZipArchive<Cursor<&[u8]>>) -> Result<String, Found> {
+fn top_folder(archive: &ZipArchive<BufReader<&File>>) -> Result<String, Found> {
     let names = || {
         archive
             .file_names_raw()

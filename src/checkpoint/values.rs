@@ -1,11 +1,12 @@
 //! A stored tensor's place in the file, and its values.
 
-use std::borrow::Cow;
-
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use rayon::prelude::*;
 use safetensors::Dtype;
+
+use super::CheckpointError;
+use super::source::Source;
 
 /// Where a tensor lies in the file. Constructed only with bounds that were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,10 @@ pub(super) struct Stored {
 }
 
 /// Why a tensor has no values that can be used. Positions count elements in row-major order.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug)]
 pub(super) enum Unusable {
+    /// The file cannot be read.
+    Unread(CheckpointError),
     /// The dtype is no floating-point type.
     NotFloating,
     /// NaN or infinite: the first, and how many.
@@ -34,6 +37,14 @@ pub(super) enum Unusable {
 const CHUNK: usize = 1 << 16;
 /// Half-precision elements decoded at a time, on the stack.
 const BLOCK: usize = 512;
+/// A tensor with strides is read with all between its elements, unless that is this many times as much.
+const SPARSE: usize = 64;
+
+impl From<CheckpointError> for Unusable {
+    fn from(error: CheckpointError) -> Self {
+        Self::Unread(error)
+    }
+}
 
 impl Stored {
     /// Number of elements; 1 for a scalar.
@@ -52,20 +63,38 @@ impl Stored {
         index
     }
 
-    /// The tensor's bytes out of those of the whole file, row-major and dense. They are borrowed
-    /// where they lie so in the file.
-    pub(super) fn bytes<'a>(&self, file: &'a [u8]) -> Cow<'a, [u8]> {
+    /// The tensor's bytes, row-major and dense.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn bytes(&self, file: &Source) -> Result<Vec<u8>, CheckpointError> {
         let size = self.dtype.bitsize() / 8;
         let count = self.elements();
         let Some(strides) = &self.strides else {
-            return file[self.offset..self.offset + count * size].into();
+            return file.bytes(self.offset..self.offset + count * size);
         };
-        let mut bytes = Vec::with_capacity(count * size);
+        let mut bytes = vec![0; count * size];
+        let elements = bytes.chunks_exact_mut(size).zip(self.places(strides));
+        let span = span(&self.shape, Some(strides)).unwrap_or(usize::MAX);
+        if span / SPARSE > count {
+            for (bytes, place) in elements {
+                file.fill(self.offset + place * size, bytes)?;
+            }
+        } else {
+            let around = file.bytes(self.offset..self.offset + span * size)?;
+            for (bytes, place) in elements {
+                bytes.copy_from_slice(&around[place * size..][..size]);
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Where the elements lie, in row-major order: how many elements behind the first.
+    fn places(&self, strides: &[usize]) -> impl Iterator<Item = usize> {
         let mut index = vec![0; self.shape.len()];
         let mut element = 0;
-        for _ in 0..count {
-            let start = self.offset + element * size;
-            bytes.extend_from_slice(&file[start..start + size]);
+        (0..self.elements()).map(move |_| {
+            let place = element;
             // Steps like an odometer: the last axis fastest, carrying to the left.
             for (axis, i) in index.iter_mut().enumerate().rev() {
                 *i += 1;
@@ -76,12 +105,12 @@ impl Stored {
                 element -= strides[axis] * self.shape[axis];
                 *i = 0;
             }
-        }
-        bytes.into()
+            place
+        })
     }
 
     /// The values of a floating-point tensor as f32, all finite, row-major. An f64 is rounded.
-    pub(super) fn values(&self, file: &[u8]) -> Result<Vec<f32>, Unusable> {
+    pub(super) fn values(&self, file: &Source) -> Result<Vec<f32>, Unusable> {
         let decode: fn(&[u8], &mut [f32]) = match self.dtype {
             Dtype::F16 => decode_f16,
             Dtype::BF16 => decode_bf16,
@@ -89,24 +118,39 @@ impl Stored {
             Dtype::F64 => decode_f64,
             _ => return Err(Unusable::NotFloating),
         };
-        let bytes = self.bytes(file);
         let size = self.dtype.bitsize() / 8;
+        // A dense tensor is read by as many threads as convert it, in pieces that stay in a cache.
+        let gathered = match self.strides {
+            Some(_) => Some(self.bytes(file)?),
+            None => None,
+        };
+        let read = |start: usize, buffer: &mut [u8]| match &gathered {
+            Some(bytes) => {
+                buffer.copy_from_slice(&bytes[start * size..][..buffer.len()]);
+                Ok(())
+            }
+            None => file.fill(self.offset + start * size, buffer),
+        };
         let mut values = vec![0f32; self.elements()];
-        let bad: usize = values
+        let bad = values
             .par_chunks_mut(CHUNK)
-            .zip(bytes.par_chunks(CHUNK * size))
-            .map(|(values, bytes)| {
-                decode(bytes, values);
+            .enumerate()
+            .map_init(Vec::new, |buffer, (i, values)| {
+                buffer.resize(values.len() * size, 0);
+                read(i * CHUNK, buffer)?;
+                decode(buffer, values);
                 // Counted without an early exit, and while the values are in the cache.
-                values.iter().filter(|value| !value.is_finite()).count()
+                Ok(values.iter().filter(|value| !value.is_finite()).count())
             })
-            .sum();
+            .sum::<Result<usize, CheckpointError>>()?;
         if bad == 0 {
             return Ok(values);
         }
         let first = values.iter().position(|v| !v.is_finite()).unwrap_or(0);
         if self.dtype == Dtype::F64 {
-            let value = bytes.chunks_exact(8).nth(first).map_or(f64::NAN, f64_of);
+            let mut bytes = [0; 8];
+            read(first, &mut bytes)?;
+            let value = f64::from_le_bytes(bytes);
             if value.is_finite() {
                 return Err(Unusable::OutOfRange {
                     index: first,
@@ -180,31 +224,27 @@ fn decode_f16(bytes: &[u8], values: &mut [f32]) {
     let mut halves = [f16::ZERO; BLOCK];
     for (bytes, values) in bytes.chunks(2 * BLOCK).zip(values.chunks_mut(BLOCK)) {
         let halves = &mut halves[..values.len()];
-        for (half, pair) in halves.iter_mut().zip(bytes.chunks_exact(2)) {
-            *half = f16::from_le_bytes([pair[0], pair[1]]);
+        for (half, bytes) in halves.iter_mut().zip(bytes.as_chunks().0) {
+            *half = f16::from_le_bytes(*bytes);
         }
         halves.convert_to_f32_slice(values);
     }
 }
 
 fn decode_bf16(bytes: &[u8], values: &mut [f32]) {
-    for (value, pair) in values.iter_mut().zip(bytes.chunks_exact(2)) {
-        *value = f32::from_bits(u32::from(u16::from_le_bytes([pair[0], pair[1]])) << 16);
+    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
+        *value = f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
     }
 }
 
 fn decode_f32(bytes: &[u8], values: &mut [f32]) {
-    for (value, b) in values.iter_mut().zip(bytes.chunks_exact(4)) {
-        *value = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
+        *value = f32::from_le_bytes(*bytes);
     }
 }
 
 fn decode_f64(bytes: &[u8], values: &mut [f32]) {
-    for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(8)) {
-        *value = f64_of(bytes) as f32;
+    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
+        *value = f64::from_le_bytes(*bytes) as f32;
     }
-}
-
-fn f64_of(b: &[u8]) -> f64 {
-    f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
 }

@@ -166,7 +166,7 @@ impl<'a> Candidate<'a> {
                 .unwrap_or_else(|_| checkpoint.fingerprint(loading::TEXT_TOWER));
             (fingerprint, vision)
         });
-        let vision = vision?;
+        let (fingerprint, vision) = (fingerprint?, vision?);
         let wanted = Wanted {
             checkpoint: &checkpoint,
             fingerprint: &fingerprint,

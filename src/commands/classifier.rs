@@ -33,7 +33,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
     console.wait_for("reading the text tower");
     let wanted = Wanted {
         checkpoint: &checkpoint,
-        fingerprint: &checkpoint.fingerprint(loading::TEXT_TOWER),
+        fingerprint: &checkpoint.fingerprint(loading::TEXT_TOWER)?,
         variant,
         compute: settings.devices.first(),
         classes: &settings.prompts.classes,

@@ -57,6 +57,28 @@ fn an_unreadable_file_says_permission_denied() {
 }
 
 #[test]
+fn a_file_that_is_cut_while_it_is_in_use_is_an_error() {
+    let file = TempFile::new(&safetensors(GOOD, &[0; 4]));
+    let checkpoint = Checkpoint::open(&file.path).unwrap();
+    let size = checkpoint.bytes();
+    let writer = fs::File::options().write(true).open(&file.path).unwrap();
+    writer.set_len(size as u64 - 1).unwrap();
+    let read = checkpoint.tensor("a", DType::F32, &Device::Cpu);
+    let out = file.folder.path().join("out");
+    for error in [
+        read.map(drop).unwrap_err(),
+        checkpoint.sha256().map(drop).unwrap_err(),
+        checkpoint.fingerprint("a").map(drop).unwrap_err(),
+        convert(&checkpoint, &out, None).map(drop).unwrap_err(),
+    ] {
+        let text = error.to_string();
+        let expected = format!("truncated: it had {size} bytes when it was opened");
+        assert!(text.contains(&expected), "{text}");
+    }
+    assert!(!out.exists());
+}
+
+#[test]
 fn an_empty_file_says_so() {
     assert_refused!(
         b"",

@@ -6,7 +6,10 @@
 use candle_core::{DType, Device};
 use uta_eval::checkpoint::{Checkpoint, CheckpointError, Dtype, Found};
 
-use super::util::{fixture, flat, open, open_bytes, torch, torch_tensor, values, zip, zip64};
+use super::util::{
+    fixture, flat, open, open_bytes, tensor_pickle, torch, torch_tensor, torch_with, values, zip,
+    zip64,
+};
 
 /// Compares all tensors of a file with those that PyTorch wrote down for it.
 fn assert_as_expected(case: &str) {
@@ -49,6 +52,22 @@ fn refusal(case: &str) -> CheckpointError {
 #[test]
 fn transposed_shared_sliced_expanded_and_scalar_tensors_are_read_exactly() {
     assert_as_expected("views");
+}
+
+#[test]
+fn a_view_is_read_alike_whether_its_elements_lie_close_or_far_apart() {
+    let storage: Vec<u8> = (0..5000u16)
+        .flat_map(|i| f32::from(i).to_le_bytes())
+        .collect();
+    // Distances at which all between the elements is read, and at which it is not.
+    for stride in [7, 63, 65, 1200] {
+        let numbers = ("3", "2 4".to_string(), format!("1 {stride}"));
+        let pickle = tensor_pickle("FloatStorage", "5000", numbers.0, &numbers.1, &numbers.2);
+        let file = open_bytes(&torch_with(&pickle, &storage)).expect("good");
+        let element = |i| f64::from(3 + i / 4 + (i % 4) * stride);
+        let expected: Vec<f64> = (0..8).map(element).collect();
+        assert_eq!(values(&file, "w"), expected, "stride {stride}");
+    }
 }
 
 #[test]

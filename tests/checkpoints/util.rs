@@ -197,15 +197,31 @@ pub fn zip64(members: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// A PyTorch archive of this pickle and a storage `0` of 8 zero bytes.
 pub fn torch(pickle: &[u8]) -> Vec<u8> {
+    torch_with(pickle, &[0; 8])
+}
+
+/// A PyTorch archive of this pickle and a storage `0` of these bytes.
+pub fn torch_with(pickle: &[u8], storage: &[u8]) -> Vec<u8> {
     zip(&[
         ("a/data.pkl", pickle, 0),
         ("a/byteorder", b"little", 0),
-        ("a/data/0", &[0; 8], 0),
+        ("a/data/0", storage, 0),
     ])
 }
 
-/// A pickled `{"w": tensor}` of `class` storage `0`, with these pickled numbers.
+/// A file of [`tensor_pickle`] and a storage `0` of 8 zero bytes.
 pub fn torch_tensor(
+    class: &str,
+    elements: &str,
+    offset: &str,
+    size: &str,
+    stride: &str,
+) -> Vec<u8> {
+    torch(&tensor_pickle(class, elements, offset, size, stride))
+}
+
+/// A pickled `{"w": tensor}` of `class` storage `0`, with these pickled numbers.
+pub fn tensor_pickle(
     class: &str,
     elements: &str,
     offset: &str,
@@ -225,7 +241,7 @@ pub fn torch_tensor(
         pickle.push(b't');
     }
     pickle.extend_from_slice(b"\x89}tRs.");
-    torch(&pickle)
+    pickle
 }
 
 /// An integer as LONG1.
