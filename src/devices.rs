@@ -177,8 +177,12 @@ fn cpu(precision: PrecisionArg, no_gpu: Option<String>) -> Result<Devices, Error
 
 #[cfg(feature = "cuda")]
 mod gpu {
+    use std::sync::Arc;
+
     use super::{Compute, Factors, brief};
-    use crate::model::mixed::{cuda, trial};
+    use crate::kernels::gpu::cuda;
+    use crate::model::compute::Arithmetic;
+    use crate::model::mixed::{Mixed, trial};
 
     /// Opens a lane on a GPU and computes something on it.
     pub fn open(number: usize, factors: Factors) -> Result<Compute, String> {
@@ -195,8 +199,15 @@ mod gpu {
                 _ => format!("the driver shows {count} GPUs, numbered from 0"),
             });
         }
-        let compute = cuda::open(number, factors)
+        let engine = cuda::open(number, factors == Factors::Tf32)
             .map_err(|e| format!("it cannot be opened ({})", brief(&e.to_string())))?;
+        let compute = Compute {
+            device: engine.device(),
+            arithmetic: Arithmetic::Mixed(Mixed {
+                engine: Arc::new(engine),
+                factors,
+            }),
+        };
         trial(&compute)
             .map_err(|e| format!("a computation on it failed ({})", brief(&e.to_string())))?;
         Ok(compute)

@@ -27,7 +27,7 @@
 //! | [`preprocessing`] | what a model expects of its pictures, as plain data |
 //! | [`text`] | class names, templates, CLIP's tokenizer |
 //! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
-//! | [`kernels`] | matrix products, attention and normalisation for x86 CPUs, chosen at run time |
+//! | [`kernels`] | matrix products, attention and normalisation for x86 CPUs, chosen at run time; `gpu` has those for GPUs |
 //! | [`model`] | variants and their dimensions, tensor names, both towers in candle; `mixed` is for GPUs |
 //! | [`at_once`] | as many pictures at once as fit into a device's memory |
 //! | [`lanes`] | several workers on one stream of items, in order |
@@ -66,8 +66,8 @@
 //!   `sweep` and `listing` (a sweep's folder), and two functions of `text` and one of
 //!   `model::variant` that read small files named by flags. Only `hub` uses the network, for an
 //!   address `hf://…`, and writes into its cache.
-//! - `unsafe` code is in two places: `kernels` uses vector instructions and threads that write to
-//!   disjoint parts of one buffer, `model::mixed::cuda` launches kernels.
+//! - `unsafe` code is in `kernels` only: vector instructions, threads that write to disjoint parts of
+//!   one buffer, an option of the allocator, and launches on GPUs.
 //! - A picture's result is the same bits for any batch size, place in the batch and number of
 //!   threads: a kernel computes a row from nothing but that row and the weights. On processors
 //!   without kernels, candle's operations get one picture at a time. (On GPUs the last bits may

@@ -1,5 +1,5 @@
-//! The CPU's arithmetic: linear layers, attention and LayerNorm for the instructions that the
-//! machine has, over plain slices.
+//! The arithmetic. For CPUs: linear layers, attention and LayerNorm for the instructions that the
+//! machine has, over plain slices. For GPUs, in `gpu`: all but matrix products, over tensors.
 //!
 //! Weights are packed once into panels of as many columns as a tile has. A tile multiplies a few
 //! packed rows by a panel, its sums in registers; what follows a layer (bias, GELU, the gate of a
@@ -20,17 +20,20 @@
 //! | `math` | exponential, error function |
 //! | `peak` | the machine's limit, for benchmarks |
 //! | `allocator` | what becomes of freed memory |
+//! | `gpu` | kernels for GPUs, and launching them |
 //!
 //! A result's bits depend on its own row and nothing else: not on the batch, its place in it, or
 //! the number of threads. They may differ between instruction sets.
 //!
 //! `unsafe` is in `isa` and `tile` (instructions), where threads write parts of one `output`
-//! (`linear`, `attention`, `forest`, `norm`), and in `allocator` (an option in C).
+//! (`linear`, `attention`, `forest`, `norm`), in `allocator` (an option in C) and in `gpu::cuda` (calls
+//! of the driver).
 
 mod allocator;
 mod attention;
 mod blocks;
 mod forest;
+pub mod gpu;
 mod isa;
 mod linear;
 mod math;

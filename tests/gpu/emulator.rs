@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use candle_core::{DType, Device, Result, Tensor};
 use half::{bf16, f16};
+use uta_eval::kernels::gpu::{Argument, Engine, Launch};
 use uta_eval::model::Compute;
 use uta_eval::model::compute::Arithmetic;
-use uta_eval::model::mixed::{Argument, Engine, Factors, Launch, Mixed};
+use uta_eval::model::mixed::{Factors, Mixed};
 
 /// A GPU with as much shared memory as the smallest that has all the kernels need.
 const SHARED_LIMIT: usize = 99 << 10;

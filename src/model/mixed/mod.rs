@@ -1,25 +1,17 @@
 //! The towers in mixed precision, as GPUs want them.
 //!
 //! Matrix products are candle's, of f16, bf16 or f32 values with f32 sums; all that happens between
-//! two products is one kernel of `kernels.cu`. The residual stream, LayerNorm and softmax are f32:
+//! two products is one kernel of `kernels::gpu`. The residual stream, LayerNorm and softmax are f32:
 //! what the reference's autocast computes.
 //!
 //! | file | what |
 //! |---|---|
-//! | `kernels.cu` | the kernels, for CUDA or, in tests, for a CPU |
-//! | `attention.h`, `forest.h`, `rows.h` | the larger ones: attention in either tower, the residual stream |
-//! | `portable.h`, `sums.h` | what they need beyond C++, and in common |
-//! | `launch` | a launch as data; what runs it is an [`Engine`] |
 //! | `ops` | the launches: grids, shared memory, arguments |
 //! | `ranking` | those behind the towers |
 //! | `limits` | what a block of threads can hold |
 //! | `layers` | weights |
 //! | `vision`, `text` | the towers' forward passes |
-//! | `cuda` | the engine for NVIDIA GPUs (with the feature of that name) |
 
-#[cfg(feature = "cuda")]
-pub mod cuda;
-mod launch;
 mod layers;
 mod limits;
 mod ops;
@@ -31,12 +23,12 @@ use std::sync::Arc;
 
 use candle_core::{DType, Result, Tensor, bail};
 
-pub use launch::{Argument, Engine, Launch};
 pub use layers::Norm;
 pub use limits::TooLarge;
 pub use ranking::Ranking;
 
 use super::compute::Compute;
+use crate::kernels::gpu::Engine;
 
 /// What the matrix products multiply. Their sums are always f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

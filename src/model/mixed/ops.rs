@@ -3,9 +3,9 @@
 use candle_core::{D, DType, Result, Shape, Tensor, bail};
 
 use super::Mixed;
-use super::launch::{Argument, Launch};
 use super::layers::Norm;
 use super::limits::{ATTENTION_WARPS, HeadTiles, TILE, forest_shared, row_shared};
+use crate::kernels::gpu::{Argument, Launch};
 
 use Argument::{Float, In, Int, Out};
 

@@ -2,9 +2,9 @@
 
 use candle_core::{DType, Result, Tensor};
 
-use super::launch::Argument::{Float, In, Out};
 use super::ops::{MOST_THREADS, int, one};
 use super::{Factors, Mixed};
+use crate::kernels::gpu::Argument::{Float, In, Out};
 
 /// Rows and columns that a block of the product in f32 computes.
 const PRODUCT_TILE: usize = 32;

@@ -3,7 +3,7 @@
 //   'b' bytes and the buffer, 'i' int32, 'l' int64, 'f' float32 (numbers are little-endian 64 bits).
 // Then on standard output: all buffers, as the kernel left them.
 
-#include "../../../src/model/mixed/kernels.cu"
+#include "../../../src/kernels/gpu/kernels.cu"
 
 #include <map>
 #include <string>

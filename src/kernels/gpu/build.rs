@@ -6,7 +6,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-const FOLDER: &str = "src/model/mixed";
+const FOLDER: &str = "src/kernels/gpu";
 /// GPUs that there is code for: the oldest with all that the kernels use, and those of data centres. The
 /// driver compiles the first one's PTX for newer ones.
 const CAPABILITIES: [&str; 2] = ["80", "90"];

@@ -18,9 +18,7 @@ use candle_core::op::BackpropOp;
 use candle_core::{DType, Device, Result, Storage, Tensor, bail};
 use half::{bf16, f16};
 
-use super::launch::{Argument, Engine, Launch};
-use super::{Factors, Mixed};
-use crate::model::compute::{Arithmetic, Compute};
+use super::{Argument, Engine, Launch};
 
 /// Compiled from `kernels.cu`.
 const KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));
@@ -51,14 +49,14 @@ pub fn count() -> Result<usize> {
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
-/// Opens a stream on a GPU.
+/// Opens a stream on a GPU. With `tf32`, all products of f32 in this process round their factors to
+/// TF32.
 ///
 /// # Errors
 /// When there is no such GPU, or it fails.
-pub fn open(ordinal: usize, factors: Factors) -> Result<Compute> {
+pub fn open(ordinal: usize, tf32: bool) -> Result<Cuda> {
     wait_without_a_core(ordinal);
-    let device = Device::new_cuda_with_stream(ordinal)?;
-    let cuda = device.as_cuda_device()?.clone();
+    let cuda = CudaDevice::new_with_stream(ordinal)?;
     let context = cuda.cuda_stream().context().clone();
     // SAFETY: all tensors of this device are made, used and freed on its one stream; each lane has a
     // device of its own, and none gives its tensors to another.
@@ -71,21 +69,14 @@ pub fn open(ordinal: usize, factors: Factors) -> Result<Compute> {
     if context.has_async_alloc() {
         keep_freed_memory(&context)?;
     }
-    candle_core::cuda::set_gemm_reduced_precision_f32(factors == Factors::Tf32);
+    candle_core::cuda::set_gemm_reduced_precision_f32(tf32);
     let blocking = sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC;
-    let engine = Cuda {
+    Ok(Cuda {
         device: cuda,
         module: context.load_module(Ptx::from_binary(KERNELS.into())).w()?,
         functions: Mutex::default(),
         done: context.new_event(Some(blocking)).w()?,
         shared_limit: usize::try_from(shared_limit).unwrap_or(USUAL_SHARED),
-    };
-    Ok(Compute {
-        device,
-        arithmetic: Arithmetic::Mixed(Mixed {
-            engine: Arc::new(engine),
-            factors,
-        }),
     })
 }
 
@@ -127,6 +118,11 @@ fn keep_freed_memory(context: &CudaContext) -> Result<()> {
 }
 
 impl Cuda {
+    /// The device whose tensors it works on.
+    pub fn device(&self) -> Device {
+        Device::Cuda(self.device.clone())
+    }
+
     /// A kernel by its name, which may take all shared memory that there is.
     fn function(&self, name: &str) -> Result<CudaFunction> {
         let mut functions = self
