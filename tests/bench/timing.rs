@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 /// How long each thing is repeated.
-const ENOUGH: Duration = Duration::from_millis(600);
+pub const ENOUGH: Duration = Duration::from_millis(600);
 
 /// Median seconds of a call, after one that warms up.
 pub fn median(work: impl FnMut()) -> f64 {
