@@ -234,7 +234,7 @@ fn round_pairs(x: &[f32], pairs: &mut [u32; BLOCK]) {
 /// Writes the first of `rows` rows side by side, at most `TOGETHER`: `row(r)[i]` to
 /// `out[i * lanes + r]`.
 #[inline(always)]
-fn spread<'a, T: Copy + 'a>(
+fn spread<'a, T: Copy + Default + 'a>(
     rows: usize,
     row: impl Fn(usize) -> &'a [T],
     lanes: usize,
@@ -244,16 +244,34 @@ fn spread<'a, T: Copy + 'a>(
 }
 
 #[inline(always)]
-fn spread_rows<'a, const R: usize, T: Copy + 'a>(
+fn spread_rows<'a, const R: usize, T: Copy + Default + 'a>(
     row: impl Fn(usize) -> &'a [T],
     lanes: usize,
     out: &mut [T],
 ) {
     let rows: [&[T]; R] = std::array::from_fn(row);
     let k = rows[0].len();
-    let rows = rows.map(|row| &row[..k]);
-    for (i, out) in out.chunks_mut(lanes).take(k).enumerate() {
-        for (out, row) in out[..R].iter_mut().zip(rows) {
+    if lanes == R {
+        return side_by_side(rows, &mut out.as_chunks_mut().0[..k]);
+    }
+    let mut room = [[T::default(); R]; BLOCK];
+    let blocks = out.chunks_mut(BLOCK * lanes).take(k.div_ceil(BLOCK));
+    for (block, out) in blocks.enumerate() {
+        let room = &mut room[..BLOCK.min(k - block * BLOCK)];
+        let rows = rows.map(|row| &row[block * BLOCK..][..room.len()]);
+        side_by_side(rows, room);
+        for (out, values) in out.chunks_mut(lanes).zip(room) {
+            out[..R].copy_from_slice(values);
+        }
+    }
+}
+
+/// Rows as columns that touch: the compiler has instructions for that, if there are few.
+#[inline(always)]
+fn side_by_side<const R: usize, T: Copy>(rows: [&[T]; R], out: &mut [[T; R]]) {
+    let rows = rows.map(|row| &row[..out.len()]);
+    for (i, out) in out.iter_mut().enumerate() {
+        for (out, row) in out.iter_mut().zip(rows) {
             *out = row[i];
         }
     }
