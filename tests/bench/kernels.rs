@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use candle_core::{Device, Tensor};
 use uta_eval::kernels::{Attention, Epilogue, Isa, PackedLinear, Precision, layer_norm, peak};
 
-use crate::timing::{ENOUGH, median, noise};
+use crate::timing::{ENOUGH, median, middle, noise};
 
 /// Layers by name: rows, inputs, outputs, and whether it is gated.
 const LAYERS: [(&str, usize, usize, usize, bool); 13] = [
@@ -48,13 +48,9 @@ impl Rate {
             shares.push(rate / ((before + after) / 2.0));
             before = after;
         }
-        let median = |values: &mut Vec<f64>| {
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
         Self {
-            gflops: median(&mut rates) / 1e9,
-            share: median(&mut shares),
+            gflops: middle(rates) / 1e9,
+            share: middle(shares),
         }
     }
 }
@@ -74,11 +70,10 @@ pub fn table() {
         rayon::current_num_threads()
     );
     let [f32, bf16] = [Precision::F32, Precision::Bf16].map(|precision| {
-        let mut rates: Vec<f64> = (0..50)
-            .map(|_| peak(isa, precision, MOMENT) / 1e9)
-            .collect();
-        rates.sort_by(f64::total_cmp);
-        let (median, best) = (rates[rates.len() / 2], rates[rates.len() - 1]);
+        let rates = (0..50).map(|_| peak(isa, precision, MOMENT) / 1e9);
+        let rates: Vec<f64> = rates.collect();
+        let best = rates.iter().copied().fold(0.0, f64::max);
+        let median = middle(rates);
         format!("{median:.0}, at best {best:.0}")
     });
     println!("peak, of tiles in the first cache: {f32} GFLOP/s in f32; {bf16} in bf16");

@@ -13,7 +13,7 @@ use uta_eval::preprocessing::Preprocessing;
 use uta_eval::zero_shot::{ImageEncoder, ZeroShot};
 
 use crate::pictures::jpeg;
-use crate::timing::noise;
+use crate::timing::{middle, noise};
 use crate::towers::vision_tower;
 
 /// The program's default.
@@ -119,7 +119,7 @@ pub fn sweep() {
             whole.push(clock.elapsed().as_secs_f64());
             assert!(entrants.iter().all(|e| e.computed == count));
         }
-        let (towers, whole) = (median(towers), median(whole));
+        let (towers, whole) = (middle(towers), middle(whole));
         let ratio = whole / towers;
         println!("{name:<22} {count:>9} {towers:>14.2} {whole:>14.2} {ratio:>8.3}");
     }
@@ -127,11 +127,6 @@ pub fn sweep() {
 
 const CHECKPOINTS: usize = 3;
 const PASSES: usize = 5;
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
-}
 
 struct Silent;
 

@@ -12,6 +12,7 @@ use uta_eval::picture::Preprocessor;
 use uta_eval::preprocessing::Interpolation;
 
 use crate::pictures::jpeg;
+use crate::timing::middle;
 
 const PICTURES: usize = 1024;
 const WNID: &str = "n01440764";
@@ -75,11 +76,6 @@ pub fn table() {
             middle(ratios)
         );
     }
-}
-
-fn middle(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn load(samples: &[Sample]) -> f64 {

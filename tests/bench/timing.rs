@@ -5,16 +5,15 @@ pub const ENOUGH: Duration = Duration::from_millis(600);
 
 /// Median seconds of a call, after one that warms up.
 pub fn median(work: impl FnMut()) -> f64 {
-    let times = times(work);
-    times[times.len() / 2]
+    middle(times(work))
 }
 
 /// Seconds of the fastest call.
 pub fn fastest(work: impl FnMut()) -> f64 {
-    times(work)[0]
+    times(work).into_iter().fold(f64::INFINITY, f64::min)
 }
 
-/// Seconds of several calls, ascending.
+/// Seconds of several calls.
 fn times(mut work: impl FnMut()) -> Vec<f64> {
     work();
     let mut times = Vec::new();
@@ -24,8 +23,13 @@ fn times(mut work: impl FnMut()) -> Vec<f64> {
         work();
         times.push(clock.elapsed().as_secs_f64());
     }
-    times.sort_by(f64::total_cmp);
     times
+}
+
+/// The median.
+pub fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Values between -1 and 1.

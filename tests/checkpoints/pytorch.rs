@@ -61,8 +61,8 @@ fn a_view_is_read_alike_whether_its_elements_lie_close_or_far_apart() {
         .collect();
     // Distances at which all between the elements is read, and at which it is not.
     for stride in [7, 63, 65, 1200] {
-        let numbers = ("3", "2 4".to_string(), format!("1 {stride}"));
-        let pickle = tensor_pickle("FloatStorage", "5000", numbers.0, &numbers.1, &numbers.2);
+        let strides = format!("1 {stride}");
+        let pickle = tensor_pickle("FloatStorage", "5000", "3", "2 4", &strides);
         let file = open_bytes(&torch_with(&pickle, &storage)).expect("good");
         let element = |i| f64::from(3 + i / 4 + (i % 4) * stride);
         let expected: Vec<f64> = (0..8).map(element).collect();
