@@ -3,15 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use uta_eval::cli::{Cli, TalkArgs};
-use uta_eval::commands;
-use uta_eval::error::Error;
-use uta_eval::interruption;
+use uta_eval::app::commands;
+use uta_eval::app::console::Talk;
+use uta_eval::app::error::Error;
+use uta_eval::app::flags::{Cli, TalkArgs};
+use uta_eval::app::settings::Settings;
+use uta_eval::app::signals;
+use uta_eval::app::trace;
 use uta_eval::kernels::keep_freed_memory;
-use uta_eval::progress::Talk;
-use uta_eval::settings::Settings;
-use uta_eval::trace;
-use uta_eval::visible::visible;
+use uta_eval::util::escape::visible;
 
 // Blocks of activations come and go by the hundred; this allocator can keep their pages, where the
 // system's returns them and takes the time to clear new ones.
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     // A trace that cannot be completed then has no one to tell.
     let finish_trace = || drop(trace::finish());
     // Without the handler an interrupt would only leave temporary files behind.
-    let _ = interruption::handle(finish_trace);
+    let _ = signals::handle(finish_trace);
     let cli = Cli::parse();
     talk(cli.talk).choose();
     match Settings::new(cli).and_then(commands::run) {

@@ -3,7 +3,7 @@ use uta_eval::classifier::recipe::Recipe;
 use uta_eval::classifier::{Progress, Trie, build};
 use uta_eval::model::{Forest, Kept, TextTower};
 use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
-use uta_eval::vector::normalised;
+use uta_eval::util::vector::normalised;
 
 use crate::support::{Folder, demo, fixture, largest_difference, tiny, towers, values};
 use uta_eval::model::Variant;

@@ -4,13 +4,13 @@
 use candle_core::{Device, IndexOp, Tensor};
 use serde::Deserialize;
 use uta_eval::classifier::{Classifier, Trie};
+use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::Precision;
 use uta_eval::metrics::Prediction;
 use uta_eval::model::rope::RopeTables;
 use uta_eval::model::{Compute, Forest, Kept, TextTower, Variant};
 use uta_eval::picture::{Preprocessor, Scratch};
 use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
-use uta_eval::zero_shot::{ImageEncoder, ZeroShot};
 
 use crate::support::{
     Golden, fixture, json, largest_difference, relative_error, tiny, towers, towers_by, values,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use uta_eval::picture::preprocessing::Interpolation;
 use uta_eval::picture::{PictureError, Preprocessor, Scratch};
-use uta_eval::preprocessing::Interpolation;
 
 fn fixtures(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -5,13 +5,13 @@ use serde_json::Value;
 use uta_eval::classifier::{Classifier, file};
 use uta_eval::data::Set;
 use uta_eval::data::loader::load_one;
+use uta_eval::inference::loading;
+use uta_eval::inference::zero_shot::ImageEncoder;
 use uta_eval::kernels::Precision;
-use uta_eval::loading;
 use uta_eval::model::{Compute, Variant};
+use uta_eval::picture::preprocessing::Interpolation;
 use uta_eval::picture::{Preprocessor, facts};
-use uta_eval::preprocessing::Interpolation;
 use uta_eval::text::imagenet::wnids;
-use uta_eval::zero_shot::ImageEncoder;
 
 use crate::support::{Folder, Ran, demo, demo_on, quick_demo_on, run};
 

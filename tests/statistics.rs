@@ -1,7 +1,7 @@
 use serde::Deserialize;
-use uta_eval::interval::wilson95;
-use uta_eval::statistics::mcnemar::Form;
-use uta_eval::statistics::{Calibration, Judgement, McNemar, Statistics, Tie};
+use uta_eval::metrics::interval::wilson95;
+use uta_eval::metrics::mcnemar::Form;
+use uta_eval::metrics::{Calibration, Judgement, McNemar, Statistics, Tie};
 
 use crate::support::json;
 

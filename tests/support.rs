@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use uta_eval::checkpoint::Checkpoint;
+use uta_eval::inference::loading;
 use uta_eval::kernels::{Isa, Precision};
-use uta_eval::loading;
 use uta_eval::model::compute::{Arithmetic, Kernels};
 use uta_eval::model::{Compute, TextTower, Variant, VisionTower};
 

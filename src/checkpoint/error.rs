@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Found;
 use super::verify::Mismatch;
-use crate::hub::HubError;
+use crate::checkpoint::hub::HubError;
 
 /// What to do with a file that PyTorch can read and this program cannot.
 pub(super) const RESAVE: &str =

@@ -19,6 +19,8 @@
 
 pub mod convert;
 mod error;
+/// Checkpoints of the Hugging Face Hub, downloaded into its cache.
+pub mod hub;
 pub mod identity;
 mod pickle;
 mod pickle_machine;
@@ -35,6 +37,7 @@ mod weights;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::util::hex;
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 pub use safetensors::Dtype;
@@ -259,7 +262,7 @@ impl Checkpoint {
             self.source.fill(start, piece)?;
             hasher.update(piece);
         }
-        Ok(hexadecimal(hasher))
+        Ok(hex::digest(hasher))
     }
 
     /// A hash of the names, shapes, dtypes and bytes of all tensors whose name begins with
@@ -286,7 +289,7 @@ impl Checkpoint {
         let hashes: Vec<_> = tensors.par_iter().map(hash).collect::<Result<_, _>>()?;
         let mut hasher = Sha256::new();
         hashes.iter().for_each(|hash| hasher.update(hash));
-        Ok(hexadecimal(hasher))
+        Ok(hex::digest(hasher))
     }
 
     fn stored(&self, name: &str) -> Result<&Stored, CheckpointError> {
@@ -333,12 +336,6 @@ impl Checkpoint {
             },
         }
     }
-}
-
-/// What a hash comes to.
-fn hexadecimal(hasher: Sha256) -> String {
-    let digest = hasher.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A dtype as users write it: `f16`, `bf16`, `f32`.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::file::{self, ClassifierFileError};
 use super::recipe::Recipe;
 use super::{Classifier, Partial};
-use crate::temporary::Temporary;
+use crate::util::temporary_file::TemporaryFile;
 
 /// Where classifiers are kept.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl Cache {
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         std::fs::create_dir_all(&self.folder)?;
-        let mut file = Temporary::beside(path)?;
+        let mut file = TemporaryFile::beside(path)?;
         file.write_all(bytes)?;
         file.replace(path)
     }

@@ -8,8 +8,9 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use super::recipe::{Difference, Recipe, hexadecimal};
+use super::recipe::{Difference, Recipe};
 use super::{Classifier, Partial};
+use crate::util::hex;
 
 /// Marks a file as ours, with the version of its form.
 const FORMAT: (&str, &str) = ("uta_eval_classifier", "1");
@@ -222,5 +223,5 @@ impl Sealed {
 fn digest(data: &[u8]) -> String {
     let mut hasher = Sha256::new();
     hasher.update(data);
-    hexadecimal(hasher)
+    hex::digest(hasher)
 }

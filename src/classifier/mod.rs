@@ -5,6 +5,8 @@
 
 pub mod cache;
 pub mod file;
+/// Features and a classifier in, ranked classes out.
+pub mod ranker;
 pub mod recipe;
 mod trie;
 
@@ -14,9 +16,9 @@ use candle_core::{DType, Result, Tensor};
 use rayon::prelude::*;
 use tracing::info_span;
 
-use crate::at_once::is_out_of_memory;
+use crate::model::micro_batch::is_out_of_memory;
 use crate::model::{Forest, Kept, TextTower};
-use crate::vector::{dot, normalised};
+use crate::util::vector::{dot, normalised};
 pub use trie::{Run, Trie};
 
 /// Logits are this multiple of the cosine between picture and class. The reference uses the

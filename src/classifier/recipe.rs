@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::util::hex;
+
 /// Changes when the same recipe would give other values: another averaging, another order.
 const ALGORITHM: u32 = 1;
 
@@ -40,7 +42,7 @@ impl Recipe {
         Self {
             text_tower,
             class_names: Self::hash_of_names(names),
-            prompts: hexadecimal(all_tokens),
+            prompts: hex::digest(all_tokens),
             classes: names.len(),
             templates: prompts.len() / names.len().max(1),
             precision: precision.into(),
@@ -56,7 +58,7 @@ impl Recipe {
             hasher.update((name.len() as u64).to_le_bytes());
             hasher.update(name);
         }
-        hexadecimal(hasher)
+        hex::digest(hasher)
     }
 
     /// One hash over everything: equal keys, equal classifiers.
@@ -65,7 +67,7 @@ impl Recipe {
         for (name, value) in self.fields() {
             hasher.update(format!("{name}={value}\n"));
         }
-        hexadecimal(hasher)
+        hex::digest(hasher)
     }
 
     /// All parts by name.
@@ -141,14 +143,6 @@ impl fmt::Display for Difference {
             Self::Algorithm => write!(f, "it was made by another version of this program"),
         }
     }
-}
-
-pub(super) fn hexadecimal(hasher: Sha256) -> Hash {
-    hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]

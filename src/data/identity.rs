@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use crate::util::hex;
 use sha2::{Digest, Sha256};
 
 use super::sample::{Sample, Storage};
@@ -32,11 +33,7 @@ pub fn identity(root: &Path, samples: &[Sample]) -> String {
         };
         hash.update(format!("{path:?} {:?} {place}\n", sample.right()));
     }
-    let digest = hash.finalize();
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(&hash.finalize()[..8])
 }
 
 /// A file's length and time of change.

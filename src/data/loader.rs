@@ -12,14 +12,14 @@ use tracing::info_span;
 
 use super::sample::{Sample, Storage};
 use super::table::Rows;
-use crate::budget::Budget;
 use crate::picture::{PictureError, Preprocessor, Scratch};
+use crate::util::semaphore::Semaphore;
 
 /// Batches that are decoded ahead of the one being evaluated.
 const BATCHES_AHEAD: usize = 2;
 
 /// Bytes of encoded pictures that are read ahead of the workers, or a single larger one.
-static READ_AHEAD: Budget = Budget::new(256 << 20);
+static READ_AHEAD: Semaphore = Semaphore::new(256 << 20);
 
 /// How pictures are loaded.
 #[derive(Debug, Clone, Copy)]
@@ -115,15 +115,15 @@ fn feed(
             let row = match &sample.storage {
                 Storage::Row(row) => Some(rows.read(row).map(|bytes| {
                     // Workers that are busy with large pictures hold the reading back.
-                    let share = READ_AHEAD.share(bytes.len() as u64);
-                    (bytes, share)
+                    let permit = READ_AHEAD.acquire(bytes.len() as u64);
+                    (bytes, permit)
                 })),
                 Storage::File | Storage::Member(_) => None,
             };
             pool.spawn_fifo(move || {
                 let _span = info_span!("load", picture = %sample.path.display()).entered();
                 let crop = match row {
-                    Some(row) => row.and_then(|(bytes, _share)| crop(&bytes, preprocessor)),
+                    Some(row) => row.and_then(|(bytes, _permit)| crop(&bytes, preprocessor)),
                     None => load(&sample, preprocessor),
                 };
                 // The receiver is gone when the evaluation has stopped early.

@@ -14,7 +14,7 @@ use parquet::data_type::{ByteArray, ByteArrayType, DataType};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::sample::{MAX_BYTES, Row};
-use crate::picture::catch_panics;
+use crate::util::panics;
 
 /// Columns of pictures: binary ones, or groups with `bytes` and `path`.
 const PICTURES: [&str; 6] = ["image", "img", "jpg", "jpeg", "png", "webp"];
@@ -416,5 +416,5 @@ fn open(path: &Path) -> Result<File, String> {
 
 /// A reader that panics has met a damaged file.
 fn quietly<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_panics(work).unwrap_or_else(|| Err("it is damaged: its reader failed".into()))
+    panics::catch(work).unwrap_or_else(|| Err("it is damaged: its reader failed".into()))
 }

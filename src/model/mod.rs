@@ -2,6 +2,7 @@
 
 pub mod compute;
 mod layers;
+pub mod micro_batch;
 pub mod mixed;
 mod ops;
 mod paths;

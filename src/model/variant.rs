@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::preprocessing::{Interpolation, Preprocessing};
+use crate::picture::preprocessing::{Interpolation, Preprocessing};
 
 /// Tokens a prompt may have: CLIP's context length, start and end of text included.
 pub const CONTEXT: usize = 77;

@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::preprocessing::Interpolation;
+use crate::picture::preprocessing::Interpolation;
 
 /// Fractional bits of the fixed-point weights: 32 less 8 for the pixel and 2 for the overshoot.
 pub(super) const PRECISION: u32 = 32 - 8 - 2;

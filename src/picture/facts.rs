@@ -6,7 +6,8 @@ use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat, ImageReader};
 
 use super::jpeg::header;
-use super::{PictureError, check_size, quiet};
+use super::{PictureError, check_size};
+use crate::util::panics;
 
 /// What the beginning of a picture's file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub fn facts(bytes: &[u8]) -> Result<Facts, PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    let facts = quiet::catch(|| {
+    let facts = panics::catch(|| {
         if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
             of_jpeg(bytes)
         } else {

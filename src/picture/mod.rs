@@ -8,23 +8,24 @@ mod axis;
 mod error;
 mod facts;
 mod jpeg;
-mod quiet;
+/// What a model expects of its pictures, as plain data.
+pub mod preprocessing;
 mod raster;
 mod resize;
 
 pub use error::PictureError;
 pub use facts::{Colour, Facts, facts};
-pub(crate) use quiet::catch as catch_panics;
 
-use crate::budget::{Budget, Share};
-use crate::preprocessing::Interpolation;
+use crate::picture::preprocessing::Interpolation;
+use crate::util::panics;
+use crate::util::semaphore::{Permit, Semaphore};
 use resize::Side;
 
 /// Pixels that a picture may declare. Pillow refuses more as a decompression bomb.
 pub const MAX_PIXELS: u64 = 178_956_970;
 
 /// Pixels that all threads together decode at once: those of one picture at the limit.
-static DECODED: Budget = Budget::new(MAX_PIXELS);
+static DECODED: Semaphore = Semaphore::new(MAX_PIXELS);
 
 /// Decoded bytes that are kept for the next picture.
 const KEPT: usize = 64 << 20;
@@ -120,7 +121,7 @@ impl Preprocessor {
         scratch: &mut Scratch,
     ) -> Result<(), PictureError> {
         assert_eq!(out.len(), self.crop_bytes());
-        let _share = share(bytes);
+        let _permit = wait_for_memory(bytes);
         let result = self.decode_and_crop(bytes, out, scratch);
         scratch.shrink();
         result
@@ -183,24 +184,24 @@ impl Preprocessor {
 /// # Errors
 /// As [`Preprocessor::crop`].
 pub fn check(bytes: &[u8], scratch: &mut Scratch) -> Result<(), PictureError> {
-    let _share = share(bytes);
+    let _permit = wait_for_memory(bytes);
     let result = decode(bytes, &mut scratch.decoded);
     scratch.shrink();
     result
 }
 
 /// Waits until the picture can be decoded beside those that are being decoded.
-fn share(bytes: &[u8]) -> Share<'static> {
+fn wait_for_memory(bytes: &[u8]) -> Permit<'static> {
     // What has no header to speak of is given up before anything is allocated.
     let pixels = facts(bytes).map_or(0, |facts| facts.width as u64 * facts.height as u64);
-    DECODED.share(pixels)
+    DECODED.acquire(pixels)
 }
 
 fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    let decoded = quiet::catch(|| {
+    let decoded = panics::catch(|| {
         if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
             jpeg::decode(bytes, out)
         } else {

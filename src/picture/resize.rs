@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::axis::{Axes, Axis, PRECISION};
-use crate::preprocessing::Interpolation;
+use crate::picture::preprocessing::Interpolation;
 
 const HALF: i32 = 1 << (PRECISION - 1);
 const CHANNELS: usize = 3;

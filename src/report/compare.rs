@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Report;
-use crate::error::Error;
+use crate::app::error::Error;
+use crate::metrics::mcnemar::Form;
 use crate::metrics::{Accuracy, Tally};
-use crate::statistics::mcnemar::Form;
-use crate::statistics::{Judgement, McNemar};
+use crate::metrics::{Judgement, McNemar};
 
 /// Version of the JSON form. It grows when a field appears, changes its meaning or goes away.
 pub const COMPARISON_VERSION: u32 = 1;

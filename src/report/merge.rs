@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::{Report, Seconds, unreadable_warning};
-use crate::error::Error;
-use crate::shard::Shard;
-use crate::statistics::Statistics;
+use crate::app::error::Error;
+use crate::evaluation::shard::Shard;
+use crate::metrics::Statistics;
 
 /// Shards that a message lists before it abridges.
 const LISTED: usize = 20;

@@ -2,11 +2,10 @@
 
 pub mod check;
 pub mod compare;
+pub mod features;
 pub mod html;
-pub mod json;
-mod layout;
+pub mod layout;
 pub mod merge;
-pub mod output;
 pub mod predictions;
 pub mod read;
 pub mod schema;
@@ -19,15 +18,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::classifiers::{Obtained, Origin};
+use crate::app::error::Warning;
 use crate::data::folder::Ignored;
 use crate::data::{Sample, Source, Unreadable};
-use crate::error::Warning;
-use crate::expectation::Checked;
+use crate::evaluation::shard::Shard;
+use crate::inference::classifiers::{Obtained, Origin};
+use crate::metrics::expectation::Checked;
+use crate::metrics::{Judgement, Statistics};
 use crate::model::Variant;
-use crate::shard::Shard;
-use crate::statistics::{Judgement, Statistics};
-use crate::visible;
+use crate::util::{escape, hex};
 
 /// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 3;
@@ -222,7 +221,7 @@ pub struct Seconds {
 /// A picture's name in reports: its path below the data set's folder, with `/` between the parts.
 pub fn picture_name(path: &Path, root: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = below.iter().map(visible::name).collect();
+    let parts: Vec<_> = below.iter().map(escape::name).collect();
     parts.join("/")
 }
 
@@ -238,7 +237,7 @@ pub fn selection_sha256(samples: &[Sample], root: &Path) -> String {
             hash.update((*class as u64).to_le_bytes());
         }
     }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    hex::digest(hash)
 }
 
 /// The counts of pictures that a warning about unreadable ones names, in one place.

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::output::OutputFile;
+use crate::app::error::Error;
 use crate::data::Sample;
-use crate::error::Error;
 use crate::metrics::{Prediction, TOP};
-use crate::visible;
+use crate::util::escape;
+use crate::util::output_file::OutputFile;
 
 /// Writes predictions as they are made.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl PredictionsFile {
     /// # Errors
     /// When the disk is full or gone.
     pub fn add(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
-        let path = visible::name(sample.path.as_os_str());
+        let path = escape::name(sample.path.as_os_str());
         match self.format {
             Format::Csv => {
                 // Sets of fewer than five classes leave fields empty.
@@ -103,7 +103,7 @@ impl PredictionsFile {
                 };
                 let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
                 bytes.push(b'\n');
-                self.file.write(&bytes)
+                Ok(self.file.write(&bytes)?)
             }
         }
     }
@@ -113,7 +113,7 @@ impl PredictionsFile {
     /// # Errors
     /// When the disk is full or gone.
     pub fn finish(self) -> Result<(), Error> {
-        self.file.finish()
+        Ok(self.file.finish()?)
     }
 
     fn write_csv(&mut self, record: &[String]) -> Result<(), Error> {
@@ -126,6 +126,6 @@ impl PredictionsFile {
                 what: "a CSV record cannot be formed",
                 source,
             })?;
-        self.file.write(&bytes)
+        Ok(self.file.write(&bytes)?)
     }
 }

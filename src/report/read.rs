@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Report, SCHEMA_VERSION};
-use crate::error::Error;
+use crate::app::error::Error;
 use crate::metrics::Tally;
 
 /// Larger files are no results: three million pictures are within it.

@@ -3,20 +3,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use candle_core::{Device, Result, Tensor};
+use uta_eval::app::error::{Error, Warning};
+use uta_eval::app::flags::{DeviceArg, PrecisionArg};
 use uta_eval::classifier::{self, Classifier, Trie};
-use uta_eval::classifiers::tokens;
-use uta_eval::cli::{DeviceArg, PrecisionArg};
 use uta_eval::data::{Batch, Sample, Unreadable};
-use uta_eval::devices::{self, Devices};
-use uta_eval::error::{Error, Warning};
 use uta_eval::evaluation::{Entrant, Finding, Observer, Predictor, evaluate};
+use uta_eval::inference::classifiers::tokens;
+use uta_eval::inference::devices::{self, Devices};
+use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::gpu::{Engine, Launch};
 use uta_eval::metrics::{Prediction, Tally};
 use uta_eval::model::compute::Arithmetic;
 use uta_eval::model::mixed::Mixed;
 use uta_eval::model::{Compute, Variant};
 use uta_eval::text::{ClassNames, Templates};
-use uta_eval::zero_shot::{ImageEncoder, ZeroShot};
 
 use crate::pictures::jpeg;
 use crate::pipeline::loader;

@@ -1,7 +1,7 @@
 use std::path::Path;
 
+use uta_eval::picture::preprocessing::Interpolation;
 use uta_eval::picture::{Preprocessor, Scratch};
-use uta_eval::preprocessing::Interpolation;
 
 use crate::timing::median;
 

@@ -1,16 +1,16 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use uta_eval::app::error::{Error, Warning};
 use uta_eval::classifier::Classifier;
 use uta_eval::data::{Batch, Loader, LoaderSettings, Sample, Unreadable};
-use uta_eval::error::{Error, Warning};
 use uta_eval::evaluation::{self, Entrant, Finding, Observer, Predicted, Predictor};
+use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::Precision;
 use uta_eval::metrics::{Prediction, Tally};
 use uta_eval::model::{Compute, Variant};
 use uta_eval::picture::Preprocessor;
-use uta_eval::preprocessing::Preprocessing;
-use uta_eval::zero_shot::{ImageEncoder, ZeroShot};
+use uta_eval::picture::preprocessing::Preprocessing;
 
 use crate::pictures::jpeg;
 use crate::timing::{middle, noise};

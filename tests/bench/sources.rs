@@ -9,7 +9,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use uta_eval::data::{ClassFolders, Loader, LoaderSettings, Place, Sample};
 use uta_eval::picture::Preprocessor;
-use uta_eval::preprocessing::Interpolation;
+use uta_eval::picture::preprocessing::Interpolation;
 
 use crate::pictures::jpeg;
 use crate::timing::middle;

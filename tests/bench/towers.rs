@@ -3,12 +3,12 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use uta_eval::classifier::{self, Trie};
-use uta_eval::classifiers::tokens;
+use uta_eval::inference::classifiers::tokens;
+use uta_eval::inference::zero_shot::ImageEncoder;
 use uta_eval::kernels::Precision;
 use uta_eval::model::rope::RopeTables;
 use uta_eval::model::{Compute, TextTower, Variant, VisionTower, schema};
 use uta_eval::text::{ClassNames, Templates};
-use uta_eval::zero_shot::ImageEncoder;
 
 use crate::timing::{median, noise};
 

@@ -270,14 +270,17 @@ fn a_type_that_is_no_weight_is_reported_by_verification() {
 #[test]
 fn a_model_is_not_built_from_nan_weights_and_the_error_stays_the_checkpoints() {
     let file = Arc::new(open("checkpoints/nan.pt"));
-    let built: Result<_, uta_eval::error::Error> =
+    let built: Result<_, uta_eval::app::error::Error> =
         load_with(&file, &Device::Cpu, |vb| vb.get((2, 2), "bad"));
     let error = built.unwrap_err();
     assert!(
         error.to_string().contains("tensor bad has 2 of 4 values"),
         "{error}"
     );
-    assert_eq!(error.exit_code(), uta_eval::error::ExitCode::Checkpoint);
+    assert_eq!(
+        error.exit_code(),
+        uta_eval::app::error::ExitCode::Checkpoint
+    );
 }
 
 #[test]

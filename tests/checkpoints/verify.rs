@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use uta_eval::checkpoint::verify;
-use uta_eval::loading::open_for;
+use uta_eval::inference::loading::open_for;
 use uta_eval::model::Variant;
 use uta_eval::model::schema::{self, TensorSpec};
 

@@ -1,6 +1,6 @@
-use uta_eval::cli::{DeviceArg, PrecisionArg};
-use uta_eval::devices::{Devices, select_with};
-use uta_eval::error::{Error, ExitCode};
+use uta_eval::app::error::{Error, ExitCode};
+use uta_eval::app::flags::{DeviceArg, PrecisionArg};
+use uta_eval::inference::devices::{Devices, select_with};
 use uta_eval::kernels::Precision;
 use uta_eval::model::Compute;
 use uta_eval::model::mixed::Factors;

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use candle_core::{Error, Result, Tensor};
+use uta_eval::app::error::ExitCode;
 use uta_eval::classifier::{Progress, Trie, build};
-use uta_eval::error::ExitCode;
+use uta_eval::inference::loading;
+use uta_eval::inference::zero_shot::ImageEncoder;
 use uta_eval::kernels::gpu::{Engine, Launch};
-use uta_eval::loading;
 use uta_eval::model::Compute;
 use uta_eval::model::compute::Arithmetic;
 use uta_eval::model::mixed::{Factors, Mixed};
-use uta_eval::zero_shot::ImageEncoder;
 
 use super::emulator::mixed;
 use crate::support::{Golden, fixture, open, relative_error, tiny, towers_by};

@@ -1,7 +1,7 @@
 use candle_core::Tensor;
-use uta_eval::cli::{DeviceArg, PrecisionArg};
-use uta_eval::devices::select;
-use uta_eval::zero_shot::ImageEncoder;
+use uta_eval::app::flags::{DeviceArg, PrecisionArg};
+use uta_eval::inference::devices::select;
+use uta_eval::inference::zero_shot::ImageEncoder;
 
 use super::towers::{features, pixels, texts};
 use crate::support::{Golden, fixture, relative_error, run, tiny, towers_by};

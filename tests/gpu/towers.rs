@@ -5,11 +5,11 @@ use candle_core::{IndexOp, Tensor};
 use uta_eval::classifier::Trie;
 use uta_eval::data::{Batch, Sample};
 use uta_eval::evaluation::Predictor;
+use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::metrics::Prediction;
 use uta_eval::model::mixed::{Factors, trial};
 use uta_eval::model::{Compute, Forest, Kept, TextTower};
 use uta_eval::text::{ClassNames, Templates};
-use uta_eval::zero_shot::{ImageEncoder, ZeroShot};
 
 use super::emulator::{Order, compute, compute_on};
 use crate::support::{Golden, fixture, relative_error, tiny, towers_by};
@@ -145,7 +145,9 @@ fn text_blocks_and_features_are_the_references() {
 fn a_classifier_is_the_one_that_the_cpu_builds() {
     let names: Vec<String> = ClassNames::imagenet().names()[..4].to_vec();
     let templates = Templates::imagenet();
-    let tokens = uta_eval::classifiers::tokens(&ClassNames::from_names(names), &templates).unwrap();
+    let tokens =
+        uta_eval::inference::classifiers::tokens(&ClassNames::from_names(names), &templates)
+            .unwrap();
     let tokens: Vec<Vec<u32>> = tokens.into_iter().step_by(8).collect(); // ten of each class
     let trie = Trie::new(&tokens);
     let build = |compute: &Compute| {

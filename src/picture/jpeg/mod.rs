@@ -9,7 +9,8 @@ mod lenient;
 mod strict;
 mod structure;
 
-use super::{PictureError, Rgb, quiet};
+use super::{PictureError, Rgb};
+use crate::util::panics;
 pub(super) use structure::header;
 
 /// Scans that a picture may have. Every scan costs a pass over the whole picture, so that a small
@@ -19,7 +20,7 @@ const MAX_SCANS: usize = 500;
 /// Decodes a JPEG to RGB.
 pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
     if structure::is_sound_sequential(bytes) && lenient::accepts_headers(bytes) {
-        match quiet::catch(|| strict::decode(bytes, out)) {
+        match panics::catch(|| strict::decode(bytes, out)) {
             Some(Ok(())) => return Ok(()),
             Some(Err(e @ (PictureError::TooLarge { .. } | PictureError::Unsupported { .. }))) => {
                 return Err(e);

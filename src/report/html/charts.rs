@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::statistics::{Calibration, ClassResult};
+use crate::metrics::{Calibration, ClassResult};
 
 /// Accuracy against confidence, a dot for each bin that has pictures, its area by their number.
 pub fn calibration(calibration: &Calibration) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::statistics::Judgement;
+use crate::metrics::Judgement;
 
 /// Pictures in each group: enough to see a pattern, few enough for a small file.
 const SHOWN: usize = 12;

@@ -7,8 +7,8 @@ use htmlize::{escape_attribute, escape_text};
 
 use super::{Gallery, charts};
 use crate::metrics::Accuracy;
+use crate::metrics::{ClassResult, Judgement};
 use crate::report::Report;
-use crate::statistics::{ClassResult, Judgement};
 
 const STYLE: &str = include_str!("style.css");
 

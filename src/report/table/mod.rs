@@ -8,9 +8,9 @@ mod text;
 use std::path::PathBuf;
 
 use super::Report;
-use crate::error::Error;
-use crate::expectation::Checked;
+use crate::app::error::Error;
 use crate::metrics::Accuracy;
+use crate::metrics::expectation::Checked;
 
 pub use self::csv::csv;
 pub use latex::latex;

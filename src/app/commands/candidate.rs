@@ -1,0 +1,422 @@
+//! A checkpoint made ready for pictures, and the report on it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+use tracing::info_span;
+
+use crate::app::console::Console;
+use crate::app::error::{Error, Warning};
+use crate::app::settings::Evaluate;
+use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
+use crate::classifier;
+use crate::classifier::ranker::Ranker;
+use crate::data::{DataSet, Protocol, Sample, Set, identity};
+use crate::evaluation::journal::{Journal, Subject};
+use crate::evaluation::{Finding, Outcome};
+use crate::inference::classifiers::{self, Obtained, Shelf, Stock, Wanted};
+use crate::inference::loading;
+use crate::inference::zero_shot::{ImageEncoder, ZeroShot};
+use crate::metrics::Statistics;
+use crate::model::Variant;
+use crate::picture::Preprocessor;
+use crate::report::{self, Report};
+use crate::util::escape;
+use crate::util::memory;
+
+/// Pictures to evaluate on, and what is odd about them.
+pub struct Pictures {
+    pub data: DataSet,
+    /// Those that this process evaluates.
+    pub samples: Vec<Sample>,
+    /// Number of those of all shards.
+    selected: usize,
+    selected_sha256: String,
+    /// Pictures that were left out because they have no label.
+    unlabelled: usize,
+    pub warnings: Vec<Warning>,
+}
+
+impl Pictures {
+    /// Finds them, and says what is odd.
+    ///
+    /// # Errors
+    /// When the folder cannot be evaluated.
+    pub fn find(settings: &Evaluate, console: &mut Console) -> Result<Self, Error> {
+        let _span = info_span!("find the pictures").entered();
+        let protocol = &settings.protocol;
+        let mut data = settings.pictures.find(&settings.prompts.folders)?;
+        let mut warnings = Vec::new();
+        warnings.extend(size_warning(&data, protocol));
+        let unlabelled = protocol.judge(&mut data)?;
+        let (hidden, not_pictures) = (data.ignored.hidden, data.ignored.not_pictures);
+        if (hidden, not_pictures) != (0, 0) {
+            warnings.push(Warning::IgnoredFiles {
+                hidden,
+                not_pictures,
+            });
+        }
+        warnings.extend(data.remarks.iter().cloned().map(Warning::DataSet));
+        for warning in &warnings {
+            console.warn(warning);
+        }
+        let selected = data.samples.len().min(settings.limit.unwrap_or(usize::MAX));
+        let all = &data.samples[..selected];
+        let shard = settings.shard;
+        let range = shard.map_or(0..selected, |shard| shard.range(selected));
+        Ok(Self {
+            samples: all[range].to_vec(),
+            selected,
+            unlabelled,
+            selected_sha256: report::selection_sha256(all, &data.root),
+            data,
+            warnings,
+        })
+    }
+
+    /// The pictures by their names in reports.
+    pub fn by_name(&self) -> HashMap<String, &Sample> {
+        let name = |sample: &Sample| report::picture_name(&sample.path, &self.data.root);
+        let samples = self.data.samples.iter();
+        samples.map(|sample| (name(sample), sample)).collect()
+    }
+}
+
+/// What a whole set has and these pictures do not, or the other way round.
+fn size_warning(data: &DataSet, protocol: &Protocol) -> Option<Warning> {
+    let classes = protocol.size.map_or(data.classes, |size| size.classes);
+    if data.classes_present < classes {
+        let meant = match protocol.set {
+            Some(Set::ImageNet) => Set::with_classes(&data.classes_there()),
+            _ => None,
+        };
+        return Some(Warning::PartialDataSet {
+            pictures: data.samples.len(),
+            present: data.classes_present,
+            classes,
+            meant: meant.map(Set::name),
+        });
+    }
+    let (set, whole) = (protocol.set?, protocol.size?.pictures);
+    let pictures = data.samples.len();
+    (pictures != whole).then_some(Warning::OtherSize {
+        set: set.name(),
+        pictures,
+        whole,
+    })
+}
+
+/// A checkpoint that is loaded, with its classifier.
+pub struct Candidate<'a> {
+    pub settings: &'a Evaluate,
+    /// One for each lane.
+    pub zero_shots: Vec<ZeroShot>,
+    /// What a journal knows of its pictures.
+    pub known: Vec<Finding>,
+    pub seconds: report::Seconds,
+    pub warnings: Vec<Warning>,
+    /// When its turn came.
+    pub start: Instant,
+    checkpoint: Arc<Checkpoint>,
+    sha256: Hash,
+    /// The classifier of all classes.
+    pub obtained: Obtained,
+    tied_classes: Vec<Vec<usize>>,
+}
+
+impl<'a> Candidate<'a> {
+    /// Opens, checks and loads a checkpoint, and gets its classifier. All that can be wrong with
+    /// it is found here.
+    ///
+    /// # Errors
+    /// Whatever is wrong.
+    pub fn prepare(
+        settings: &'a Evaluate,
+        start: Instant,
+        checkpoint: Arc<Checkpoint>,
+        pictures: &Pictures,
+        journal: Option<&mut Journal>,
+        shelf: &mut Shelf,
+        console: &mut Console,
+    ) -> Result<Self, Error> {
+        let variant = &settings.model.variant;
+        let devices = &settings.run.devices;
+        let mut seconds = report::Seconds::default();
+        let remark = devices.remark.iter();
+        let mut warnings: Vec<Warning> = remark.chain(&pictures.warnings).cloned().collect();
+        let mut sha256 = Hash::start(&checkpoint)?;
+        console.wait_for("loading the checkpoint");
+        // Reading the text tower for its fingerprint takes the time that loading the vision tower
+        // takes anyway; and a vision weight that is not a number is found before the long part.
+        let (fingerprint, vision) = std::thread::scope(|scope| {
+            let fingerprint = scope.spawn(|| {
+                let _span = info_span!("fingerprint of the text tower").entered();
+                checkpoint.fingerprint(loading::TEXT_TOWER)
+            });
+            let warn = &mut |warning| {
+                console.warn(&warning);
+                warnings.push(warning);
+            };
+            let vision = loading::vision_towers(&checkpoint, variant, devices.lanes(), warn);
+            let fingerprint = fingerprint
+                .join()
+                .unwrap_or_else(|_| checkpoint.fingerprint(loading::TEXT_TOWER));
+            (fingerprint, vision)
+        });
+        let (fingerprint, vision) = (fingerprint?, vision?);
+        let wanted = Wanted {
+            checkpoint: &checkpoint,
+            fingerprint: &fingerprint,
+            variant,
+            compute: devices.first(),
+            classes: &settings.prompts.classes,
+            templates: &settings.prompts.templates,
+        };
+        let known = match journal {
+            Some(journal) => {
+                let subject = subject(&wanted, settings, pictures, sha256.get()?)?;
+                journal.begin(&settings.name, subject)?
+            }
+            None => Vec::new(),
+        };
+        seconds.load = start.elapsed().as_secs_f64();
+
+        let clock = Instant::now();
+        let obtained =
+            classifiers::obtain(&wanted, &settings.classifier, shelf, console, &mut warnings)?;
+        seconds.classifier = clock.elapsed().as_secs_f64();
+        let choices = settings.protocol.choices.as_ref();
+        let ranker = Ranker::new(Arc::clone(&obtained.classifier), choices);
+        let tied_classes = ranker.tied_classes();
+        let encoders = ImageEncoder::for_lanes(vision, &variant.preprocessing, devices.lanes())?;
+        let zero_shots = encoders
+            .into_iter()
+            .map(|encoder| {
+                let zero_shot = ZeroShot::with(encoder, ranker.clone())?;
+                Ok(match settings.outputs.features {
+                    Some(_) => zero_shot.keeping_features(),
+                    None => zero_shot,
+                })
+            })
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        Ok(Self {
+            settings,
+            obtained,
+            tied_classes,
+            zero_shots,
+            known,
+            seconds,
+            warnings,
+            start,
+            checkpoint,
+            sha256,
+        })
+    }
+
+    /// The result. `seconds` are complete except for the total; `computed` is the number of
+    /// pictures that were evaluated in them.
+    ///
+    /// # Errors
+    /// When the checkpoint's file cannot be read any more.
+    pub fn report(
+        mut self,
+        pictures: &Pictures,
+        outcome: Outcome,
+        computed: usize,
+        interrupted: bool,
+    ) -> Result<Report, Error> {
+        let settings = self.settings;
+        let sha256 = self.sha256.get()?.to_string();
+        let mut seconds = self.seconds;
+        seconds.total = self.start.elapsed().as_secs_f64();
+        self.warnings
+            .extend(report::unreadable_warning(&outcome.unreadable));
+        let data = &pictures.data;
+        let mut judgements = outcome.judgements;
+        let root = escape::name(data.root.as_os_str());
+        for judgement in &mut judgements {
+            let root = Path::new(root.as_ref());
+            judgement.name = report::picture_name(Path::new(&judgement.name), root);
+        }
+        let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
+        let expectations = match interrupted {
+            true => Vec::new(),
+            false => settings.expectations.check(
+                &settings.model.variant.name,
+                &statistics.top1,
+                &statistics.top5,
+            ),
+        };
+        Ok(Report {
+            schema_version: report::SCHEMA_VERSION,
+            interrupted,
+            program: report::Program::default(),
+            model: report::Model::of(&settings.model.variant),
+            checkpoint: checkpoint_facts(&self.checkpoint, sha256),
+            data: report::Data {
+                path: data.root.clone(),
+                source: data.source,
+                labels_file: data.labels.clone(),
+                pictures: data.samples.len(),
+                selected: pictures.selected,
+                selected_sha256: pictures.selected_sha256.clone(),
+                classes_present: data.classes_present,
+                classes: settings.protocol.ranked_among(data.classes),
+                dataset: settings.protocol.set.map(|set| set.name().into()),
+                labels: settings.protocol.truth.name().into(),
+                unlabelled: pictures.unlabelled,
+                ignored: data.ignored,
+            },
+            prompts: report::Prompts {
+                templates: self.obtained.recipe.templates,
+                templates_file: settings.prompts.templates_file.clone(),
+                classnames_file: settings.prompts.classnames_file.clone(),
+            },
+            classifier: report::ClassifierFacts::of(&self.obtained),
+            settings: run_facts(settings),
+            features_file: None,
+            statistics,
+            expectations,
+            unreadable: outcome.unreadable,
+            tied_classes: self.tied_classes,
+            pictures_per_second: computed as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
+            seconds,
+            peak_memory_bytes: memory::peak(),
+            warnings: self.warnings.iter().map(ToString::to_string).collect(),
+            judgements,
+        })
+    }
+}
+
+/// All that decides the result, in a user's words.
+fn subject(
+    wanted: &Wanted<'_>,
+    settings: &Evaluate,
+    pictures: &Pictures,
+    sha256: &str,
+) -> Result<Subject, Error> {
+    let variant = wanted.variant;
+    let short = |bytes: &[u8]| -> String {
+        let digest = Sha256::digest(bytes);
+        digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    };
+    let classifier = match &settings.classifier {
+        // By what it was made of, so that it may be built now and kept in a file the next time.
+        Stock::File(path) => classifier::file::read(path)?.1,
+        Stock::Cache(_) | Stock::None => classifiers::recipe(wanted)?.0,
+    };
+    let classifier = format!(
+        "of {} templates, {}",
+        classifier.templates,
+        classifier.key()
+    );
+    let description = short(format!("{variant:?}").as_bytes());
+    let limit = settings.limit.map_or("none".into(), |n| n.to_string());
+    let shard = settings.shard.map_or("none".into(), |s| s.to_string());
+    let folders = identity::identity(&pictures.data.root, &pictures.samples);
+    let facts = [
+        ("program", env!("CARGO_PKG_VERSION").to_string()),
+        ("model", format!("{} ({description})", variant.name)),
+        ("checkpoint", format!("sha256 {sha256}")),
+        ("precision", wanted.compute.precision().into()),
+        ("device", settings.run.devices.name()),
+        ("instructions", wanted.compute.instructions().into()),
+        ("classifier", classifier),
+        ("data set", settings.protocol.name()),
+        ("limit", limit),
+        ("shard", shard),
+        (
+            "pictures",
+            format!("{} ({folders})", pictures.samples.len()),
+        ),
+    ];
+    Ok(facts.map(|(name, value)| (name.into(), value)).into())
+}
+
+/// The preparation of an evaluation's pictures.
+pub fn preprocessor_of(settings: &Evaluate) -> Preprocessor {
+    preprocessor(&settings.model.variant).without_border(settings.protocol.border)
+}
+
+/// The preparation of pictures that a variant asks for.
+pub fn preprocessor(variant: &Variant) -> Preprocessor {
+    Preprocessor::new(
+        variant.preprocessing.size,
+        variant.preprocessing.interpolation,
+    )
+}
+
+/// A file's SHA-256, which a thread computes meanwhile.
+struct Hash {
+    checkpoint: Arc<Checkpoint>,
+    thread: Option<std::thread::JoinHandle<Result<String, CheckpointError>>>,
+    value: String,
+}
+
+impl Hash {
+    fn start(checkpoint: &Arc<Checkpoint>) -> Result<Self, Error> {
+        let checkpoint = Arc::clone(checkpoint);
+        let file = Arc::clone(&checkpoint);
+        let thread = std::thread::Builder::new()
+            .name("sha256".into())
+            .spawn(move || {
+                let _span = info_span!("SHA-256 of the checkpoint").entered();
+                file.sha256()
+            })
+            .map_err(|source| Error::System {
+                what: "a thread cannot be started",
+                source,
+            })?;
+        Ok(Self {
+            checkpoint,
+            thread: Some(thread),
+            value: String::new(),
+        })
+    }
+
+    /// Waits for it.
+    fn get(&mut self) -> Result<&str, CheckpointError> {
+        if let Some(thread) = self.thread.take() {
+            self.value = thread.join().unwrap_or_else(|_| self.checkpoint.sha256())?;
+        }
+        Ok(&self.value)
+    }
+}
+
+fn checkpoint_facts(checkpoint: &Checkpoint, sha256: String) -> report::CheckpointFacts {
+    let mut dtypes: Vec<String> = checkpoint.entries().map(|e| dtype_name(e.dtype)).collect();
+    dtypes.sort_unstable();
+    dtypes.dedup();
+    let path = checkpoint.path();
+    report::CheckpointFacts {
+        path: path.into(),
+        name: path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned(),
+        format: checkpoint.format().to_string(),
+        bytes: checkpoint.bytes(),
+        sha256,
+        dtypes,
+    }
+}
+
+fn run_facts(settings: &Evaluate) -> report::Run {
+    let run = &settings.run;
+    report::Run {
+        precision: run.devices.first().precision().into(),
+        device: run.devices.name(),
+        batch_size: run.loader.batch_size,
+        workers: run.loader.workers,
+        threads: rayon::current_num_threads(),
+        limit: settings.limit,
+        shard: settings.shard,
+    }
+}

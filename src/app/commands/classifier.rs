@@ -1,0 +1,72 @@
+//! `uta-eval classifier`: a text classifier built ahead of time.
+
+use crate::app::console::Console;
+use crate::app::error::{Error, ExitCode};
+use crate::app::settings::Classifier;
+use crate::app::stdout::show;
+use crate::classifier::file;
+use crate::inference::classifiers::{Obtained, Origin, Shelf, Wanted, obtain};
+use crate::inference::loading;
+use crate::util::output_file::OutputError;
+use crate::util::temporary_file::TemporaryFile;
+
+/// Builds the classifier (or takes it from the cache) and saves it.
+///
+/// # Errors
+/// When the file exists or cannot be written, or the model cannot be used.
+pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
+    let out = &settings.out;
+    let failed = |source| OutputError {
+        path: out.clone(),
+        source,
+    };
+    if out.symlink_metadata().is_ok() {
+        return Err(failed(std::io::ErrorKind::AlreadyExists.into()).into());
+    }
+    let mut console = Console::default();
+    if let Some(remark) = &settings.devices.remark {
+        console.warn(remark);
+    }
+    let variant = &settings.model.variant;
+    let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
+    let mut target = TemporaryFile::beside(out).map_err(failed)?;
+
+    console.wait_for("reading the text tower");
+    let wanted = Wanted {
+        checkpoint: &checkpoint,
+        fingerprint: &checkpoint.fingerprint(loading::TEXT_TOWER)?,
+        variant,
+        compute: settings.devices.first(),
+        classes: &settings.prompts.classes,
+        templates: &settings.prompts.templates,
+    };
+    let Obtained {
+        classifier,
+        recipe,
+        origin,
+    } = obtain(
+        &wanted,
+        &settings.stock,
+        &mut Shelf::default(),
+        &mut console,
+        &mut Vec::new(),
+    )?;
+    console.clear();
+    let bytes = file::to_bytes(&classifier, &recipe).map_err(std::io::Error::other);
+    bytes
+        .and_then(|bytes| std::io::Write::write_all(&mut target, &bytes))
+        .and_then(|()| target.create(out))
+        .map_err(failed)?;
+    let from = match origin {
+        Origin::Cache(path) => format!("from the cache: {}", path.display()),
+        Origin::Built | Origin::File(_) => "built".into(),
+    };
+    show(&format!(
+        "{}: {} classes of {} templates, {} dimensions, {from}\n",
+        out.display(),
+        recipe.classes,
+        recipe.templates,
+        classifier.embedding()
+    ))?;
+    Ok(ExitCode::Success)
+}

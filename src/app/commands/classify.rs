@@ -1,0 +1,144 @@
+//! `uta-eval classify`: which of some labels fits a picture.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::candidate::preprocessor;
+use crate::app::console::Console;
+use crate::app::error::{Error, ExitCode, Warning};
+use crate::app::json_output::{self, JsonOutput};
+use crate::app::settings::Classify;
+use crate::data::loader::load_one;
+use crate::inference::classifiers;
+use crate::inference::loading;
+use crate::inference::zero_shot::{ImageEncoder, ZeroShot};
+use crate::report::SCHEMA_VERSION;
+use crate::util::vector::softmax;
+
+/// What the command prints.
+#[derive(Debug, Serialize)]
+struct Classification {
+    schema_version: u32,
+    model: String,
+    checkpoint: PathBuf,
+    pictures: Vec<Picture>,
+}
+
+#[derive(Debug, Serialize)]
+struct Picture {
+    path: PathBuf,
+    /// In the order in which the labels were given.
+    labels: Vec<Label>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Label {
+    label: String,
+    /// Softmax over the labels, 0..=1.
+    probability: f32,
+    /// 100 times the cosine.
+    logit: f32,
+}
+
+/// Classifies and prints each picture's probabilities.
+///
+/// # Errors
+/// When the model cannot be used, or the result cannot be written.
+pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
+    let mut console = Console::default();
+    if let Some(remark) = &settings.devices.remark {
+        console.warn(remark);
+    }
+    let variant = &settings.model.variant;
+    let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
+
+    // The pictures first: they are quickly read, the model is not.
+    let preprocessor = preprocessor(variant);
+    let mut crops = Vec::new();
+    let mut unreadable = 0;
+    for path in &settings.pictures {
+        match load_one(path, preprocessor) {
+            Ok(crop) => crops.push((path, crop)),
+            Err(reason) => {
+                unreadable += 1;
+                console.say(&format!("unreadable: {}: {reason}", path.display()));
+            }
+        }
+    }
+    let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
+    let compute = settings.devices.first();
+    console.wait_for("loading the checkpoint");
+    let vision = loading::vision_tower(&checkpoint, variant, compute, &mut |w| console.warn(&w))?;
+    let text = loading::text_tower(&checkpoint, variant, compute)?;
+    let tokens = classifiers::tokens(&settings.labels, &settings.templates)?;
+    let labels = settings.labels.len();
+    let (console, warnings) = (&mut console, &mut Vec::new());
+    let classifier = classifiers::build(&text, &tokens, labels, None, console, warnings)?;
+    let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
+    let zero_shot = ZeroShot::new(encoder, classifier)?;
+
+    let mut pictures = Vec::new();
+    for (path, crop) in crops {
+        let logits = zero_shot.logits(&crop)?.remove(0);
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(Error::NotANumber { path: path.clone() });
+        }
+        let mut probabilities = logits.clone();
+        softmax(&mut probabilities);
+        let labels = settings
+            .labels
+            .names()
+            .iter()
+            .zip(probabilities)
+            .zip(logits);
+        let labels = labels
+            .map(|((label, probability), logit)| Label {
+                label: label.clone(),
+                probability,
+                logit,
+            })
+            .collect();
+        pictures.push(Picture {
+            path: path.clone(),
+            labels,
+        });
+    }
+    console.clear();
+    if unreadable > 0 {
+        console.warn(&Warning::UnreadablePictures { count: unreadable });
+    }
+    json_output::write(
+        output,
+        &Classification {
+            schema_version: SCHEMA_VERSION,
+            model: variant.name.clone(),
+            checkpoint: settings.model.checkpoint.clone(),
+            pictures,
+        },
+    )?;
+    Ok(if unreadable > 0 {
+        ExitCode::SkippedPictures
+    } else {
+        ExitCode::Success
+    })
+}
+
+impl fmt::Display for Classification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for picture in &self.pictures {
+            writeln!(f, "{}", picture.path.display())?;
+            let mut labels = picture.labels.clone();
+            // A stable sort: equal probabilities stay in the order given.
+            labels.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+            for Label {
+                label, probability, ..
+            } in labels
+            {
+                writeln!(f, "  {:6.2} %  {label}", 100.0 * probability)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! `uta-eval data check`: what a folder of pictures is, and what is odd about it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use image::ImageFormat;
+
+use crate::app::console::Console;
+use crate::app::error::{Error, ExitCode};
+use crate::app::json_output::{self, JsonOutput};
+use crate::app::settings::{CheckedSet, DataCheck};
+use crate::data::check::{self, Look};
+use crate::data::{ClassFolders, DataSet, Set, Unreadable};
+use crate::picture::{Colour, Facts};
+use crate::report::SCHEMA_VERSION;
+use crate::report::check::{Check, Class, Misnamed};
+use crate::text::ClassNames;
+
+/// Looks at every picture and prints what was found.
+///
+/// # Errors
+/// When the path cannot be evaluated, or the findings cannot be written.
+pub fn run(settings: &DataCheck) -> Result<ExitCode, Error> {
+    let mut console = Console::default();
+    console.wait_for("finding the pictures");
+    let subject = Subject::find(settings)?;
+    let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(settings.workers)
+        .build()
+        .map_err(|e| Error::System {
+            what: "the threads cannot be started",
+            source: std::io::Error::other(e),
+        })?;
+    let samples = &subject.data.samples;
+    let seen = console.start_check(samples.len());
+    let looks = pool.install(|| check::look(samples, settings.depth, &seen));
+    let duplicates = pool
+        .install(|| check::duplicates(samples, &looks))
+        .map_err(|source| Error::System {
+            what: "a picture cannot be read any more",
+            source,
+        })?;
+    console.clear();
+    let check = subject.report(settings, &looks, &duplicates);
+    let exit_code = match (check.unreadable.is_empty(), check.whole) {
+        (false, _) => ExitCode::SkippedPictures,
+        (true, false) => ExitCode::Unexpected,
+        (true, true) => ExitCode::Success,
+    };
+    json_output::write(output, &check)?;
+    Ok(exit_code)
+}
+
+/// What is checked against what.
+struct Subject {
+    data: DataSet,
+    /// Absent for listed classes.
+    set: Option<Set>,
+    folders: ClassFolders,
+    names: ClassNames,
+    /// The classes that have a folder in the whole set.
+    classes: Vec<usize>,
+}
+
+impl Subject {
+    fn find(settings: &DataCheck) -> Result<Self, Error> {
+        let place = &settings.pictures;
+        let (set, data) = match &settings.set {
+            CheckedSet::Any => check::recognise(place)?,
+            CheckedSet::This(set) => (*set, place.find(&set.folders())?),
+            CheckedSet::Listed { folders, names } => {
+                let data = place.find(folders)?;
+                return Ok(Self {
+                    classes: (0..data.classes).collect(),
+                    data,
+                    set: None,
+                    folders: folders.clone(),
+                    names: names.clone(),
+                });
+            }
+        };
+        let folders = set.folders();
+        Ok(Self {
+            data,
+            set: Some(set),
+            classes: folders.classes(),
+            folders,
+            names: ClassNames::imagenet(),
+        })
+    }
+
+    fn report(&self, settings: &DataCheck, looks: &[Look], duplicates: &[Vec<usize>]) -> Check {
+        let samples = &self.data.samples;
+        let mut counts: BTreeMap<usize, usize> = self.classes.iter().map(|c| (*c, 0)).collect();
+        for sample in samples {
+            *counts.entry(sample.label).or_default() += 1;
+        }
+        let size = self.set.map(Set::size);
+        let expected = size.and_then(|size| size.in_a_class);
+        let classes = |odd: &dyn Fn(usize) -> bool| -> Vec<Class> {
+            let odd = counts.iter().filter(|(_, pictures)| odd(**pictures));
+            odd.map(|(class, pictures)| Class {
+                class: *class,
+                folder: self.folders.folder_of(*class).map(Into::into),
+                name: self.names.name(*class).unwrap_or_default().into(),
+                pictures: *pictures,
+            })
+            .collect()
+        };
+        let missing_classes = classes(&|pictures| pictures == 0);
+        let odd_counts = classes(&|n| n > 0 && expected.is_some_and(|expected| n != expected));
+        let path = |index: usize| samples[index].path.clone();
+        let readable: Vec<(usize, Facts)> = looks
+            .iter()
+            .enumerate()
+            .filter_map(|(index, look)| Some((index, *look.facts.as_ref().ok()?)))
+            .collect();
+        let those = |is: &dyn Fn(&Facts) -> bool| -> Vec<PathBuf> {
+            let those = readable.iter().filter(|(_, facts)| is(facts));
+            those.map(|(index, _)| path(*index)).collect()
+        };
+        let mut formats: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for (_, facts) in &readable {
+            *formats.entry(format_name(facts.format)).or_default() += 1;
+        }
+        let across = |group: &&Vec<usize>| {
+            let first = samples[group[0]].label;
+            group.iter().any(|index| samples[*index].label != first)
+        };
+        let unreadable = looks.iter().zip(samples).filter_map(|(look, sample)| {
+            Some(Unreadable {
+                path: sample.path.clone(),
+                reason: look.facts.as_ref().err()?.clone(),
+            })
+        });
+        let misnamed = readable.iter().filter_map(|(index, facts)| {
+            let path = path(*index);
+            is_misnamed(&path, facts.format).then(|| Misnamed {
+                path,
+                format: format_name(facts.format),
+            })
+        });
+        Check {
+            schema_version: SCHEMA_VERSION,
+            program: Default::default(),
+            path: self.data.root.clone(),
+            source: self.data.source,
+            dataset: self.set.map(Set::name),
+            depth: settings.depth,
+            pictures: samples.len(),
+            bytes: looks.iter().map(|look| look.bytes).sum(),
+            classes_present: self.data.classes_present,
+            classes: self.classes.len(),
+            whole_set: size.map(|size| size.pictures),
+            ignored: self.data.ignored,
+            remarks: self.data.remarks.iter().map(ToString::to_string).collect(),
+            formats,
+            whole: missing_classes.is_empty()
+                && odd_counts.is_empty()
+                && size.is_none_or(|size| size.pictures == samples.len()),
+            missing_classes,
+            odd_counts,
+            pictures_in_a_class: expected,
+            duplicates_across_classes: duplicates.iter().filter(across).count(),
+            duplicates: duplicates
+                .iter()
+                .map(|group| group.iter().map(|index| path(*index)).collect())
+                .collect(),
+            unreadable: unreadable.collect(),
+            gray: those(&|facts| facts.colour == Colour::Gray),
+            cmyk: those(&|facts| facts.colour == Colour::Cmyk),
+            turned: those(&|facts| facts.turned),
+            misnamed: misnamed.collect(),
+        }
+    }
+}
+
+fn is_misnamed(path: &Path, format: ImageFormat) -> bool {
+    // PGM and PPM are one format.
+    ImageFormat::from_path(path).is_ok_and(|named| named != format)
+}
+
+fn format_name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Png => "PNG",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Pnm => "PNM",
+        ImageFormat::Tiff => "TIFF",
+        ImageFormat::Gif => "GIF",
+        _ => "of another format",
+    }
+}

@@ -1,0 +1,121 @@
+//! `uta-eval inspect`: what a checkpoint holds.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::app::error::{Error, ExitCode};
+use crate::app::settings::Inspect;
+use crate::app::stdout::show;
+use crate::checkpoint::identity::{Dimensions, looks_like};
+use crate::checkpoint::{Checkpoint, dtype_name, verify};
+use crate::inference::loading;
+use crate::model::{Variant, schema};
+
+/// Prints the checkpoint's facts. The exit code says whether it fits the model that was named.
+///
+/// # Errors
+/// When the checkpoint cannot be opened.
+pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
+    let checkpoint = loading::open(&settings.checkpoint)?;
+    let variant = settings.variant.clone().or_else(|| looks_like(&checkpoint));
+    let mut out = facts(&checkpoint)?;
+    let fits = describe_fit(&mut out, &checkpoint, variant.as_ref());
+    out += "tensors\n";
+    for line in checkpoint.abridged_entries() {
+        out += &format!("  {line}\n");
+    }
+    show(&out)?;
+    Ok(if settings.variant.is_some() && !fits {
+        ExitCode::Checkpoint
+    } else {
+        ExitCode::Success
+    })
+}
+
+/// The lines that do not depend on a model.
+fn facts(checkpoint: &Checkpoint) -> Result<String, Error> {
+    let mut dtypes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut parameters = 0;
+    for entry in checkpoint.entries() {
+        *dtypes.entry(dtype_name(entry.dtype)).or_default() += 1;
+        parameters += entry.shape.iter().product::<usize>();
+    }
+    let tensors: usize = dtypes.values().sum();
+    let dtypes: Vec<String> = dtypes
+        .iter()
+        .map(|(dtype, count)| format!("{count} {dtype}"))
+        .collect();
+    let mut lines = vec![
+        ("file", checkpoint.path().display().to_string()),
+        (
+            "format",
+            format!("{}, {} bytes", checkpoint.format(), checkpoint.bytes()),
+        ),
+        ("sha256", checkpoint.sha256()?),
+        (
+            "holds",
+            format!(
+                "{tensors} tensors ({}), {parameters} values",
+                dtypes.join(", ")
+            ),
+        ),
+    ];
+    if let Some(keys) = checkpoint.nested_under() {
+        lines.push(("nested", format!("the state dict lies under {keys}")));
+    }
+    if let Some(prefix) = checkpoint.stripped_prefix() {
+        lines.push(("prefix", format!("every key begins with {prefix}")));
+    }
+    if let Some(d) = Dimensions::of(checkpoint) {
+        let vision = format!(
+            "image {}, patch {}, width {}, depth {}, MLP {}, embedding {}; text width {}, depth {}",
+            d.image,
+            d.patch,
+            d.width,
+            d.depth,
+            d.mlp_hidden,
+            d.embedding,
+            d.text_width,
+            d.text_depth
+        );
+        lines.push(("dimensions", vision));
+    }
+    Ok(lines
+        .iter()
+        .map(|(name, value)| format!("{name:<12} {value}\n"))
+        .collect())
+}
+
+/// How the checkpoint fits a model; whether it does.
+fn describe_fit(out: &mut String, checkpoint: &Checkpoint, variant: Option<&Variant>) -> bool {
+    let Some(variant) = variant else {
+        *out += "model        none of the built-in ones; compare with a description by --model FILE.json\n";
+        return false;
+    };
+    let name = variant.display_name();
+    match verify(checkpoint, &schema::tensors(variant)) {
+        Ok(()) => {
+            let tables = schema::rope_names(variant.vision.depth, "cos")
+                .chain(schema::rope_names(variant.vision.depth, "sin"));
+            let (mut stored, mut all) = (0, 0);
+            for table in tables {
+                all += 1;
+                stored += usize::from(checkpoint.get(&table).is_some());
+            }
+            let rope = match stored {
+                0 => "absent, will be computed".to_string(),
+                stored => format!("{stored} of {all} stored, and used"),
+            };
+            let _ = writeln!(
+                out,
+                "model        {name}: every key fits, none is missing or extra"
+            );
+            let _ = writeln!(out, "RoPE tables  {rope}");
+            true
+        }
+        Err(mismatch) => {
+            let _ = writeln!(out, "model        {name}: does not fit\n{mismatch}");
+            false
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What each subcommand does. The only modules that print.
+
+pub mod candidate;
+pub mod classifier;
+pub mod classify;
+pub mod compare;
+pub mod convert;
+pub mod data_check;
+pub mod demo;
+pub mod evaluate;
+pub mod features;
+pub mod help;
+pub mod inspect;
+mod listing;
+pub mod merge;
+mod page;
+pub mod pass;
+pub mod schema;
+mod sinks;
+pub mod sweep;
+
+use crate::app::error::{Error, ExitCode};
+use crate::app::settings::Settings;
+use crate::app::trace;
+
+/// Does what the settings say.
+///
+/// # Errors
+/// Whatever stops the command.
+pub fn run(settings: Settings) -> Result<ExitCode, Error> {
+    if let Settings::Sweep(settings) = &settings {
+        sweep::create_folder(settings)?;
+    }
+    if let Some(path) = settings.trace() {
+        trace::start(path)?;
+    }
+    let result = command(settings);
+    let finished = trace::finish();
+    let exit_code = result?;
+    finished?;
+    Ok(exit_code)
+}
+
+fn command(settings: Settings) -> Result<ExitCode, Error> {
+    match settings {
+        Settings::Evaluate(settings) => evaluate::run(&settings),
+        Settings::EvaluateFeatures(settings) => features::run(&settings),
+        Settings::Demo(settings) => demo::run(settings),
+        Settings::Classifier(settings) => classifier::run(&settings),
+        Settings::Classify(settings) => classify::run(&settings),
+        Settings::Inspect(settings) => inspect::run(&settings),
+        Settings::Convert(settings) => convert::run(&settings),
+        Settings::Sweep(settings) => sweep::run(&settings),
+        Settings::Merge(settings) => merge::run(&settings),
+        Settings::Compare(settings) => compare::run(&settings),
+        Settings::Schema(document) => schema::run(document),
+        Settings::Completions(shell) => help::completions(shell),
+        Settings::Man => help::man(),
+        Settings::DataCheck(settings) => data_check::run(&settings),
+    }
+}

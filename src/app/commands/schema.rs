@@ -1,0 +1,18 @@
+//! `uta-eval schema`: the JSON schema of a result or a comparison.
+
+use crate::app::error::{Error, ExitCode};
+use crate::app::settings::Document;
+use crate::app::stdout::print;
+use crate::report::schema;
+
+/// Prints it.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub fn run(document: Document) -> Result<ExitCode, Error> {
+    print(match document {
+        Document::Result => schema::RESULT,
+        Document::Comparison => schema::COMPARISON,
+    })?;
+    Ok(ExitCode::Success)
+}

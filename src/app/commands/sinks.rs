@@ -1,0 +1,71 @@
+//! Where an evaluation's results go, opened before the expensive part.
+
+use super::page;
+use crate::app::error::Error;
+use crate::app::json_output::{self, JsonOutput};
+use crate::app::settings::Outputs;
+use crate::data::Sample;
+use crate::report::Report;
+use crate::report::features::FeaturesFile;
+use crate::report::predictions::PredictionsFile;
+use crate::util::output_file::OutputFile;
+
+pub struct Sinks {
+    json: Option<JsonOutput>,
+    html: Option<OutputFile>,
+    pub records: Records,
+}
+
+/// What is written picture by picture.
+#[derive(Debug, Default)]
+pub struct Records {
+    pub predictions: Option<PredictionsFile>,
+    pub features: Option<FeaturesFile>,
+}
+
+impl Sinks {
+    /// # Errors
+    /// When something cannot be written.
+    pub fn open(outputs: &Outputs) -> Result<Self, Error> {
+        let json = outputs.json.as_ref().map(JsonOutput::open).transpose()?;
+        let html = outputs.report.as_deref().map(OutputFile::create);
+        let predictions = outputs.predictions.as_deref().map(PredictionsFile::create);
+        let features = outputs.features.as_deref().map(FeaturesFile::create);
+        Ok(Self {
+            json,
+            html: html.transpose()?,
+            records: Records {
+                predictions: predictions.transpose()?,
+                features: features.transpose()?,
+            },
+        })
+    }
+
+    /// Completes the files, but for that of the features, and prints the report. `find` gives
+    /// pictures by their names.
+    ///
+    /// # Errors
+    /// When something cannot be written.
+    pub fn finish(
+        self,
+        report: &Report,
+        find: impl Fn(&str) -> Option<Sample>,
+    ) -> Result<(), Error> {
+        if let Some(predictions) = self.records.predictions {
+            predictions.finish()?;
+        }
+        if let Some(file) = self.html {
+            page::write(file, report, find)?;
+        }
+        json_output::write(self.json, report)
+    }
+
+    /// Prints a partial report, and leaves the files alone.
+    ///
+    /// # Errors
+    /// When it cannot be printed.
+    pub fn show_partial(self, report: &Report) -> Result<(), Error> {
+        let json = self.json.filter(|json| matches!(json, JsonOutput::Stdout));
+        json_output::write(json, report)
+    }
+}

@@ -1,0 +1,176 @@
+//! Progress bars and warnings on standard error. Bars appear on a terminal only.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::app::error::Warning;
+use crate::metrics::Tally;
+use crate::util::escape::visible;
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Talk {
+    /// Errors only.
+    Quiet,
+    /// Bars on a terminal, and warnings.
+    #[default]
+    Normal,
+    /// A line for each stage, too.
+    Verbose,
+}
+
+/// Chosen once, when the program starts.
+static TALK: OnceLock<Talk> = OnceLock::new();
+
+impl Talk {
+    /// Makes this what every console of the process does. Only the first call counts.
+    pub fn choose(self) {
+        let _ = TALK.set(self);
+    }
+
+    fn chosen() -> Self {
+        TALK.get().copied().unwrap_or_default()
+    }
+}
+
+/// Steps on standard error while the program works, and warns.
+#[derive(Debug)]
+pub struct Console {
+    bar: ProgressBar,
+    /// What is going on, and since when.
+    stage: Option<(&'static str, Instant)>,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+            stage: None,
+        }
+    }
+}
+
+impl Console {
+    /// Shows that something without a countable end is going on.
+    pub fn wait_for(&mut self, what: &'static str) {
+        let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+        self.start(what, ProgressBar::new_spinner(), style, what);
+    }
+
+    /// Starts the classifier's bar; its steps are token positions.
+    pub fn start_classifier(&mut self, positions: usize) {
+        let style = ProgressStyle::with_template(
+            "classifier {wide_bar} {percent} % of {len} token positions, {eta} left",
+        );
+        let bar = ProgressBar::new(positions as u64);
+        self.start("building the classifier", bar, style, "");
+    }
+
+    /// Token positions done.
+    pub fn classifier_done(&self, positions: usize) {
+        self.bar.set_position(positions as u64);
+    }
+
+    /// Starts a download's bar.
+    pub fn start_download(&mut self, bytes: usize) {
+        let style = ProgressStyle::with_template(
+            "download {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+        );
+        let bar = ProgressBar::new(bytes as u64);
+        self.start("downloading the checkpoint", bar, style, "");
+    }
+
+    /// Bytes that have come.
+    pub fn downloaded(&self, bytes: usize) {
+        self.bar.set_position(bytes as u64);
+    }
+
+    /// Starts the pictures' bar.
+    pub fn start_pictures(&mut self, pictures: usize) {
+        let style = ProgressStyle::with_template(
+            "pictures {wide_bar} {pos}/{len}, {per_sec}, {eta} left, top-1 {msg}",
+        );
+        let bar = ProgressBar::new(pictures as u64);
+        self.start("evaluating the pictures", bar, style, "–");
+    }
+
+    /// Pictures done, with the running accuracy.
+    pub fn pictures_done(&self, tally: &Tally, unreadable: usize) {
+        self.bar.set_position(tally.pictures + unreadable as u64);
+        if let Some(percent) = tally.top1_accuracy().percent {
+            self.bar.set_message(format!("{percent:.2} %"));
+        }
+    }
+
+    /// Starts the bar of pictures that are looked at. The function moves it by one.
+    pub fn start_check(&mut self, pictures: usize) -> impl Fn() + Sync + use<> {
+        let style =
+            ProgressStyle::with_template("pictures {wide_bar} {pos}/{len}, {per_sec}, {eta} left");
+        let bar = ProgressBar::new(pictures as u64);
+        self.start("looking at the pictures", bar, style, "");
+        let bar = self.bar.clone();
+        move || bar.inc(1)
+    }
+
+    /// Removes the bar. When verbose, tells how long its stage took.
+    pub fn clear(&mut self) {
+        self.bar.finish_and_clear();
+        self.bar = ProgressBar::hidden();
+        if let Some((what, since)) = self.stage.take()
+            && Talk::chosen() == Talk::Verbose
+        {
+            self.say(&format!("{what}: {:.1} s", since.elapsed().as_secs_f64()));
+        }
+    }
+
+    /// Prints a warning.
+    pub fn warn(&self, warning: &Warning) {
+        self.say(&format!("warning: {warning}"));
+    }
+
+    /// Prints an error that does not end the program, however quiet it is to be.
+    pub fn error(&self, message: &str, hint: Option<&str>) {
+        let message = visible(message);
+        let hint = hint.map(visible);
+        self.bar.suspend(|| {
+            eprintln!("error: {message}");
+            if let Some(hint) = hint {
+                eprintln!("hint: {hint}");
+            }
+        });
+    }
+
+    /// Prints a line above the bar, unless the program is to be quiet.
+    pub fn say(&self, line: &str) {
+        if Talk::chosen() == Talk::Quiet {
+            return;
+        }
+        let line = visible(line);
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    fn start(
+        &mut self,
+        what: &'static str,
+        bar: ProgressBar,
+        style: Result<ProgressStyle, indicatif::style::TemplateError>,
+        message: &'static str,
+    ) {
+        self.clear();
+        self.stage = Some((what, Instant::now()));
+        match Talk::chosen() {
+            // The bar stays hidden.
+            Talk::Quiet => return,
+            Talk::Verbose => self.say(&format!("{what} …")),
+            Talk::Normal => {}
+        }
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        bar.set_message(message);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        self.bar = bar;
+    }
+}

@@ -1,0 +1,90 @@
+//! Results as one JSON document.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::app::error::Error;
+use crate::app::stdout::{print, show};
+use crate::report::layout;
+use crate::util::destination::Destination;
+use crate::util::output_file::OutputFile;
+
+/// Where a JSON document goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JsonTarget {
+    /// Standard output, instead of the text.
+    Stdout,
+    File(PathBuf),
+}
+
+impl JsonTarget {
+    /// `-` is standard output, and so is `/dev/stdout`: text beside it would spoil the document.
+    pub fn new(path: PathBuf) -> Self {
+        match path.as_os_str() == "-" || Destination::of(&path).ok() == Some(Destination::Stdout) {
+            true => Self::Stdout,
+            false => Self::File(path),
+        }
+    }
+
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
+
+/// An open target.
+#[derive(Debug)]
+pub enum JsonOutput {
+    Stdout,
+    File(OutputFile),
+}
+
+impl JsonOutput {
+    /// Opens the target, so that a result that cannot be written is found before it is computed.
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn open(target: &JsonTarget) -> Result<Self, Error> {
+        Ok(match target {
+            JsonTarget::Stdout => Self::Stdout,
+            JsonTarget::File(path) => Self::File(OutputFile::create(path)?),
+        })
+    }
+}
+
+/// Writes a result: as JSON if there is an output for it, and as text on standard output unless
+/// the JSON goes there.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(
+    output: Option<JsonOutput>,
+    result: &(impl Serialize + std::fmt::Display),
+) -> Result<(), Error> {
+    match output {
+        Some(JsonOutput::Stdout) => return Ok(print(&document(result)?)?),
+        Some(JsonOutput::File(file)) => write_file(file, result)?,
+        None => {}
+    }
+    Ok(show(&result.to_string())?)
+}
+
+/// Writes a result into a file only.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_file(mut file: OutputFile, result: &impl Serialize) -> Result<(), Error> {
+    file.write(document(result)?.as_bytes())?;
+    Ok(file.finish()?)
+}
+
+fn document(result: &impl Serialize) -> Result<String, Error> {
+    layout::to_string(result).map_err(|e| Error::System {
+        what: "the result cannot be formed",
+        source: e.into(),
+    })
+}

@@ -1,0 +1,22 @@
+//! The command line: flags, settings, what each command does, and everything that is printed.
+
+/// What each command does.
+pub mod commands;
+/// Progress and warnings on standard error.
+pub mod console;
+/// Errors as the command line meets them, with hints and exit codes.
+pub mod error;
+/// The flags, as clap reads them.
+pub mod flags;
+/// A result as JSON, as text, or as both.
+pub mod json_output;
+/// Validated settings, made from the flags once.
+pub mod settings;
+/// What an interrupt does.
+pub mod signals;
+/// Standard output.
+pub mod stdout;
+/// A sweep's file as command lines.
+pub mod sweep_file;
+/// What each thread did, and when, as a Chrome trace.
+pub mod trace;

@@ -1,0 +1,351 @@
+//! Flags become validated settings here, once; nothing behind this module knows the flags.
+
+mod evaluate;
+mod features;
+mod parts;
+mod sweep;
+
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+
+use crate::app::error::Error;
+use crate::app::flags::{
+    ClassifierCommandArgs, ClassifyArgs, Cli, Command, CompareArgs, ConvertArgs, DataArgs,
+    DataCheckArgs, DataCommand, DemoArgs, DocumentArg, EvaluateArgs, FloatType, InspectArgs,
+    MergeArgs, OutputArgs,
+};
+use crate::app::json_output::JsonTarget;
+use crate::data::check::Depth;
+use crate::data::{ClassFolders, Place, Set};
+use crate::inference::classifiers::Stock;
+use crate::inference::devices::Devices;
+use crate::metrics::expectation::Expectations;
+use crate::model::Variant;
+use crate::model::variant::DEMO;
+use crate::text::{ClassNames, Templates};
+
+pub use evaluate::Evaluate;
+pub use features::EvaluateFeatures;
+pub use parts::{Model, Outputs, Prompts, Run};
+pub use sweep::Sweep;
+
+use parts::{
+    Opened, check_distinct, check_no_input, cores, devices, expectations, folders, given, set,
+    source, stock,
+};
+
+/// What to do, completely determined.
+#[derive(Debug)]
+pub enum Settings {
+    Evaluate(Box<Evaluate>),
+    EvaluateFeatures(Box<EvaluateFeatures>),
+    Demo(Demo),
+    Classifier(Box<Classifier>),
+    Classify(Box<Classify>),
+    Inspect(Inspect),
+    Convert(Convert),
+    Sweep(Sweep),
+    Merge(Merge),
+    Compare(Compare),
+    Schema(Document),
+    Completions(clap_complete::Shell),
+    Man,
+    DataCheck(DataCheck),
+}
+
+/// A JSON document that has a schema.
+#[derive(Debug, Clone, Copy)]
+pub enum Document {
+    Result,
+    Comparison,
+}
+
+#[derive(Debug)]
+pub struct Demo {
+    pub run: Run,
+    pub outputs: Outputs,
+}
+
+#[derive(Debug)]
+pub struct Classifier {
+    pub model: Model,
+    pub prompts: Prompts,
+    pub out: PathBuf,
+    pub stock: Stock,
+    pub devices: Devices,
+    pub trace: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+pub struct Classify {
+    pub pictures: Vec<PathBuf>,
+    pub labels: ClassNames,
+    pub templates: Templates,
+    pub model: Model,
+    pub devices: Devices,
+    pub json: Option<JsonTarget>,
+}
+
+#[derive(Debug)]
+pub struct Inspect {
+    pub checkpoint: PathBuf,
+    pub variant: Option<Variant>,
+}
+
+#[derive(Debug)]
+pub struct Convert {
+    pub input: PathBuf,
+    pub output: PathBuf,
+    pub dtype: Option<Dtype>,
+}
+
+#[derive(Debug)]
+pub struct Merge {
+    pub results: Vec<PathBuf>,
+    pub expectations: Expectations,
+    pub outputs: Outputs,
+}
+
+#[derive(Debug)]
+pub struct Compare {
+    pub a: PathBuf,
+    pub b: PathBuf,
+    /// Compare on the pictures that both have.
+    pub common: bool,
+    pub json: Option<JsonTarget>,
+}
+
+#[derive(Debug)]
+pub struct DataCheck {
+    pub pictures: Place,
+    pub set: CheckedSet,
+    pub depth: Depth,
+    pub workers: usize,
+    pub json: Option<JsonTarget>,
+}
+
+/// What a folder should hold.
+#[derive(Debug)]
+pub enum CheckedSet {
+    /// What it looks like.
+    Any,
+    This(Set),
+    /// Other classes.
+    Listed {
+        folders: ClassFolders,
+        names: ClassNames,
+    },
+}
+
+impl Settings {
+    /// Validates the flags and reads the small files that they name.
+    ///
+    /// # Errors
+    /// When a flag's value makes no sense or contradicts another.
+    pub fn new(cli: Cli) -> Result<Self, Error> {
+        Ok(match cli.command {
+            None => Self::evaluation(cli.evaluate)?,
+            Some(Command::Demo(args)) => Self::Demo(Demo::new(args)?),
+            Some(Command::Classifier(args)) => Self::Classifier(Box::new(Classifier::new(args)?)),
+            Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
+            Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
+            Some(Command::Convert(args)) => Self::Convert(Convert::new(args)),
+            Some(Command::Sweep(args)) => Self::Sweep(Sweep::of_file(args)?),
+            Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
+            Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
+            Some(Command::Schema(args)) => Self::Schema(match args.of {
+                DocumentArg::Result => Document::Result,
+                DocumentArg::Comparison => Document::Comparison,
+            }),
+            Some(Command::Completions(args)) => Self::Completions(args.shell),
+            Some(Command::Man) => Self::Man,
+            Some(Command::Data(DataArgs {
+                command: DataCommand::Check(args),
+            })) => Self::DataCheck(DataCheck::new(args)?),
+        })
+    }
+
+    /// Where a trace of the run goes.
+    pub fn trace(&self) -> Option<&Path> {
+        match self {
+            Self::Evaluate(settings) => settings.outputs.trace.as_deref(),
+            Self::EvaluateFeatures(settings) => settings.outputs.trace.as_deref(),
+            Self::Demo(settings) => settings.outputs.trace.as_deref(),
+            Self::Sweep(settings) => settings.trace.as_deref(),
+            Self::Classifier(settings) => settings.trace.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// One evaluation, of pictures or features, or a sweep over several checkpoints.
+    fn evaluation(args: EvaluateArgs) -> Result<Self, Error> {
+        if let Some(features) = args.from_features.clone() {
+            let settings = EvaluateFeatures::new(args, features)?;
+            return Ok(Self::EvaluateFeatures(Box::new(settings)));
+        }
+        let checkpoints = sweep::checkpoints(&args.ckpt_path)?;
+        Ok(match checkpoints.as_slice() {
+            [only] if args.out.is_none() => {
+                let run = Evaluate::new(args, only, &mut Opened::default())?;
+                Self::Evaluate(Box::new(run))
+            }
+            _ => Self::Sweep(Sweep::of_checkpoints(&args, &checkpoints)?),
+        })
+    }
+}
+
+impl Demo {
+    fn new(args: DemoArgs) -> Result<Self, Error> {
+        Ok(Self {
+            run: Run::new(
+                &args.run,
+                &Variant::from_name_or_file(DEMO)?,
+                &mut Opened::default(),
+            )?,
+            outputs: Outputs::new(args.outputs, None, &[])?,
+        })
+    }
+}
+
+impl Classifier {
+    fn new(args: ClassifierCommandArgs) -> Result<Self, Error> {
+        let model = Model::new(args.model)?;
+        let out = given(args.out, "--out")?;
+        if let Some(trace) = &args.trace {
+            check_no_input(trace, "--trace", &[&model.checkpoint])?;
+            check_distinct(&[("--out", &out), ("--trace", trace)])?;
+        }
+        Ok(Self {
+            model,
+            prompts: Prompts::new(args.prompts)?,
+            out,
+            stock: stock(args.cache),
+            devices: devices(&args.compute)?,
+            trace: args.trace,
+        })
+    }
+}
+
+impl Classify {
+    fn new(args: ClassifyArgs) -> Result<Self, Error> {
+        let labels: Vec<String> = args
+            .labels
+            .iter()
+            .map(|label| label.trim().into())
+            .collect();
+        if labels.iter().any(String::is_empty) {
+            return Err(Error::usage(
+                "--labels has an empty label",
+                "separate labels by single commas: --labels \"a diagram,a dog,a cat\"",
+            ));
+        }
+        let model = Model::new(args.model)?;
+        let inputs: Vec<&PathBuf> = args.pictures.iter().chain([&model.checkpoint]).collect();
+        let json = args.json.map(JsonTarget::new);
+        if let Some(path) = json.as_ref().and_then(JsonTarget::file) {
+            check_no_input(path, "--json", &inputs)?;
+        }
+        Ok(Self {
+            labels: ClassNames::from_names(labels),
+            templates: match &args.templates {
+                Some(path) => Templates::from_file(path)?,
+                None => Templates::verbatim(),
+            },
+            json,
+            devices: devices(&args.compute)?,
+            pictures: args.pictures,
+            model,
+        })
+    }
+}
+
+impl Inspect {
+    fn new(args: InspectArgs) -> Result<Self, Error> {
+        let variant = args
+            .model
+            .as_deref()
+            .map(Variant::from_name_or_file)
+            .transpose()?;
+        Ok(Self {
+            checkpoint: args.checkpoint,
+            variant,
+        })
+    }
+}
+
+impl Convert {
+    fn new(args: ConvertArgs) -> Self {
+        let dtype = args.dtype.map(|dtype| match dtype {
+            FloatType::F32 => Dtype::F32,
+            FloatType::F16 => Dtype::F16,
+            FloatType::Bf16 => Dtype::BF16,
+        });
+        Self {
+            input: args.input,
+            output: args.output,
+            dtype,
+        }
+    }
+}
+
+impl Merge {
+    fn new(args: MergeArgs) -> Result<Self, Error> {
+        let inputs: Vec<&PathBuf> = args.results.iter().collect();
+        let outputs = OutputArgs {
+            json: args.json,
+            predictions: None,
+            report: args.report,
+            save_features: None,
+            trace: None,
+        };
+        Ok(Self {
+            outputs: Outputs::new(outputs, None, &inputs)?,
+            expectations: expectations(&args.expect)?,
+            results: args.results,
+        })
+    }
+}
+
+impl Compare {
+    fn new(args: CompareArgs) -> Result<Self, Error> {
+        let json = args.json.map(JsonTarget::new);
+        if let Some(path) = json.as_ref().and_then(JsonTarget::file) {
+            check_no_input(path, "--json", &[&args.a, &args.b])?;
+        }
+        Ok(Self {
+            a: args.a,
+            b: args.b,
+            common: args.common,
+            json,
+        })
+    }
+}
+
+impl DataCheck {
+    fn new(args: DataCheckArgs) -> Result<Self, Error> {
+        Ok(Self {
+            pictures: Place {
+                path: args.path,
+                source: source(args.source),
+                labels: args.labels,
+                real: false,
+            },
+            set: match (args.dataset, args.classnames) {
+                (_, Some(file)) => {
+                    let names = ClassNames::from_file(&file)?;
+                    let folders = folders(&names);
+                    CheckedSet::Listed { folders, names }
+                }
+                (Some(dataset), None) => CheckedSet::This(set(dataset)),
+                (None, None) => CheckedSet::Any,
+            },
+            depth: match args.full {
+                true => Depth::Full,
+                false => Depth::Fast,
+            },
+            workers: args.workers.unwrap_or_else(cores),
+            json: args.json.map(JsonTarget::new),
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! What several commands have in common: models, prompts, devices, outputs.
+
+use std::path::{Path, PathBuf};
+
+use crate::app::error::Error;
+use crate::app::flags::{
+    BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, DeviceArg, ExpectArgs, ModelArgs, OutputArgs,
+    PrecisionArg, PromptArgs, RunArgs, SourceArg,
+};
+use crate::app::json_output::JsonTarget;
+use crate::classifier::cache::Cache;
+use crate::data::{ClassFolders, LoaderSettings, Set, Source};
+use crate::inference::classifiers::Stock;
+use crate::inference::devices::{self, Devices};
+use crate::metrics::expectation::{Expectations, Tolerance};
+use crate::model::Variant;
+use crate::text::{ClassNames, Templates, imagenet};
+use crate::util::destination::Destination;
+
+/// A variant and where its weights are.
+#[derive(Debug)]
+pub struct Model {
+    pub variant: Variant,
+    pub checkpoint: PathBuf,
+}
+
+/// Class names and templates, and the folders that the classes have.
+#[derive(Debug)]
+pub struct Prompts {
+    pub classes: ClassNames,
+    pub folders: ClassFolders,
+    pub templates: Templates,
+    pub classnames_file: Option<PathBuf>,
+    pub templates_file: Option<PathBuf>,
+}
+
+/// How the work is done.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub devices: Devices,
+    pub loader: LoaderSettings,
+    pub strict: bool,
+}
+
+/// Where results go beside the text on standard output.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    pub json: Option<JsonTarget>,
+    pub predictions: Option<PathBuf>,
+    /// The HTML report.
+    pub report: Option<PathBuf>,
+    /// The pictures' features.
+    pub features: Option<PathBuf>,
+    /// What each thread did, and when.
+    pub trace: Option<PathBuf>,
+}
+
+impl Model {
+    pub(super) fn new(args: ModelArgs) -> Result<Self, Error> {
+        Ok(Self {
+            variant: Variant::from_name_or_file(&args.name.model)?,
+            checkpoint: given(args.ckpt_path, "--ckpt-path")?,
+        })
+    }
+}
+
+impl Prompts {
+    /// The built-in class names and templates.
+    pub fn imagenet() -> Self {
+        Self {
+            classes: ClassNames::imagenet(),
+            folders: ClassFolders::imagenet(),
+            templates: Templates::imagenet(),
+            classnames_file: None,
+            templates_file: None,
+        }
+    }
+
+    pub(super) fn new(args: PromptArgs) -> Result<Self, Error> {
+        let mut prompts = Self::imagenet();
+        if let Some(path) = &args.templates {
+            prompts.templates = Templates::from_file(path)?;
+        }
+        if let Some(path) = &args.classnames {
+            prompts.classes = ClassNames::from_file(path)?;
+            prompts.folders = folders(&prompts.classes);
+        }
+        Ok(Self {
+            classnames_file: args.classnames,
+            templates_file: args.templates,
+            ..prompts
+        })
+    }
+}
+
+impl Run {
+    pub(super) fn new(
+        args: &RunArgs,
+        variant: &Variant,
+        opened: &mut Opened,
+    ) -> Result<Self, Error> {
+        let workers = args.workers.unwrap_or_else(cores);
+        let devices = opened.devices(&args.compute)?;
+        Ok(Self {
+            loader: LoaderSettings {
+                batch_size: batch_size(args.batch_size, &devices, variant),
+                workers,
+            },
+            devices,
+            strict: args.strict,
+        })
+    }
+}
+
+impl Outputs {
+    /// `journal` is written, too, and so has to be another file.
+    pub(super) fn new(
+        args: OutputArgs,
+        journal: Option<&Path>,
+        inputs: &[&PathBuf],
+    ) -> Result<Self, Error> {
+        let json = args.json.map(JsonTarget::new);
+        let stdout = Path::new("/dev/stdout");
+        let json_path = json.as_ref().map(|json| json.file().unwrap_or(stdout));
+        let files: Vec<(&str, &Path)> = [
+            ("--json", json_path),
+            ("--predictions", args.predictions.as_deref()),
+            ("--report", args.report.as_deref()),
+            ("--save-features", args.save_features.as_deref()),
+            ("--trace", args.trace.as_deref()),
+            ("--resume", journal),
+        ]
+        .into_iter()
+        .filter_map(|(flag, path)| Some((flag, path?)))
+        .collect();
+        for (flag, path) in &files {
+            check_no_input(path, flag, inputs)?;
+        }
+        check_distinct(&files)?;
+        Ok(Self {
+            json,
+            predictions: args.predictions,
+            report: args.report,
+            features: args.save_features,
+            trace: args.trace,
+        })
+    }
+}
+
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+pub(super) fn set(dataset: DatasetArg) -> Set {
+    match dataset {
+        DatasetArg::Imagenet => Set::ImageNet,
+        DatasetArg::ImagenetV2 => Set::V2,
+        DatasetArg::ImagenetA => Set::A,
+        DatasetArg::ImagenetR => Set::R,
+        DatasetArg::ImagenetSketch => Set::Sketch,
+        DatasetArg::Objectnet => Set::ObjectNet,
+    }
+}
+
+/// The folders of listed classes.
+pub(super) fn folders(names: &ClassNames) -> ClassFolders {
+    match names.folders() {
+        Some(folders) => ClassFolders::named(folders),
+        None if names.len() == imagenet::CLASSES => ClassFolders::imagenet(),
+        None => ClassFolders::sorted(names.len()),
+    }
+}
+
+/// Pictures in a batch of a model with so many tokens a picture.
+pub(super) fn batch_size(wanted: BatchSizeArg, devices: &Devices, variant: &Variant) -> usize {
+    match wanted {
+        BatchSizeArg::Pictures(pictures) => pictures,
+        BatchSizeArg::Auto => devices.batch_size(variant.vision.tokens()),
+    }
+}
+
+/// Devices that were opened for earlier evaluations of a sweep.
+#[derive(Default)]
+pub(super) struct Opened(Vec<(DeviceArg, PrecisionArg, Devices)>);
+
+impl Opened {
+    pub(super) fn devices(&mut self, args: &ComputeArgs) -> Result<Devices, Error> {
+        let known = self
+            .0
+            .iter()
+            .find(|(device, precision, _)| (device, precision) == (&args.device, &args.precision));
+        if let Some((_, _, devices)) = known {
+            return Ok(devices.clone());
+        }
+        let devices = devices(args)?;
+        self.0
+            .push((args.device.clone(), args.precision, devices.clone()));
+        Ok(devices)
+    }
+}
+
+pub(super) fn devices(args: &ComputeArgs) -> Result<Devices, Error> {
+    devices::select(&args.device, args.precision)
+}
+
+pub(super) fn expectations(args: &ExpectArgs) -> Result<Expectations, Error> {
+    let tolerance = Tolerance::new(args.tolerance)?;
+    Expectations::new(
+        args.expect_top1,
+        args.expect_top5,
+        args.expect.is_some(),
+        tolerance,
+    )
+}
+
+/// Where classifiers are kept. Without a home folder there is no default one.
+pub(super) fn stock(args: CacheArgs) -> Stock {
+    match args.cache_dir.or_else(Cache::default_folder) {
+        Some(folder) if !args.no_cache => Stock::Cache(Cache::new(folder)),
+        _ => Stock::None,
+    }
+}
+
+/// How pictures are kept, if it is said.
+pub(super) fn source(source: SourceArg) -> Option<Source> {
+    match source {
+        SourceArg::Auto => None,
+        SourceArg::Folders => Some(Source::Folders),
+        SourceArg::Flat => Some(Source::Flat),
+        SourceArg::Tar => Some(Source::Tar),
+        SourceArg::Webdataset => Some(Source::WebDataset),
+        SourceArg::Parquet => Some(Source::Parquet),
+    }
+}
+
+/// A flag that the command line requires.
+pub(super) fn given(path: Option<PathBuf>, flag: &str) -> Result<PathBuf, Error> {
+    path.ok_or_else(|| Error::usage(format!("{flag} is missing"), "see uta-eval --help"))
+}
+
+/// Refuses results that would replace each other, however their paths are spelled.
+pub(super) fn check_distinct(files: &[(&str, &Path)]) -> Result<(), Error> {
+    // What leads nowhere is refused when it is opened.
+    let ends = files
+        .iter()
+        .filter_map(|(flag, path)| Some((flag, path, Destination::of(path).ok()?)));
+    let ends: Vec<_> = ends.collect();
+    for (index, (flag, path, end)) in ends.iter().enumerate() {
+        let others = ends.get(index + 1..).unwrap_or_default();
+        if let Some((other, spelled, _)) = others.iter().find(|(.., other)| other.collides(end)) {
+            let as_well = match spelled == path {
+                true => String::new(),
+                false => format!(", also spelled {}", spelled.display()),
+            };
+            return Err(Error::usage(
+                format!("{flag} and {other} both name {}{as_well}", path.display()),
+                "give each a file of its own",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to replace an input by a result.
+pub(super) fn check_no_input(output: &Path, flag: &str, inputs: &[&PathBuf]) -> Result<(), Error> {
+    let Ok(real) = output.canonicalize() else {
+        return Ok(());
+    };
+    match inputs
+        .iter()
+        .find(|input| input.canonicalize().is_ok_and(|input| input == real))
+    {
+        Some(_) => Err(Error::usage(
+            format!("{flag} {} would replace an input", output.display()),
+            "choose another name for the result",
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,493 @@
+//! The evaluation loop. It sees batches and predictors, nothing of models or files.
+
+/// What an evaluation found so far, for the run that goes on.
+pub mod journal;
+/// The part of a data set that one of several processes evaluates.
+pub mod shard;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tracing::info_span;
+
+use crate::app::error::{Error, Warning};
+use crate::data::{Batch, Sample, Unreadable};
+use crate::metrics::Judgement;
+use crate::metrics::{Prediction, Tally};
+use crate::util::escape;
+use crate::util::in_order::in_order;
+use crate::util::interrupt;
+
+/// Names the classes of a batch's pictures.
+pub trait Predictor: Sync {
+    /// Predicts for each sample of the batch, in order.
+    ///
+    /// # Errors
+    /// When the computation fails.
+    fn predict(&self, batch: &Batch) -> Result<Predicted, Error>;
+
+    /// Something that its user should know and was not told yet.
+    fn news(&self) -> Option<Warning> {
+        None
+    }
+}
+
+/// What a predictor makes of a batch.
+#[derive(Debug, Clone, Default)]
+pub struct Predicted {
+    /// One for each picture.
+    pub predictions: Vec<Prediction>,
+    /// Features [embedding] of each picture; none unless the predictor was asked to keep them.
+    pub features: Vec<Vec<f32>>,
+}
+
+impl From<Vec<Prediction>> for Predicted {
+    fn from(predictions: Vec<Prediction>) -> Self {
+        Self {
+            predictions,
+            features: Vec::new(),
+        }
+    }
+}
+
+/// Is told of every picture while the evaluation runs.
+pub trait Observer {
+    /// A batch is about to be counted: what was found in consecutive pictures, in file order, of
+    /// which `first` is the first one's number.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the batch is not counted then.
+    fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), Error>;
+
+    /// A batch is about to be counted of which the predictor kept the features [embedding], one
+    /// for each picture that could be read.
+    ///
+    /// # Errors
+    /// When they cannot be recorded.
+    fn encoded(&mut self, _features: &[Vec<f32>]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// A picture was evaluated.
+    ///
+    /// # Errors
+    /// When the prediction cannot be recorded.
+    fn predicted(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error>;
+
+    /// A picture could not be read.
+    ///
+    /// # Errors
+    /// When the evaluation is to stop because of it.
+    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error>;
+
+    /// A predictor has news.
+    fn warned(&mut self, warning: Warning);
+
+    /// A batch is done.
+    fn batch_done(&mut self, tally: &Tally, unreadable: usize);
+}
+
+/// What was found in one picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    Predicted(Prediction),
+    /// Why it could not be read.
+    Unreadable(String),
+}
+
+/// What an evaluation counts.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    pub tally: Tally,
+    /// One for each evaluated picture, in order.
+    pub judgements: Vec<Judgement>,
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Outcome {
+    /// Pictures that were looked at.
+    pub fn pictures(&self) -> usize {
+        self.tally.pictures as usize + self.unreadable.len()
+    }
+}
+
+/// One of those that see the same batches.
+pub struct Entrant<'a> {
+    /// One for each lane; they predict the same.
+    predictors: Vec<&'a dyn Predictor>,
+    observer: &'a mut dyn Observer,
+    pub outcome: Outcome,
+    /// What stopped this one; the others go on.
+    pub failure: Option<Error>,
+    /// This one's part of the time of the evaluation, in proportion to the work of its predictors.
+    pub time: Duration,
+    /// Pictures that were not found in a journal.
+    pub computed: usize,
+}
+
+impl<'a> Entrant<'a> {
+    /// # Errors
+    /// When the observer fails on what is known already.
+    pub fn new(
+        predictors: Vec<&'a dyn Predictor>,
+        observer: &'a mut dyn Observer,
+        samples: &[Sample],
+        known: Vec<Finding>,
+    ) -> Result<Self, Error> {
+        let mut entrant = Self {
+            predictors,
+            observer,
+            outcome: Outcome::default(),
+            failure: None,
+            time: Duration::ZERO,
+            computed: 0,
+        };
+        entrant.count(samples, known)?;
+        Ok(entrant)
+    }
+
+    /// Counts those pictures of a batch that are not counted yet. `samples` are all of the
+    /// batch's, readable or not, and `first` is the number of the first.
+    fn enter(
+        &mut self,
+        first: usize,
+        samples: &[Sample],
+        predicted: Predicted,
+        unreadable: &[Unreadable],
+    ) -> Result<(), Error> {
+        let _span = info_span!("count", first).entered();
+        let counted = self.outcome.pictures();
+        let mut predictions = predicted.predictions.into_iter();
+        let mut reasons = unreadable.iter().peekable();
+        let mut findings: Vec<Finding> = samples
+            .iter()
+            .filter_map(|sample| match reasons.next_if(|u| u.path == sample.path) {
+                Some(unreadable) => Some(Finding::Unreadable(unreadable.reason.clone())),
+                None => predictions.next().map(Finding::Predicted),
+            })
+            .collect();
+        let findings = findings.split_off(counted - first);
+        self.computed += findings.len();
+        self.observer.found(counted, &findings)?;
+        if !predicted.features.is_empty() {
+            self.observer.encoded(&predicted.features)?;
+        }
+        self.count(&samples[counted - first..], findings)?;
+        self.observer
+            .batch_done(&self.outcome.tally, self.outcome.unreadable.len());
+        Ok(())
+    }
+
+    fn count(&mut self, samples: &[Sample], findings: Vec<Finding>) -> Result<(), Error> {
+        for (sample, finding) in samples.iter().zip(findings) {
+            match finding {
+                Finding::Predicted(prediction) => {
+                    self.outcome.tally.add(&prediction, sample.right());
+                    let name = escape::name(sample.path.as_os_str()).into_owned();
+                    let judgement = Judgement::new(name, sample.label, sample.right(), &prediction);
+                    self.outcome.judgements.push(judgement);
+                    self.observer.predicted(sample, &prediction)?;
+                }
+                Finding::Unreadable(reason) => {
+                    let path = sample.path.clone();
+                    let unreadable = Unreadable { path, reason };
+                    self.observer.unreadable(&unreadable)?;
+                    self.outcome.unreadable.push(unreadable);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The number of the first picture that some entrant still needs.
+pub fn first_needed(entrants: &[Entrant<'_>]) -> usize {
+    let counted = entrants.iter().map(|entrant| entrant.outcome.pictures());
+    counted.min().unwrap_or(0)
+}
+
+/// Lets each entrant evaluate all batches, which begin with the picture that [`first_needed`]
+/// names. Observers see them in order, however many lanes there are. Ends early when all entrants
+/// have failed or the user interrupts.
+pub fn evaluate(
+    samples: &[Sample],
+    batches: impl Iterator<Item = Batch>,
+    entrants: &mut [Entrant<'_>],
+) {
+    let clock = Instant::now();
+    let mut next = first_needed(entrants);
+    let numbered = batches.map_while(|batch| {
+        let first = next;
+        next += batch.samples.len() + batch.unreadable.len();
+        (!interrupt::requested()).then_some((first, batch))
+    });
+    let lanes = entrants.iter().map(|entrant| entrant.predictors.len());
+    let racing: Vec<Racing<'_>> = entrants.iter().map(Racing::new).collect();
+    let workers: Vec<_> = (0..lanes.min().unwrap_or(0))
+        .map(|lane| {
+            let racing = &racing;
+            move |(first, batch): (usize, Batch)| {
+                let runs: Vec<_> = racing.iter().map(|r| r.run(lane, first, &batch)).collect();
+                (first, batch, runs)
+            }
+        })
+        .collect();
+    let stopped = in_order(numbered, &workers, |(first, batch, runs)| {
+        let behind = first + batch.samples.len() + batch.unreadable.len();
+        for ((entrant, racing), run) in entrants.iter_mut().zip(&racing).zip(runs) {
+            let Some(run) = run else { continue };
+            if entrant.failure.is_some() {
+                continue;
+            }
+            entrant.time += run.time;
+            if let Some(warning) = run.news {
+                entrant.observer.warned(warning);
+            }
+            let entered = run.predicted.and_then(|predicted| {
+                entrant.enter(first, &samples[first..behind], predicted, &batch.unreadable)
+            });
+            match entered {
+                // The batch in flight is lost, as the user wished.
+                Err(Error::Interrupted) => return Err(Stop),
+                result => entrant.failure = result.err(),
+            }
+            racing
+                .failed
+                .store(entrant.failure.is_some(), Ordering::Relaxed);
+        }
+        let all_failed = entrants.iter().all(|entrant| entrant.failure.is_some());
+        if all_failed { Err(Stop) } else { Ok(()) }
+    });
+    // Why it ended is in the entrants.
+    drop(stopped);
+    share_time(entrants, clock.elapsed());
+}
+
+/// Ends the evaluation early.
+struct Stop;
+
+/// What the lanes see of an entrant.
+struct Racing<'a> {
+    predictors: Vec<&'a dyn Predictor>,
+    /// Pictures that a journal knew of.
+    known: usize,
+    failed: AtomicBool,
+}
+
+/// A predictor's work on a batch.
+struct Run {
+    predicted: Result<Predicted, Error>,
+    time: Duration,
+    news: Option<Warning>,
+}
+
+impl<'a> Racing<'a> {
+    fn new(entrant: &Entrant<'a>) -> Self {
+        Self {
+            predictors: entrant.predictors.clone(),
+            known: entrant.outcome.pictures(),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Predicts, unless there is no need to.
+    fn run(&self, lane: usize, first: usize, batch: &Batch) -> Option<Run> {
+        let behind = first + batch.samples.len() + batch.unreadable.len();
+        if self.known >= behind || self.failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let predictor = self.predictors[lane];
+        let pictures = batch.samples.len();
+        let _span = info_span!("predict", lane, first, pictures).entered();
+        let clock = Instant::now();
+        Some(Run {
+            predicted: predictor.predict(batch),
+            time: clock.elapsed(),
+            news: predictor.news(),
+        })
+    }
+}
+
+/// Divides the time of an evaluation among the entrants.
+fn share_time(entrants: &mut [Entrant<'_>], whole: Duration) {
+    let work: Duration = entrants.iter().map(|entrant| entrant.time).sum();
+    let count = entrants.len() as f64;
+    for entrant in entrants {
+        let share = match work.is_zero() {
+            true => 1.0 / count,
+            false => entrant.time.div_duration_f64(work),
+        };
+        entrant.time = whole.mul_f64(share);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Predicts that a picture shows the class that its only byte names.
+    struct ByteReader;
+
+    impl Predictor for ByteReader {
+        fn predict(&self, batch: &Batch) -> Result<Predicted, Error> {
+            let logits = |byte: &u8| {
+                (0..10)
+                    .map(|c| -(f32::from(*byte) - c as f32).abs())
+                    .collect()
+            };
+            let prediction = |byte: &u8| {
+                let logits: Vec<f32> = logits(byte);
+                Prediction::from_logits(&logits)
+            };
+            let predictions: Vec<_> = batch.pixels.iter().map(prediction).collect();
+            Ok(predictions.into())
+        }
+    }
+
+    /// Cannot predict anything.
+    struct Broken;
+
+    impl Predictor for Broken {
+        fn predict(&self, batch: &Batch) -> Result<Predicted, Error> {
+            let path = batch.samples[0].path.clone();
+            Err(Error::NotANumber { path })
+        }
+    }
+
+    #[derive(Default)]
+    struct Recorder {
+        found: Vec<Finding>,
+        seen: Vec<usize>,
+        skipped: usize,
+    }
+
+    impl Observer for Recorder {
+        fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), Error> {
+            assert_eq!(first, self.seen.len() + self.skipped);
+            self.found.extend_from_slice(findings);
+            Ok(())
+        }
+        fn predicted(&mut self, sample: &Sample, _: &Prediction) -> Result<(), Error> {
+            self.seen.push(sample.label);
+            Ok(())
+        }
+        fn unreadable(&mut self, _: &Unreadable) -> Result<(), Error> {
+            self.skipped += 1;
+            Ok(())
+        }
+        fn warned(&mut self, _: Warning) {}
+        fn batch_done(&mut self, _: &Tally, _: usize) {}
+    }
+
+    fn entrant<'a>(
+        predictor: &'a dyn Predictor,
+        lanes: usize,
+        recorder: &'a mut Recorder,
+        known: Vec<Finding>,
+    ) -> Entrant<'a> {
+        Entrant::new(vec![predictor; lanes], recorder, &samples(), known).unwrap()
+    }
+
+    /// What is in a picture (255: it cannot be read), and its label.
+    const PICTURES: [(u8, usize); 8] = [
+        (0, 0),
+        (255, 4),
+        (1, 2),
+        (5, 5),
+        (9, 0),
+        (3, 3),
+        (255, 7),
+        (7, 1),
+    ];
+
+    fn samples() -> Vec<Sample> {
+        let sample = |(number, picture): (usize, &(u8, usize))| {
+            Sample::file(number.to_string().into(), picture.1)
+        };
+        PICTURES.iter().enumerate().map(sample).collect()
+    }
+
+    fn batches(first: usize, size: usize) -> impl Iterator<Item = Batch> {
+        let numbers: Vec<usize> = (first..PICTURES.len()).collect();
+        let batch = |numbers: &[usize]| {
+            let mut batch = Batch::default();
+            for (sample, byte) in numbers
+                .iter()
+                .map(|n| (samples()[*n].clone(), PICTURES[*n].0))
+            {
+                if byte == 255 {
+                    let reason = "damaged".into();
+                    let path = sample.path;
+                    batch.unreadable.push(Unreadable { path, reason });
+                } else {
+                    batch.pixels.push(byte);
+                    batch.samples.push(sample);
+                }
+            }
+            batch
+        };
+        let batches: Vec<Batch> = numbers.chunks(size).map(batch).collect();
+        batches.into_iter()
+    }
+
+    const EXPECTED: Tally = Tally {
+        pictures: 6,
+        top1: 3,
+        top5: 4,
+    };
+
+    #[test]
+    fn counts_and_order_depend_neither_on_batches_nor_on_where_an_earlier_run_ended() {
+        let mut all = Recorder::default();
+        let mut entrants = [entrant(&ByteReader, 1, &mut all, vec![])];
+        evaluate(&samples(), batches(0, 8), &mut entrants);
+        let findings = all.found;
+        assert_eq!(findings.len(), PICTURES.len());
+        for (size, lanes) in (1..=PICTURES.len()).flat_map(|size| [(size, 1), (size, 3)]) {
+            for known in 0..=PICTURES.len() {
+                let mut recorder = Recorder::default();
+                let before = findings[..known].to_vec();
+                let mut entrants = [entrant(&ByteReader, lanes, &mut recorder, before)];
+                let first = first_needed(&entrants);
+                evaluate(&samples(), batches(first, size), &mut entrants);
+                assert_eq!(entrants[0].outcome.tally, EXPECTED);
+                let judgements = &entrants[0].outcome.judgements;
+                let ranks: Vec<_> = judgements.iter().map(|j| j.rank).collect();
+                assert_eq!(ranks.iter().filter(|rank| rank.is_some()).count(), 4);
+                assert_eq!(ranks[..2], [Some(0), Some(2)]);
+                assert_eq!(entrants[0].outcome.unreadable.len(), 2);
+                assert_eq!(entrants[0].computed, PICTURES.len() - known);
+                assert_eq!(recorder.seen, [0, 2, 5, 0, 3, 1]);
+                assert_eq!(recorder.found, findings[known..]);
+            }
+        }
+    }
+
+    #[test]
+    fn entrants_that_are_ahead_or_fail_change_nothing_for_the_others() {
+        let mut whole = Recorder::default();
+        let mut one = [entrant(&ByteReader, 1, &mut whole, vec![])];
+        evaluate(&samples(), batches(0, 8), &mut one);
+        let ahead = whole.found[..5].to_vec();
+        for lanes in [1, 3] {
+            let mut recorders: [Recorder; 3] = Default::default();
+            let [a, b, c] = &mut recorders;
+            let mut entrants = [
+                entrant(&ByteReader, lanes, a, ahead.clone()),
+                entrant(&Broken, lanes, b, vec![]),
+                entrant(&ByteReader, lanes, c, vec![]),
+            ];
+            evaluate(&samples(), batches(0, 3), &mut entrants);
+            assert!(matches!(
+                entrants[1].failure,
+                Some(Error::NotANumber { .. })
+            ));
+            for index in [0, 2] {
+                assert!(entrants[index].failure.is_none());
+                assert_eq!(entrants[index].outcome.tally, EXPECTED);
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Which devices compute, in which precision.
+//!
+//! A GPU is worked on by several lanes, each with its own thread, stream and towers: while one waits
+//! for a result or sends pictures, the other computes.
+
+use crate::app::error::{Error, Warning};
+use crate::app::flags::{DeviceArg, PrecisionArg};
+use crate::kernels::Precision;
+use crate::model::Compute;
+use crate::model::mixed::Factors;
+
+/// Batches that a GPU has under way, each on a stream of its own.
+const LANES_OF_A_GPU: usize = 2;
+
+/// Tokens that a batch for a GPU should have: enough for large matrix products, little enough that
+/// the largest model's activations take less than 3 GB.
+const TOKENS_OF_A_BATCH: usize = 65_536;
+const MOST_PICTURES_OF_A_BATCH: usize = 256;
+const PICTURES_OF_A_CPU_BATCH: usize = 64;
+
+/// The devices of a run; at least one lane.
+#[derive(Debug, Clone)]
+pub struct Devices {
+    first: Compute,
+    others: Vec<Compute>,
+    /// Why a GPU that would have been taken was not.
+    pub remark: Option<Warning>,
+}
+
+impl Devices {
+    /// The CPU.
+    pub fn cpu(precision: Precision) -> Self {
+        Self {
+            first: Compute::cpu(precision),
+            others: Vec::new(),
+            remark: None,
+        }
+    }
+
+    /// The device for what only one can do.
+    pub fn first(&self) -> &Compute {
+        &self.first
+    }
+
+    /// All lanes, in the order in which they begin.
+    pub fn lanes(&self) -> impl Iterator<Item = &Compute> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// The devices, as users write them: `cpu`, `cuda:0`, `cuda:0,1`.
+    pub fn name(&self) -> String {
+        let mut names: Vec<String> = self.lanes().map(Compute::device).collect();
+        names.dedup();
+        let Some(first) = names.first().cloned() else {
+            return String::new();
+        };
+        names[1..]
+            .iter()
+            .filter(|name| **name != first)
+            .fold(first.clone(), |all, name| {
+                let number = name.rsplit(':').next().unwrap_or(name);
+                format!("{all},{number}")
+            })
+    }
+
+    /// A good number of pictures for a batch.
+    pub fn batch_size(&self, tokens: usize) -> usize {
+        match self.first.mixed() {
+            None => PICTURES_OF_A_CPU_BATCH,
+            Some(_) => {
+                let most = (TOKENS_OF_A_BATCH / tokens.max(1)).clamp(1, MOST_PICTURES_OF_A_BATCH);
+                // The largest power of two that is not above.
+                1 << most.ilog2()
+            }
+        }
+    }
+}
+
+/// Opens a lane on a GPU and tries whether it computes.
+pub type Open<'a> = &'a dyn Fn(usize, Factors) -> Result<Compute, String>;
+
+/// The devices that were asked for.
+///
+/// # Errors
+/// When a GPU was asked for that does not work, or a precision that the device does not have.
+pub fn select(device: &DeviceArg, precision: PrecisionArg) -> Result<Devices, Error> {
+    select_with(device, precision, cfg!(feature = "cuda"), &gpu::open)
+}
+
+/// As [`select`], with another way to open GPUs; `compiled` says whether there can be any.
+///
+/// # Errors
+/// As [`select`].
+pub fn select_with(
+    device: &DeviceArg,
+    precision: PrecisionArg,
+    compiled: bool,
+    open: Open<'_>,
+) -> Result<Devices, Error> {
+    let factors = match precision {
+        PrecisionArg::Auto | PrecisionArg::F16 => Factors::F16,
+        PrecisionArg::Bf16 => Factors::Bf16,
+        PrecisionArg::F32 => Factors::F32,
+        PrecisionArg::Tf32 => Factors::Tf32,
+    };
+    match device {
+        DeviceArg::Cpu => cpu(precision, None),
+        DeviceArg::Auto if !compiled => cpu(precision, None),
+        DeviceArg::Auto => match open_all(&[0], factors, open) {
+            Ok(devices) => Ok(devices),
+            Err((_, reason)) => cpu(precision, Some(reason)),
+        },
+        DeviceArg::Cuda(numbers) => {
+            open_all(numbers, factors, open).map_err(|(number, reason)| {
+                let hint = match compiled {
+                    true => "`nvidia-smi` shows which GPUs the driver sees; --device auto takes the CPU where none works",
+                    false => "build it with `cargo build --release --features cuda`, or choose --device cpu",
+                };
+                Error::usage(format!("GPU {number} cannot be used: {reason}"), hint)
+            })
+        }
+    }
+}
+
+/// Lanes on the GPUs, one on each before the second on any; or which GPU failed, and why.
+fn open_all(
+    numbers: &[usize],
+    factors: Factors,
+    open: Open<'_>,
+) -> Result<Devices, (usize, String)> {
+    let mut lanes = Vec::new();
+    for _ in 0..LANES_OF_A_GPU {
+        for number in numbers {
+            lanes.push(open(*number, factors).map_err(|reason| (*number, reason))?);
+        }
+    }
+    let mut lanes = lanes.into_iter();
+    match lanes.next() {
+        Some(first) => Ok(Devices {
+            first,
+            others: lanes.collect(),
+            remark: None,
+        }),
+        None => Err((0, "no GPU was named".into())),
+    }
+}
+
+/// The CPU, because it was asked for or no GPU works.
+fn cpu(precision: PrecisionArg, no_gpu: Option<String>) -> Result<Devices, Error> {
+    let name = match precision {
+        PrecisionArg::Auto | PrecisionArg::F32 => {
+            let remark = no_gpu.map(|reason| Warning::NoGpu { reason });
+            return Ok(Devices {
+                remark,
+                ..Devices::cpu(Precision::F32)
+            });
+        }
+        PrecisionArg::Bf16 => {
+            let remark = no_gpu.map(|reason| Warning::NoGpu { reason });
+            return Ok(Devices {
+                remark,
+                ..Devices::cpu(Precision::Bf16)
+            });
+        }
+        PrecisionArg::F16 => "f16",
+        PrecisionArg::Tf32 => "tf32",
+    };
+    let why = match no_gpu {
+        Some(reason) => format!("no GPU works ({reason})"),
+        None => "this program computes on the CPU".into(),
+    };
+    Err(Error::usage(
+        format!("--precision {name} needs a GPU, and {why}"),
+        "choose f32, or bf16 for speed",
+    ))
+}
+
+#[cfg(feature = "cuda")]
+mod gpu {
+    use std::sync::Arc;
+
+    use super::{Compute, Factors, brief};
+    use crate::kernels::gpu::cuda;
+    use crate::model::compute::Arithmetic;
+    use crate::model::mixed::{Mixed, trial};
+
+    /// Opens a lane on a GPU and computes something on it.
+    pub fn open(number: usize, factors: Factors) -> Result<Compute, String> {
+        let count = cuda::count().map_err(|e| match brief(&e.to_string()) {
+            none if none.contains("NO_DEVICE") => {
+                format!("there is no driver, or it shows no GPU ({none})")
+            }
+            other => format!("the driver does not start ({other})"),
+        })?;
+        if number >= count {
+            return Err(match count {
+                0 => "the driver shows no GPU".into(),
+                1 => "the driver shows one GPU, which is number 0".into(),
+                _ => format!("the driver shows {count} GPUs, numbered from 0"),
+            });
+        }
+        let engine = cuda::open(number, factors == Factors::Tf32)
+            .map_err(|e| format!("it cannot be opened ({})", brief(&e.to_string())))?;
+        let compute = Compute {
+            device: engine.device(),
+            arithmetic: Arithmetic::Mixed(Mixed {
+                engine: Arc::new(engine),
+                factors,
+            }),
+        };
+        trial(&compute)
+            .map_err(|e| format!("a computation on it failed ({})", brief(&e.to_string())))?;
+        Ok(compute)
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+mod gpu {
+    use super::{Compute, Factors};
+
+    /// There is none.
+    pub fn open(_: usize, _: Factors) -> Result<Compute, String> {
+        Err("this program was built without the feature `cuda`".into())
+    }
+}
+
+/// An error of candle's in one line: what could not be loaded, or the driver's code, and never a
+/// backtrace.
+#[cfg(any(feature = "cuda", test))]
+fn brief(error: &str) -> String {
+    let line = error.lines().next().unwrap_or_default();
+    for (code, library) in [("CUBLAS_", "cuBLAS"), ("CURAND_", "cuRAND")] {
+        if let Some(at) = line.find(code) {
+            let code = line[at..].split([',', ')']).next().unwrap_or(code);
+            return format!(
+                "{library} cannot be loaded or does not start ({code}); is the folder of the CUDA toolkit's libraries in LD_LIBRARY_PATH?"
+            );
+        }
+    }
+    let code = line
+        .strip_prefix("DriverError(")
+        .and_then(|rest| rest.split([',', ')']).next());
+    code.unwrap_or(line).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_the_library_that_is_missing_or_the_drivers_code() {
+        let text = "CublasError(CUBLAS_STATUS_NOT_INITIALIZED)\n   0: candle_core::error";
+        let told = brief(text);
+        assert!(told.starts_with(
+            "cuBLAS cannot be loaded or does not start (CUBLAS_STATUS_NOT_INITIALIZED)"
+        ));
+        assert!(told.ends_with("LD_LIBRARY_PATH?"));
+        let told = brief("CurandError(CURAND_STATUS_INITIALIZATION_FAILED)");
+        assert!(told.starts_with("cuRAND"), "{told}");
+        let text = "DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")\n 0:";
+        assert_eq!(brief(text), "CUDA_ERROR_NO_DEVICE");
+        assert_eq!(brief("the result is wrong: []"), "the result is wrong: []");
+    }
+}

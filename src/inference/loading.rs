@@ -1,0 +1,163 @@
+//! From a checkpoint file to the towers of a variant.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use tracing::info_span;
+
+use crate::app::console::Console;
+use crate::app::error::{Error, Warning};
+use crate::checkpoint::hub::{HubFile, PublishedModel};
+use crate::checkpoint::{Checkpoint, CheckpointError, identity, load_with, verify};
+use crate::model::rope::RopeTables;
+use crate::model::{Compute, TextTower, Variant, VisionTower, schema};
+
+/// What the names of the text tower's tensors begin with.
+pub const TEXT_TOWER: &str = "text.";
+/// What the names of the vision tower's tensors begin with.
+pub const VISION_TOWER: &str = "visual.";
+
+/// Opens a checkpoint; one at an address `hf://…`, or that of a published model that is only named, is
+/// downloaded first if it is not in the cache.
+///
+/// # Errors
+/// When it cannot be downloaded or opened.
+pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
+    let file = match (HubFile::parse(path)?, PublishedModel::parse(path)) {
+        (Some(file), _) => file,
+        (None, Some(model)) => model.find()?,
+        (None, None) => return Checkpoint::open(path),
+    };
+    let mut console = Console::default();
+    let mut started = false;
+    let downloaded = file.fetch(&mut |done, total| {
+        if !started {
+            console.start_download(total);
+            started = true;
+        }
+        console.downloaded(done);
+    });
+    console.clear();
+    Checkpoint::open(&downloaded?)
+}
+
+/// Opens a checkpoint and compares its keys with the variant's, before any weight is read.
+///
+/// # Errors
+/// When it cannot be opened or does not fit, with every difference.
+pub fn open_for(path: &Path, variant: &Variant) -> Result<Arc<Checkpoint>, CheckpointError> {
+    let _span = info_span!("open the checkpoint", path = %path.display()).entered();
+    let checkpoint = open(path)?;
+    match verify(&checkpoint, &schema::tensors(variant)) {
+        Ok(()) => Ok(Arc::new(checkpoint)),
+        Err(mismatch) => {
+            let looks_like = identity::looks_like(&checkpoint).map(|found| found.name);
+            Err(CheckpointError::Mismatch {
+                path: path.into(),
+                model: variant.name.clone(),
+                mismatch,
+                looks_like: looks_like.filter(|name| *name != variant.name),
+            })
+        }
+    }
+}
+
+/// Builds the vision tower, with the checkpoint's rotary tables where it has them.
+///
+/// # Errors
+/// When the device cannot take the model, or a weight cannot be read or is not finite.
+pub fn vision_tower(
+    checkpoint: &Arc<Checkpoint>,
+    variant: &Variant,
+    compute: &Compute,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<VisionTower, Error> {
+    let _span = info_span!("load the vision tower").entered();
+    fits(variant, compute)?;
+    let tables = rope_tables(checkpoint, variant, &compute.device, warn)?;
+    load_with(checkpoint, &compute.device, |vb| {
+        VisionTower::new(
+            &variant.vision,
+            variant.embedding,
+            &tables,
+            compute,
+            vb.pp("visual"),
+        )
+    })
+}
+
+/// Builds the vision tower for each lane.
+///
+/// # Errors
+/// As [`vision_tower`].
+pub fn vision_towers<'a>(
+    checkpoint: &Arc<Checkpoint>,
+    variant: &Variant,
+    lanes: impl Iterator<Item = &'a Compute>,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<Vec<VisionTower>, Error> {
+    let mut told = false;
+    lanes
+        .map(|compute| {
+            // What is odd about the checkpoint is told once.
+            let mut ignore = |_| ();
+            let warn: &mut dyn FnMut(Warning) = if told { &mut ignore } else { warn };
+            told = true;
+            vision_tower(checkpoint, variant, compute, warn)
+        })
+        .collect()
+}
+
+/// Builds the text tower.
+///
+/// # Errors
+/// When the device cannot take the model, or a weight cannot be read or is not finite.
+pub fn text_tower(
+    checkpoint: &Arc<Checkpoint>,
+    variant: &Variant,
+    compute: &Compute,
+) -> Result<TextTower, Error> {
+    let _span = info_span!("load the text tower").entered();
+    fits(variant, compute)?;
+    load_with(checkpoint, &compute.device, |vb| {
+        TextTower::new(&variant.text, variant.embedding, compute, vb.pp("text"))
+    })
+}
+
+/// Whether the device's kernels can take a model of such dimensions.
+fn fits(variant: &Variant, compute: &Compute) -> Result<(), Error> {
+    let checked = compute.mixed().map_or(Ok(()), |mixed| mixed.check(variant));
+    checked.map_err(|reason| Error::TooLarge {
+        model: variant.name.clone(),
+        reason,
+    })
+}
+
+/// The rotary tables as the reference's loading leaves them: one pair shared by all blocks, in
+/// which each stored copy overwrites the one before, over computed ones.
+fn rope_tables(
+    checkpoint: &Checkpoint,
+    variant: &Variant,
+    device: &Device,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<RopeTables, Error> {
+    let vision = &variant.vision;
+    let mut tables = RopeTables::compute(vision.grid(), vision.head_dim(), device)?;
+    for (part, table) in [("cos", &mut tables.cos), ("sin", &mut tables.sin)] {
+        let stored = schema::rope_names(vision.depth, part)
+            .filter(|name| checkpoint.get(name).is_some())
+            .map(|name| checkpoint.tensor(&name, DType::F32, device))
+            .collect::<Result<Vec<_>, _>>()?;
+        let Some(last) = stored.last() else { continue };
+        let values = last.flatten_all()?.to_vec1::<f32>()?;
+        for other in &stored {
+            if other.flatten_all()?.to_vec1::<f32>()? != values {
+                warn(Warning::RopeTablesDiffer { part });
+                break;
+            }
+        }
+        *table = last.clone();
+    }
+    Ok(tables)
+}

@@ -1,0 +1,10 @@
+//! From a checkpoint and class names to ranked classes.
+
+/// Getting a classifier: from a file, the cache, or by building it.
+pub mod classifiers;
+/// Which devices compute, in which precision.
+pub mod devices;
+/// From a checkpoint to the towers.
+pub mod loading;
+/// Crops of pictures in, ranked classes out.
+pub mod zero_shot;

@@ -1,0 +1,317 @@
+//! The model at work: crops of pictures in, ranked classes out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Result, Tensor};
+use tracing::info_span;
+
+use crate::app::error::{Error, Warning};
+use crate::classifier::ranker::Ranker;
+use crate::classifier::{Classifier, LOGIT_SCALE};
+use crate::data::{Batch, Sample};
+use crate::evaluation::{Predicted, Predictor};
+use crate::metrics::{Prediction, TOP, millionths};
+use crate::model::compute::Arithmetic;
+use crate::model::micro_batch::{AtOnce, is_out_of_memory};
+use crate::model::mixed::{Mixed, Ranking};
+use crate::model::{Compute, VisionTower};
+use crate::picture::preprocessing::Preprocessing;
+use crate::util::interrupt;
+
+/// Tokens that go through the vision tower together: enough for large matrix products, few enough
+/// that activations between layers stay in the processor's last cache (of 32 MB or so).
+const TOKENS_AT_ONCE: usize = 1800;
+
+/// Encodes crops with the vision tower.
+#[derive(Debug)]
+pub struct ImageEncoder {
+    tower: VisionTower,
+    /// Pictures that go through the tower together.
+    at_once: Arc<AtOnce>,
+    size: usize,
+    /// [3]
+    mean: Tensor,
+    /// [3]
+    std: Tensor,
+    device: Device,
+}
+
+impl ImageEncoder {
+    /// # Errors
+    /// Only when the device cannot hold the mean and standard deviation.
+    pub fn new(
+        tower: VisionTower,
+        preprocessing: &Preprocessing,
+        compute: &Compute,
+    ) -> Result<Self> {
+        let device = &compute.device;
+        let at_once = match compute.arithmetic {
+            Arithmetic::Packed(_) => (TOKENS_AT_ONCE / tower.tokens()).max(1),
+            Arithmetic::Candle => 1,
+            // A batch is what a GPU is given together.
+            Arithmetic::Mixed(_) => usize::MAX,
+        };
+        Ok(Self {
+            at_once: AtOnce::new(at_once).into(),
+            tower,
+            size: preprocessing.size,
+            mean: Tensor::new(&preprocessing.mean, device)?,
+            std: Tensor::new(&preprocessing.std, device)?,
+            device: device.clone(),
+        })
+    }
+
+    /// An encoder for each lane. Lanes of one device share its memory, and so how many pictures go
+    /// through a tower together.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_lanes<'a>(
+        towers: Vec<VisionTower>,
+        preprocessing: &Preprocessing,
+        lanes: impl Iterator<Item = &'a Compute>,
+    ) -> Result<Vec<Self>> {
+        let mut of_device: HashMap<String, Arc<AtOnce>> = HashMap::new();
+        let mut encoder = |(tower, compute): (VisionTower, &Compute)| {
+            let mut encoder = Self::new(tower, preprocessing, compute)?;
+            let first = of_device
+                .entry(compute.device())
+                .or_insert_with(|| Arc::clone(&encoder.at_once));
+            encoder.at_once = Arc::clone(first);
+            Ok(encoder)
+        };
+        towers.into_iter().zip(lanes).map(&mut encoder).collect()
+    }
+
+    /// Bytes of one crop.
+    pub fn crop_bytes(&self) -> usize {
+        self.size * self.size * 3
+    }
+
+    /// Bytes of the first crops of `pixels`, which go through the tower together.
+    fn bytes_at_once(&self, pixels: &[u8]) -> usize {
+        self.at_once.part(pixels.len() / self.crop_bytes()) * self.crop_bytes()
+    }
+
+    /// Features [embedding] of each crop in `pixels` (size x size x 3 bytes each), in order.
+    ///
+    /// A picture's features are the same bits in any batch, at any place in it, on any number of
+    /// threads: the kernels compute a row from nothing else, and candle's operations, which do
+    /// not promise that, get one picture at a time.
+    ///
+    /// A GPU's matrix products promise less: there, the last bits may differ with the batch.
+    ///
+    /// # Errors
+    /// When the computation fails.
+    pub fn encode(&self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
+        self.in_parts(pixels, |features| {
+            self.wait()?;
+            features.to_vec2()
+        })
+    }
+
+    /// How many pictures go through the tower together, if they have become fewer since this was asked
+    /// last.
+    pub fn news(&self) -> Option<usize> {
+        self.at_once.news()
+    }
+
+    /// Gives the features of some consecutive crops after the other to `finish`, and joins what it
+    /// returns, one result for each crop.
+    fn in_parts<T>(
+        &self,
+        pixels: &[u8],
+        mut finish: impl FnMut(&Tensor) -> Result<Vec<T>>,
+    ) -> Result<Vec<T>> {
+        self.at_once.in_parts(pixels, self.crop_bytes(), |crops| {
+            let result = self.features(crops).and_then(|features| finish(&features));
+            if result.as_ref().is_err_and(is_out_of_memory) {
+                // Memory is freed when its stream comes to that; then there may be more.
+                self.wait()?;
+            }
+            result
+        })
+    }
+
+    /// Waits until what was asked for is computed, without taking a core meanwhile.
+    fn wait(&self) -> Result<()> {
+        match &self.tower {
+            VisionTower::Mixed(tower) => tower.mixed().engine.wait(),
+            VisionTower::Layers(_) => Ok(()),
+        }
+    }
+
+    /// Features [pictures, embedding] of crops. Bytes are what travels to the device.
+    fn features(&self, crops: &[u8]) -> Result<Tensor> {
+        let pictures = crops.len() / self.crop_bytes();
+        let _span = info_span!("vision tower", pictures).entered();
+        let shape = (pictures, self.size, self.size, 3);
+        let pixels = Tensor::from_slice(crops, shape, &self.device)?;
+        match &self.tower {
+            VisionTower::Mixed(tower) => tower.forward_bytes(&pixels, &self.mean, &self.std),
+            VisionTower::Layers(_) => self.tower.forward(&self.normalise(&pixels)?),
+        }
+    }
+
+    /// [pictures, 3, size, size], in the order of the reference: divide by 255, less the mean,
+    /// divided by the standard deviation.
+    fn normalise(&self, pixels: &Tensor) -> Result<Tensor> {
+        let unit = (pixels
+            .permute((0, 3, 1, 2))?
+            .contiguous()?
+            .to_dtype(DType::F32)?
+            / 255.0)?;
+        unit.broadcast_sub(&self.mean.reshape((3, 1, 1))?)?
+            .broadcast_div(&self.std.reshape((3, 1, 1))?)
+    }
+}
+
+/// An image encoder and the classifier of the classes to choose among.
+#[derive(Debug)]
+pub struct ZeroShot {
+    encoder: ImageEncoder,
+    ranker: Ranker,
+    on_device: Option<OnDevice>,
+    /// Whether predictions come with the features that they are made from.
+    keeps_features: bool,
+}
+
+/// The classifier where the features are, so that only the best classes come back.
+#[derive(Debug)]
+struct OnDevice {
+    /// Distinct columns [columns, embedding].
+    columns: Tensor,
+    /// The column of each class.
+    column_of: Tensor,
+}
+
+impl ZeroShot {
+    /// Chooses among all classes of a classifier.
+    ///
+    /// # Errors
+    /// Only when the device cannot hold the classifier.
+    pub fn new(encoder: ImageEncoder, classifier: impl Into<Arc<Classifier>>) -> Result<Self> {
+        Self::with(encoder, Ranker::new(classifier.into(), None))
+    }
+
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with(encoder: ImageEncoder, ranker: Ranker) -> Result<Self> {
+        let on_device = match encoder.tower {
+            VisionTower::Layers(_) => None,
+            VisionTower::Mixed(_) => Some(OnDevice::new(ranker.classifier(), &encoder.device)?),
+        };
+        Ok(Self {
+            encoder,
+            ranker,
+            on_device,
+            keeps_features: false,
+        })
+    }
+
+    /// Lets predictions come with the features that they are made from. Ranking then happens on the
+    /// CPU, wherever the tower is, so that the same features give the same bits later.
+    #[must_use]
+    pub fn keeping_features(self) -> Self {
+        Self {
+            on_device: None,
+            keeps_features: true,
+            ..self
+        }
+    }
+
+    pub fn ranker(&self) -> &Ranker {
+        &self.ranker
+    }
+
+    /// Logits of each crop for all of the classifier's classes.
+    ///
+    /// # Errors
+    /// When the computation fails.
+    pub fn logits(&self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
+        let classifier = self.ranker.classifier();
+        let features = self.encoder.encode(pixels)?;
+        Ok(features
+            .iter()
+            .map(|features| classifier.logits(features))
+            .collect())
+    }
+
+    /// A prediction for each crop; none where the logits are not all finite. The features are added
+    /// to `kept` if they are to be kept.
+    fn ranked(&self, pixels: &[u8], kept: &mut Vec<Vec<f32>>) -> Result<Vec<Option<Prediction>>> {
+        if let (Some(on_device), VisionTower::Mixed(tower)) = (&self.on_device, &self.encoder.tower)
+        {
+            let mixed = tower.mixed();
+            let mut ranked = self
+                .encoder
+                .in_parts(pixels, |features| on_device.ranked(mixed, features))?;
+            for prediction in ranked.iter_mut().flatten() {
+                self.ranker.name(&mut prediction.classes);
+            }
+            return Ok(ranked);
+        }
+        let mut features = self.encoder.encode(pixels)?;
+        let _span = info_span!("rank").entered();
+        let ranked = features.iter().map(|f| self.ranker.rank(f)).collect();
+        if self.keeps_features {
+            kept.append(&mut features);
+        }
+        Ok(ranked)
+    }
+}
+
+impl OnDevice {
+    fn new(classifier: &Classifier, device: &Device) -> Result<Self> {
+        let columns = ((), classifier.embedding());
+        let column_of = classifier.column_of().iter();
+        Ok(Self {
+            columns: Tensor::from_slice(classifier.columns(), columns, device)?,
+            column_of: Tensor::from_iter(column_of.map(|column| *column as u32), device)?,
+        })
+    }
+
+    fn ranked(&self, mixed: &Mixed, features: &Tensor) -> Result<Vec<Option<Prediction>>> {
+        let places = mixed.rank(features, &self.columns, &self.column_of, TOP, LOGIT_SCALE)?;
+        let prediction = |place: Ranking| {
+            place.finite.then_some(Prediction {
+                classes: place.classes,
+                logits: place.logits,
+                confidence: millionths(place.confidence.into()),
+            })
+        };
+        Ok(places.into_iter().map(prediction).collect())
+    }
+}
+
+impl Predictor for ZeroShot {
+    fn news(&self) -> Option<Warning> {
+        let pictures = self.encoder.news()?;
+        Some(Warning::SmallerBatches { pictures })
+    }
+
+    fn predict(&self, batch: &Batch) -> std::result::Result<Predicted, Error> {
+        let mut features = Vec::new();
+        let mut predictions = Vec::with_capacity(batch.samples.len());
+        let mut rest = batch.pixels.as_slice();
+        while !rest.is_empty() {
+            let (crops, behind) = rest.split_at(self.encoder.bytes_at_once(rest));
+            rest = behind;
+            if interrupt::requested() {
+                return Err(Error::Interrupted);
+            }
+            predictions.extend(self.ranked(crops, &mut features)?);
+        }
+        let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
+            prediction.ok_or_else(|| Error::NotANumber {
+                path: sample.path.clone(),
+            })
+        };
+        let predictions = predictions.into_iter().zip(&batch.samples).map(of_sample);
+        Ok(Predicted {
+            predictions: predictions.collect::<std::result::Result<_, _>>()?,
+            features,
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! The arithmetic for CPUs: linear layers, attention and LayerNorm for the instructions that the
+//! machine has, over plain slices.
+//!
+//! Weights are packed once into panels of as many columns as a tile has. A tile multiplies a few
+//! packed rows by a panel, its sums in registers; what follows a layer (bias, GELU, the gate of a
+//! SwiGLU, the residual) happens while the tile is stored. Attention's scores stay in the cache.
+//!
+//! | file | what |
+//! |---|---|
+//! | `isa` | which instructions there are; running code compiled for them |
+//! | `tile` | the innermost products |
+//! | `blocks` | packed rows times a panel of columns |
+//! | `pack` | rows and columns in the order of the tiles; rounding to bfloat16 |
+//! | `linear` | linear layers and what is fused into them |
+//! | `attention` | attention with rotation |
+//! | `forest` | attention along the paths of a forest |
+//! | `softmax` | softmax, for both |
+//! | `norm` | LayerNorm |
+//! | `output` | results written by several threads |
+//! | `math` | exponential, error function |
+//! | `peak` | the machine's limit, for benchmarks |
+//!
+//! A result's bits depend on its own row and nothing else: not on the batch, its place in it, or
+//! the number of threads. They may differ between instruction sets.
+//!
+//! `unsafe` is in `isa` and `tile` (instructions), and where threads write parts of one `output`
+//! (`linear`, `attention`, `forest`, `norm`).
+
+mod attention;
+mod blocks;
+mod forest;
+mod isa;
+mod linear;
+mod math;
+mod norm;
+mod output;
+mod pack;
+mod peak;
+mod softmax;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+pub use attention::Attention;
+pub use forest::ForestAttention;
+pub use isa::Isa;
+pub use linear::{Epilogue, PackedLinear};
+pub use norm::layer_norm;
+pub use pack::Precision;
+pub use peak::peak;

@@ -1,0 +1,217 @@
+//! The accuracy that a result ought to have, for builds that are to fail when it moves.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::error::Error;
+use crate::metrics::Accuracy;
+use crate::model::Variant;
+
+/// Less than what counts as a difference: rounding of decimal fractions.
+const ROUNDING: f64 = 1e-9;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    Top1,
+    Top5,
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Top1 => "top-1",
+            Self::Top5 => "top-5",
+        })
+    }
+}
+
+/// Percentage points by which an expectation may be missed.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Tolerance(f64);
+
+impl Tolerance {
+    /// # Errors
+    /// When it is negative or no number.
+    pub fn new(points: f64) -> Result<Self, Error> {
+        match points.is_finite() && points >= 0.0 {
+            true => Ok(Self(points)),
+            false => Err(Error::usage(
+                format!("--tolerance {points} is no distance"),
+                "give percentage points, for instance --tolerance 0.1",
+            )),
+        }
+    }
+}
+
+/// What is expected of a result; possibly nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Expectations {
+    top1: Option<f64>,
+    top5: Option<f64>,
+    published: bool,
+    tolerance: Tolerance,
+}
+
+impl Expectations {
+    /// # Errors
+    /// When a percentage is none.
+    pub fn new(
+        top1: Option<f64>,
+        top5: Option<f64>,
+        published: bool,
+        tolerance: Tolerance,
+    ) -> Result<Self, Error> {
+        for (flag, percent) in [("--expect-top1", top1), ("--expect-top5", top5)] {
+            if let Some(percent) = percent.filter(|percent| !(0.0..=100.0).contains(percent)) {
+                return Err(Error::usage(
+                    format!("{flag} {percent} is no percentage"),
+                    "give a number from 0 to 100, for instance 77.0",
+                ));
+            }
+        }
+        Ok(Self {
+            top1,
+            top5,
+            published,
+            tolerance,
+        })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.top1.is_none() && self.top5.is_none() && !self.published
+    }
+
+    /// Refuses to expect the published accuracy of a model that has none.
+    ///
+    /// # Errors
+    /// When that is so.
+    pub fn check_published(&self, model: &str) -> Result<(), Error> {
+        match self.published && published_top1(model).is_none() {
+            true => Err(Error::usage(
+                format!("--expect published: no accuracy is published for {model}"),
+                "give it yourself, with --expect-top1",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Compares a model's result with what is expected.
+    pub fn check(&self, model: &str, top1: &Accuracy, top5: &Accuracy) -> Vec<Checked> {
+        let published = self.published.then(|| published_top1(model)).flatten();
+        let check = |metric, expected: f64, found: &Accuracy| {
+            let difference = found.percent.map(|found| found - expected);
+            let within = |difference: f64| difference.abs() <= self.tolerance.0 + ROUNDING;
+            Checked {
+                metric,
+                expected_percent: expected,
+                tolerance: self.tolerance.0,
+                found_percent: found.percent,
+                difference,
+                met: difference.is_some_and(within),
+            }
+        };
+        let top1 = self
+            .top1
+            .or(published)
+            .map(|expected| check(Metric::Top1, expected, top1));
+        let top5 = self
+            .top5
+            .map(|expected| check(Metric::Top5, expected, top5));
+        top1.into_iter().chain(top5).collect()
+    }
+}
+
+fn published_top1(model: &str) -> Option<f64> {
+    let variant = Variant::from_name_or_file(model).ok()?;
+    Some(variant.published?.top1_percent)
+}
+
+/// An expectation and what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checked {
+    pub metric: Metric,
+    pub expected_percent: f64,
+    /// Percentage points.
+    pub tolerance: f64,
+    /// Absent when no picture could be read.
+    pub found_percent: Option<f64>,
+    /// Found less expected, in percentage points.
+    pub difference: Option<f64>,
+    pub met: bool,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            metric,
+            expected_percent,
+            tolerance,
+            ..
+        } = self;
+        write!(
+            f,
+            "{metric}: expected {expected_percent} % within {tolerance}, "
+        )?;
+        match (self.found_percent, self.difference) {
+            (Some(found), Some(difference)) => {
+                write!(f, "found {found:.4} %, difference {difference:+.4}")
+            }
+            _ => write!(f, "found nothing: no picture could be read"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Tally;
+
+    fn check(expected: f64, tolerance: f64, top1: u64, pictures: u64) -> Checked {
+        let tolerance = Tolerance::new(tolerance).unwrap();
+        let expectations = Expectations::new(Some(expected), None, false, tolerance).unwrap();
+        let tally = Tally {
+            pictures,
+            top1,
+            top5: pictures,
+        };
+        expectations.check("x", &tally.top1_accuracy(), &tally.top5_accuracy())[0]
+    }
+
+    #[test]
+    fn the_tolerance_itself_is_still_within_either_way() {
+        assert!(check(77.0, 0.1, 769, 1000).met);
+        assert!(check(77.0, 0.1, 771, 1000).met);
+        assert!(!check(77.0, 0.1, 7689, 10_000).met);
+        assert!(!check(77.0, 0.1, 7711, 10_000).met);
+        assert!(check(50.0, 0.0, 1, 2).met);
+    }
+
+    #[test]
+    fn nothing_found_meets_no_expectation() {
+        let checked = check(77.0, 100.0, 0, 0);
+        assert_eq!((checked.found_percent, checked.met), (None, false));
+    }
+
+    #[test]
+    fn the_published_accuracy_is_the_models() {
+        let expectations = Expectations::new(None, None, true, Tolerance::default()).unwrap();
+        assert!(expectations.check_published("eva_base_p16").is_ok());
+        assert!(expectations.check_published("uta_demo").is_err());
+        let tally = Tally {
+            pictures: 1000,
+            top1: 814,
+            top5: 900,
+        };
+        let checked = expectations.check(
+            "eva_large_p14_336",
+            &tally.top1_accuracy(),
+            &tally.top5_accuracy(),
+        );
+        assert_eq!(checked.len(), 1);
+        assert!(checked[0].met, "{}", checked[0]);
+    }
+}

@@ -1,0 +1,218 @@
+//! Reading features back.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use crate::util::hex;
+use rayon::prelude::*;
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
+use sha2::{Digest, Sha256};
+
+use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record};
+use crate::app::error::Error;
+use crate::classifier::Classifier;
+use crate::report::SCHEMA_VERSION;
+
+/// Longer headers are not ours.
+const MOST_HEADER: u64 = 1 << 20;
+
+/// Features and what they were made for.
+#[derive(Debug)]
+pub struct Features {
+    embedding: usize,
+    /// [pictures, embedding]
+    values: Vec<f32>,
+    pub record: Record,
+    /// The classifier of the run that made them.
+    pub classifier: Classifier,
+}
+
+impl Features {
+    /// Reads a file that `--save-features` wrote.
+    ///
+    /// # Errors
+    /// When it cannot be read, is another kind of file, or is damaged.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        read(path).map_err(|unusable| match unusable {
+            Unusable::Unreadable(e) => Error::usage(
+                format!("the features {} cannot be read: {e}", path.display()),
+                "check --from-features",
+            ),
+            Unusable::Foreign(detail) => Error::usage(
+                format!("{} holds no features: {detail}", path.display()),
+                "make them with --save-features FILE",
+            ),
+            Unusable::Damaged(detail) => Error::usage(
+                format!("the features {} are damaged: {detail}", path.display()),
+                "make them again with --save-features FILE",
+            ),
+        })
+    }
+
+    /// Features [embedding] of each picture, in order.
+    pub fn pictures(&self) -> impl IndexedParallelIterator<Item = &[f32]> {
+        self.values.par_chunks_exact(self.embedding)
+    }
+}
+
+enum Unusable {
+    Unreadable(io::Error),
+    Foreign(String),
+    Damaged(String),
+}
+
+fn read(path: &Path) -> Result<Features, Unusable> {
+    let foreign = |e: &dyn std::fmt::Display| Unusable::Foreign(e.to_string());
+    // Asked before opening: opening a pipe would wait for somebody to write to it.
+    let there = std::fs::metadata(path).map_err(Unusable::Unreadable)?;
+    if !there.is_file() {
+        return Err(foreign(&"it is no regular file"));
+    }
+    let mut file = BufReader::new(File::open(path).map_err(Unusable::Unreadable)?);
+    let metadata = header(&mut file)?;
+    let own = metadata.metadata().clone().unwrap_or_default();
+    match own.get(FORMAT.0).map(String::as_str) {
+        Some(version) if version == FORMAT.1 => {}
+        Some(version) => {
+            let form = format!(
+                "it has version {version}, and this program reads {}",
+                FORMAT.1
+            );
+            return Err(foreign(&form));
+        }
+        None => return Err(foreign(&"it was not written by --save-features")),
+    }
+    let tensors = [FEATURES, LABELS, CLASSIFIER, RECORD];
+    let infos = tensors.map(|name| metadata.info(name));
+    let [Some(features), Some(labels), Some(classifier), Some(record)] = infos else {
+        return Err(Unusable::Damaged("a tensor is missing".into()));
+    };
+    let floats = features.dtype == Dtype::F32 && classifier.dtype == Dtype::F32;
+    let (&[pictures, embedding], &[classes, columns], &[described]) = (
+        features.shape.as_slice(),
+        classifier.shape.as_slice(),
+        labels.shape.as_slice(),
+    ) else {
+        return Err(Unusable::Damaged("a tensor has another shape".into()));
+    };
+    if !floats || embedding == 0 || columns != embedding || described != pictures {
+        return Err(Unusable::Damaged("its tensors do not fit together".into()));
+    }
+    let bytes = |(start, end): (usize, usize)| end - start;
+    let mut hashed = Hashed {
+        file,
+        hash: Sha256::new(),
+    };
+    let values = hashed.floats(bytes(features.data_offsets))?;
+    hashed.bytes(bytes(labels.data_offsets))?;
+    let columns = hashed.floats(bytes(classifier.data_offsets))?;
+    let record = hashed.bytes(bytes(record.data_offsets))?;
+    if hashed.goes_on()? {
+        return Err(Unusable::Damaged("something follows its tensors".into()));
+    }
+    if own.get(DIGEST) != Some(&hashed.digest()) {
+        return Err(Unusable::Damaged(
+            "its digest differs from its content".into(),
+        ));
+    }
+    let record = parse(&record)?;
+    let same = [
+        record.report.judgements.len() == pictures,
+        record.right.len() == pictures,
+        record.classes.len() == classes,
+        record.recipe.classes == classes,
+    ];
+    let named = record.right.iter().chain([&record.choices]);
+    let beyond = named
+        .flatten()
+        .any(|list| list.iter().any(|class| *class >= classes));
+    if same.contains(&false) || beyond {
+        return Err(Unusable::Damaged(
+            "its record does not fit its tensors".into(),
+        ));
+    }
+    let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
+    if !finite(&values) || !finite(&columns) {
+        return Err(Unusable::Damaged("a value is not a number".into()));
+    }
+    let columns: Vec<Vec<f32>> = columns.chunks_exact(embedding).map(Vec::from).collect();
+    Ok(Features {
+        embedding,
+        values,
+        record,
+        classifier: Classifier::new(embedding, &columns),
+    })
+}
+
+/// The header of a safetensors file; what follows are the tensors.
+fn header(file: &mut impl Read) -> Result<Metadata, Unusable> {
+    let no_header = || Unusable::Foreign("it is no safetensors file".into());
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(|_| no_header())?;
+    let length = u64::from_le_bytes(length);
+    if length > MOST_HEADER {
+        return Err(no_header());
+    }
+    let mut header = Vec::new();
+    let read = file.take(length).read_to_end(&mut header);
+    read.map_err(Unusable::Unreadable)?;
+    // Whether offsets, shapes and dtypes agree is checked by this as well.
+    serde_json::from_slice(&header).map_err(|_| no_header())
+}
+
+/// The record; a result of another version of the program is told apart from damage.
+fn parse(record: &[u8]) -> Result<Record, Unusable> {
+    serde_json::from_slice::<Record>(record)
+        .ok()
+        .filter(|record| record.report.schema_version == SCHEMA_VERSION)
+        .ok_or_else(|| {
+            Unusable::Foreign("it was written by another version of this program".into())
+        })
+}
+
+/// Reads a file and hashes what it reads.
+struct Hashed<R> {
+    file: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Hashed<R> {
+    fn bytes(&mut self, count: usize) -> Result<Vec<u8>, Unusable> {
+        let mut bytes = Vec::new();
+        // Memory grows with what is there, not with what a header declares.
+        let read = self
+            .file
+            .by_ref()
+            .take(count as u64)
+            .read_to_end(&mut bytes);
+        if read.map_err(Unusable::Unreadable)? != count {
+            return Err(Unusable::Damaged("it is cut short".into()));
+        }
+        self.hash.update(&bytes);
+        Ok(bytes)
+    }
+
+    /// In parts, so that the bytes and the values are not in memory together.
+    fn floats(&mut self, count: usize) -> Result<Vec<f32>, Unusable> {
+        const PART: usize = 1 << 20;
+        let mut values = Vec::new();
+        for start in (0..count).step_by(PART) {
+            let bytes = self.bytes(PART.min(count - start))?;
+            let value = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+            values.extend(bytes.chunks_exact(4).map(value));
+        }
+        Ok(values)
+    }
+
+    /// Whether there is more to read.
+    fn goes_on(&mut self) -> Result<bool, Unusable> {
+        let read = self.file.read(&mut [0]).map_err(Unusable::Unreadable)?;
+        Ok(read > 0)
+    }
+
+    fn digest(self) -> String {
+        hex::digest(self.hash)
+    }
+}

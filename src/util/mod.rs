@@ -1,0 +1,25 @@
+//! What every room needs and no room owns: arithmetic on vectors, files that appear whole, text for
+//! terminals, work in order on several threads. Knows nothing of models, pictures or flags.
+
+/// Where the bytes written to a path end up.
+pub mod destination;
+/// Text that a terminal shows and does not obey.
+pub mod escape;
+/// Bytes and digests as hexadecimal text.
+pub mod hex;
+/// Work on several threads whose results come in order.
+pub mod in_order;
+/// Whether the user asked the program to stop.
+pub mod interrupt;
+/// Memory that the process took, and that the system has left.
+pub mod memory;
+/// A result file, checked early and complete or absent afterwards.
+pub mod output_file;
+/// Panics of other crates, caught without a message.
+pub mod panics;
+/// Bounds how much memory concurrent work takes.
+pub mod semaphore;
+/// Files that appear whole or not at all.
+pub mod temporary_file;
+/// Dot product, normalisation and softmax with a fixed order of operations.
+pub mod vector;
