@@ -28,7 +28,7 @@
 //! | [`text`] | class names, templates, CLIP's tokenizer |
 //! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
 //! | [`kernels`] | matrix products, attention and normalisation for x86 CPUs, chosen at run time; `gpu` has those for GPUs |
-//! | [`model`] | variants and their dimensions, tensor names, both towers in candle; `mixed` is for GPUs |
+//! | [`model`] | configurations and their dimensions, tensor names, both towers in candle; `mixed` is for GPUs |
 //! | [`at_once`] | as many pictures at once as fit into a device's memory |
 //! | [`lanes`] | several workers on one stream of items, in order |
 //! | [`hub`] | checkpoints of the Hugging Face Hub, downloaded into its cache |
@@ -64,7 +64,7 @@
 //! - Disk access is in `checkpoint`, `data`, `temporary`, `destination`, `journal`,
 //!   `report::output` and `read`, `features`, `classifier`'s `file` and `cache`, the commands'
 //!   `sweep` and `listing` (a sweep's folder), and two functions of `text` and one of
-//!   `model::variant` that read small files named by flags. Only `hub` uses the network, for an
+//!   `model::config` that read small files named by flags. Only `hub` uses the network, for an
 //!   address `hf://…`, and writes into its cache.
 //! - `unsafe` code is in `kernels` only: vector instructions, threads that write to disjoint parts of
 //!   one buffer, an option of the allocator, and launches on GPUs.

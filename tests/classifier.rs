@@ -6,7 +6,7 @@ use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
 use uta_eval::util::vector::normalised;
 
 use crate::support::{Folder, demo, fixture, largest_difference, tiny, towers, values};
-use uta_eval::model::Variant;
+use uta_eval::model::ModelConfig;
 
 /// Token positions of the 80,000 built-in prompts up to the end of text.
 const POSITIONS: usize = 769_212;
@@ -46,12 +46,12 @@ fn the_built_in_prompts_have_as_many_distinct_positions_as_are_computed() {
 #[test]
 fn columns_are_those_of_encoding_each_prompt_alone() {
     let names = ClassNames::imagenet();
-    let demo_variant = Variant::by_name("uta_demo").unwrap();
-    for (checkpoint, variant) in [
+    let demo_variant = ModelConfig::by_name("uta_demo").unwrap();
+    for (checkpoint, config) in [
         (fixture("golden/tiny.safetensors"), tiny()),
         (demo("uta_demo.safetensors"), demo_variant),
     ] {
-        let (_, tower) = towers(&checkpoint, &variant);
+        let (_, tower) = towers(&checkpoint, &config);
         let all = tokens(names.names());
         let classifier = build(&tower, &Trie::new(&all), names.len(), None, &mut |_| ()).unwrap();
         for class in (0..names.len()).step_by(37) {
@@ -60,7 +60,7 @@ fn columns_are_those_of_encoding_each_prompt_alone() {
             assert!(
                 difference <= 1e-6,
                 "{} class {class}: {difference}",
-                variant.name
+                config.name
             );
         }
     }

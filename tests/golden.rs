@@ -8,7 +8,7 @@ use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::Precision;
 use uta_eval::metrics::Prediction;
 use uta_eval::model::rope::RopeTables;
-use uta_eval::model::{Compute, Forest, Kept, TextTower, Variant};
+use uta_eval::model::{Compute, Forest, Kept, ModelConfig, TextTower};
 use uta_eval::picture::{Preprocessor, Scratch};
 use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
 
@@ -52,7 +52,7 @@ fn imagenet_classifier(tower: &TextTower) -> Classifier {
 fn rope_tables_of_the_published_models_are_the_references() {
     let golden = Golden::load("golden/rope.safetensors");
     for name in ["eva_base_p16", "eva_large_p14_336", "eva_giant_p14_336"] {
-        let vision = Variant::by_name(name).unwrap().vision;
+        let vision = ModelConfig::by_name(name).unwrap().vision;
         let tables = RopeTables::compute(vision.grid(), vision.head_dim(), &Device::Cpu).unwrap();
         for (part, table) in [("cos", &tables.cos), ("sin", &tables.sin)] {
             let expected = golden.get(&format!("{name}.{part}"));
@@ -190,18 +190,14 @@ struct ExpectedPrediction {
 fn top_five_of_all_sixteen_photographs_are_the_references() {
     let expected: Vec<ExpectedPrediction> = json("golden/tiny_predictions_expected.json");
     assert_eq!(expected.len(), 16);
-    let variant = tiny();
-    let (vision, text) = towers(&fixture("golden/tiny.safetensors"), &variant);
-    let encoder = ImageEncoder::new(
-        vision,
-        &variant.preprocessing,
-        &Compute::cpu(Precision::F32),
-    )
-    .unwrap();
+    let config = tiny();
+    let (vision, text) = towers(&fixture("golden/tiny.safetensors"), &config);
+    let encoder =
+        ImageEncoder::new(vision, &config.preprocessing, &Compute::cpu(Precision::F32)).unwrap();
     let zero_shot = ZeroShot::new(encoder, imagenet_classifier(&text)).unwrap();
     let preprocessor = Preprocessor::new(
-        variant.preprocessing.size,
-        variant.preprocessing.interpolation,
+        config.preprocessing.size,
+        config.preprocessing.interpolation,
     );
     let mut crop = vec![0; preprocessor.crop_bytes()];
     for ExpectedPrediction { file, top5, logits } in expected {

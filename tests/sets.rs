@@ -8,7 +8,7 @@ use uta_eval::data::loader::load_one;
 use uta_eval::inference::loading;
 use uta_eval::inference::zero_shot::ImageEncoder;
 use uta_eval::kernels::Precision;
-use uta_eval::model::{Compute, Variant};
+use uta_eval::model::{Compute, ModelConfig};
 use uta_eval::picture::preprocessing::Interpolation;
 use uta_eval::picture::{Preprocessor, facts};
 use uta_eval::text::imagenet::wnids;
@@ -67,12 +67,12 @@ struct Parts {
 impl Parts {
     /// With the classifier in a file.
     fn new(classifier: &Path) -> Self {
-        let variant = Variant::from_name_or_file("uta_demo").unwrap();
+        let config = ModelConfig::from_name_or_file("uta_demo").unwrap();
         let compute = Compute::cpu(Precision::F32);
-        let checkpoint = loading::open_for(&demo("uta_demo.safetensors"), &variant).unwrap();
+        let checkpoint = loading::open_for(&demo("uta_demo.safetensors"), &config).unwrap();
         let warn = &mut |warning| panic!("{warning}");
-        let tower = loading::vision_tower(&checkpoint, &variant, &compute, warn).unwrap();
-        let preprocessing = &variant.preprocessing;
+        let tower = loading::vision_tower(&checkpoint, &config, &compute, warn).unwrap();
+        let preprocessing = &config.preprocessing;
         Self {
             encoder: ImageEncoder::new(tower, preprocessing, &compute).unwrap(),
             classifier: file::read(classifier).unwrap().0,

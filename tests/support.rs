@@ -8,7 +8,7 @@ use uta_eval::checkpoint::Checkpoint;
 use uta_eval::inference::loading;
 use uta_eval::kernels::{Isa, Precision};
 use uta_eval::model::compute::{Arithmetic, Kernels};
-use uta_eval::model::{Compute, TextTower, Variant, VisionTower};
+use uta_eval::model::{Compute, ModelConfig, TextTower, VisionTower};
 
 /// A file below `tests/fixtures`. One that is missing fails the test.
 pub fn fixture(name: &str) -> PathBuf {
@@ -51,12 +51,12 @@ impl Golden {
 }
 
 /// The small golden model, read from its description.
-pub fn tiny() -> Variant {
-    Variant::from_name_or_file(fixture("tiny.json").to_str().unwrap()).unwrap()
+pub fn tiny() -> ModelConfig {
+    ModelConfig::from_name_or_file(fixture("tiny.json").to_str().unwrap()).unwrap()
 }
 
-pub fn open(checkpoint: &Path, variant: &Variant) -> Arc<Checkpoint> {
-    loading::open_for(checkpoint, variant).unwrap()
+pub fn open(checkpoint: &Path, config: &ModelConfig) -> Arc<Checkpoint> {
+    loading::open_for(checkpoint, config).unwrap()
 }
 
 /// Every way to compute in f32 that this machine has: each instruction set, and candle's own
@@ -83,19 +83,19 @@ pub fn ways() -> Vec<(&'static str, Compute)> {
         .collect()
 }
 
-pub fn towers(checkpoint: &Path, variant: &Variant) -> (VisionTower, TextTower) {
-    towers_by(&Compute::cpu(Precision::F32), checkpoint, variant)
+pub fn towers(checkpoint: &Path, config: &ModelConfig) -> (VisionTower, TextTower) {
+    towers_by(&Compute::cpu(Precision::F32), checkpoint, config)
 }
 
 pub fn towers_by(
     compute: &Compute,
     checkpoint: &Path,
-    variant: &Variant,
+    config: &ModelConfig,
 ) -> (VisionTower, TextTower) {
-    let checkpoint = open(checkpoint, variant);
+    let checkpoint = open(checkpoint, config);
     let warn = &mut |warning| panic!("{warning}");
-    let vision = loading::vision_tower(&checkpoint, variant, compute, warn).unwrap();
-    let text = loading::text_tower(&checkpoint, variant, compute).unwrap();
+    let vision = loading::vision_tower(&checkpoint, config, compute, warn).unwrap();
+    let text = loading::text_tower(&checkpoint, config, compute).unwrap();
     (vision, text)
 }
 

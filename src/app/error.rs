@@ -9,9 +9,9 @@ use crate::data::{DataError, Remark, Unreadable};
 use crate::evaluation::journal::JournalError;
 use crate::metrics::Tally;
 use crate::metrics::expectation::Checked;
+use crate::model::config::ConfigError;
 use crate::model::micro_batch::is_out_of_memory;
 use crate::model::mixed::TooLarge;
-use crate::model::variant::VariantError;
 use crate::text::TextError;
 use crate::util::output_file::OutputError;
 
@@ -55,7 +55,7 @@ pub enum Error {
         hint: Option<String>,
     },
     #[error(transparent)]
-    Variant(#[from] VariantError),
+    ModelConfig(#[from] ConfigError),
     #[error(transparent)]
     Text(#[from] TextError),
     #[error(transparent)]
@@ -115,7 +115,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
-            Self::Variant(e) => e.hint(),
+            Self::ModelConfig(e) => e.hint(),
             Self::Text(e) => e.hint(),
             Self::Classifier(e) => Some(e.hint()),
             Self::Data(e) => e.hint(),
@@ -145,7 +145,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage { .. }
-            | Self::Variant(_)
+            | Self::ModelConfig(_)
             | Self::TooLarge { .. }
             | Self::Text(_)
             | Self::Classifier(_) => ExitCode::Usage,

@@ -1,7 +1,7 @@
-//! Which variant a checkpoint looks like, judged by the shapes of a few tensors.
+//! Which configuration a checkpoint looks like, judged by the shapes of a few tensors.
 
 use super::{Checkpoint, verify};
-use crate::model::Variant;
+use crate::model::ModelConfig;
 use crate::model::schema;
 
 /// The dimensions that a checkpoint's shapes give away.
@@ -54,38 +54,38 @@ impl Dimensions {
         })
     }
 
-    fn of_variant(variant: &Variant) -> Self {
-        let (vision, text) = (&variant.vision, &variant.text);
+    fn of_config(config: &ModelConfig) -> Self {
+        let (vision, text) = (&config.vision, &config.text);
         Self {
             image: vision.image,
             patch: vision.patch,
             width: vision.width,
             depth: vision.depth,
             mlp_hidden: vision.mlp_hidden,
-            embedding: variant.embedding,
+            embedding: config.embedding,
             text_width: text.width,
             text_depth: text.depth,
         }
     }
 }
 
-/// The built-in variant that the checkpoint has the dimensions of.
-pub fn looks_like(checkpoint: &Checkpoint) -> Option<Variant> {
+/// The built-in configuration that the checkpoint has the dimensions of.
+pub fn looks_like(checkpoint: &Checkpoint) -> Option<ModelConfig> {
     if let Some(found) = Dimensions::of(checkpoint) {
-        return Variant::built_in()
+        return ModelConfig::built_in()
             .into_iter()
-            .find(|v| Dimensions::of_variant(v) == found);
+            .find(|v| Dimensions::of_config(v) == found);
     }
-    // A key that the dimensions are read from is missing: take the variant that most keys fit.
-    let fitting = |variant: &Variant| match verify(checkpoint, &schema::tensors(variant)) {
+    // A key that the dimensions are read from is missing: take the configuration that most keys fit.
+    let fitting = |config: &ModelConfig| match verify(checkpoint, &schema::tensors(config)) {
         Ok(()) => usize::MAX,
         Err(mismatch) if mismatch.misshaped.is_empty() => mismatch.fitting,
         Err(_) => 0,
     };
-    Variant::built_in()
+    ModelConfig::built_in()
         .into_iter()
-        .map(|variant| (fitting(&variant), variant))
+        .map(|config| (fitting(&config), config))
         .filter(|(fitting, _)| *fitting > 0)
         .max_by_key(|(fitting, _)| *fitting)
-        .map(|(_, variant)| variant)
+        .map(|(_, config)| config)
 }

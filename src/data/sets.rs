@@ -20,7 +20,7 @@ pub enum Set {
     /// The validation set.
     #[default]
     ImageNet,
-    /// Each of its three variants.
+    /// Each of its three configurations.
     V2,
     /// Pictures that classifiers get wrong, of 200 classes.
     A,

@@ -15,7 +15,7 @@ use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::recipe::Recipe;
 use crate::classifier::{self, Classifier, Progress, Trie};
 use crate::inference::loading;
-use crate::model::{Compute, TextTower, Variant};
+use crate::model::{Compute, ModelConfig, TextTower};
 use crate::text::{ClassNames, Templates, Tokenizer, prompts};
 
 /// How often the state of a build is kept. Less work than this is not worth going on with.
@@ -68,7 +68,7 @@ pub struct Wanted<'a> {
     pub checkpoint: &'a Arc<Checkpoint>,
     /// [`Checkpoint::fingerprint`] of the text tower.
     pub fingerprint: &'a str,
-    pub variant: &'a Variant,
+    pub config: &'a ModelConfig,
     pub compute: &'a Compute,
     pub classes: &'a ClassNames,
     pub templates: &'a Templates,
@@ -81,10 +81,7 @@ pub struct Wanted<'a> {
 pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), Error> {
     let tokens = tokens(wanted.classes, wanted.templates)?;
     // The number of heads is nowhere in the weights, but decides what they mean.
-    let tower = format!(
-        "{}, {} heads",
-        wanted.fingerprint, wanted.variant.text.heads
-    );
+    let tower = format!("{}, {} heads", wanted.fingerprint, wanted.config.text.heads);
     let names = wanted.classes.names();
     let recipe = Recipe::new(tower, names, &tokens, wanted.compute.precision());
     Ok((recipe, tokens))
@@ -154,7 +151,7 @@ fn find_or_build(
         });
     }
     console.wait_for("loading the text tower");
-    let tower = loading::text_tower(wanted.checkpoint, wanted.variant, wanted.compute)?;
+    let tower = loading::text_tower(wanted.checkpoint, wanted.config, wanted.compute)?;
     let cache = match stock {
         Stock::Cache(cache) => Some(cache),
         _ => None,

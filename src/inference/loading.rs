@@ -1,4 +1,4 @@
-//! From a checkpoint file to the towers of a variant.
+//! From a checkpoint file to the towers of a configuration.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::app::error::{Error, Warning};
 use crate::checkpoint::hub::{HubFile, PublishedModel};
 use crate::checkpoint::{Checkpoint, CheckpointError, identity, load_with, verify};
 use crate::model::rope::RopeTables;
-use crate::model::{Compute, TextTower, Variant, VisionTower, schema};
+use crate::model::{Compute, ModelConfig, TextTower, VisionTower, schema};
 
 /// What the names of the text tower's tensors begin with.
 pub const TEXT_TOWER: &str = "text.";
@@ -42,22 +42,22 @@ pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
     Checkpoint::open(&downloaded?)
 }
 
-/// Opens a checkpoint and compares its keys with the variant's, before any weight is read.
+/// Opens a checkpoint and compares its keys with the configuration's, before any weight is read.
 ///
 /// # Errors
 /// When it cannot be opened or does not fit, with every difference.
-pub fn open_for(path: &Path, variant: &Variant) -> Result<Arc<Checkpoint>, CheckpointError> {
+pub fn open_for(path: &Path, config: &ModelConfig) -> Result<Arc<Checkpoint>, CheckpointError> {
     let _span = info_span!("open the checkpoint", path = %path.display()).entered();
     let checkpoint = open(path)?;
-    match verify(&checkpoint, &schema::tensors(variant)) {
+    match verify(&checkpoint, &schema::tensors(config)) {
         Ok(()) => Ok(Arc::new(checkpoint)),
         Err(mismatch) => {
             let looks_like = identity::looks_like(&checkpoint).map(|found| found.name);
             Err(CheckpointError::Mismatch {
                 path: path.into(),
-                model: variant.name.clone(),
+                model: config.name.clone(),
                 mismatch,
-                looks_like: looks_like.filter(|name| *name != variant.name),
+                looks_like: looks_like.filter(|name| *name != config.name),
             })
         }
     }
@@ -69,17 +69,17 @@ pub fn open_for(path: &Path, variant: &Variant) -> Result<Arc<Checkpoint>, Check
 /// When the device cannot take the model, or a weight cannot be read or is not finite.
 pub fn vision_tower(
     checkpoint: &Arc<Checkpoint>,
-    variant: &Variant,
+    config: &ModelConfig,
     compute: &Compute,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<VisionTower, Error> {
     let _span = info_span!("load the vision tower").entered();
-    fits(variant, compute)?;
-    let tables = rope_tables(checkpoint, variant, &compute.device, warn)?;
+    fits(config, compute)?;
+    let tables = rope_tables(checkpoint, config, &compute.device, warn)?;
     load_with(checkpoint, &compute.device, |vb| {
         VisionTower::new(
-            &variant.vision,
-            variant.embedding,
+            &config.vision,
+            config.embedding,
             &tables,
             compute,
             vb.pp("visual"),
@@ -93,7 +93,7 @@ pub fn vision_tower(
 /// As [`vision_tower`].
 pub fn vision_towers<'a>(
     checkpoint: &Arc<Checkpoint>,
-    variant: &Variant,
+    config: &ModelConfig,
     lanes: impl Iterator<Item = &'a Compute>,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Vec<VisionTower>, Error> {
@@ -104,7 +104,7 @@ pub fn vision_towers<'a>(
             let mut ignore = |_| ();
             let warn: &mut dyn FnMut(Warning) = if told { &mut ignore } else { warn };
             told = true;
-            vision_tower(checkpoint, variant, compute, warn)
+            vision_tower(checkpoint, config, compute, warn)
         })
         .collect()
 }
@@ -115,21 +115,21 @@ pub fn vision_towers<'a>(
 /// When the device cannot take the model, or a weight cannot be read or is not finite.
 pub fn text_tower(
     checkpoint: &Arc<Checkpoint>,
-    variant: &Variant,
+    config: &ModelConfig,
     compute: &Compute,
 ) -> Result<TextTower, Error> {
     let _span = info_span!("load the text tower").entered();
-    fits(variant, compute)?;
+    fits(config, compute)?;
     load_with(checkpoint, &compute.device, |vb| {
-        TextTower::new(&variant.text, variant.embedding, compute, vb.pp("text"))
+        TextTower::new(&config.text, config.embedding, compute, vb.pp("text"))
     })
 }
 
 /// Whether the device's kernels can take a model of such dimensions.
-fn fits(variant: &Variant, compute: &Compute) -> Result<(), Error> {
-    let checked = compute.mixed().map_or(Ok(()), |mixed| mixed.check(variant));
+fn fits(config: &ModelConfig, compute: &Compute) -> Result<(), Error> {
+    let checked = compute.mixed().map_or(Ok(()), |mixed| mixed.check(config));
     checked.map_err(|reason| Error::TooLarge {
-        model: variant.name.clone(),
+        model: config.name.clone(),
         reason,
     })
 }
@@ -138,11 +138,11 @@ fn fits(variant: &Variant, compute: &Compute) -> Result<(), Error> {
 /// which each stored copy overwrites the one before, over computed ones.
 fn rope_tables(
     checkpoint: &Checkpoint,
-    variant: &Variant,
+    config: &ModelConfig,
     device: &Device,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<RopeTables, Error> {
-    let vision = &variant.vision;
+    let vision = &config.vision;
     let mut tables = RopeTables::compute(vision.grid(), vision.head_dim(), device)?;
     for (part, table) in [("cos", &mut tables.cos), ("sin", &mut tables.sin)] {
         let stored = schema::rope_names(vision.depth, part)

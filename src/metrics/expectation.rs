@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::error::Error;
 use crate::metrics::Accuracy;
-use crate::model::Variant;
+use crate::model::ModelConfig;
 
 /// Less than what counts as a difference: rounding of decimal fractions.
 const ROUNDING: f64 = 1e-9;
@@ -125,8 +125,8 @@ impl Expectations {
 }
 
 fn published_top1(model: &str) -> Option<f64> {
-    let variant = Variant::from_name_or_file(model).ok()?;
-    Some(variant.published?.top1_percent)
+    let config = ModelConfig::from_name_or_file(model).ok()?;
+    Some(config.published?.top1_percent)
 }
 
 /// An expectation and what was found.

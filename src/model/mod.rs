@@ -1,6 +1,7 @@
 //! The UTA models in candle. Knows nothing of files, flags or pictures' formats.
 
 pub mod compute;
+pub mod config;
 mod layers;
 pub mod micro_batch;
 pub mod mixed;
@@ -9,10 +10,9 @@ mod paths;
 pub mod rope;
 pub mod schema;
 pub mod text;
-pub mod variant;
 pub mod vision;
 
 pub use compute::Compute;
+pub use config::ModelConfig;
 pub use text::{Forest, Kept, TextTower};
-pub use variant::Variant;
 pub use vision::VisionTower;

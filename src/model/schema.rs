@@ -1,6 +1,6 @@
-//! The names and shapes of all tensors that a checkpoint of a variant has.
+//! The names and shapes of all tensors that a checkpoint of a configuration has.
 
-use super::variant::{TextConfig, Variant, VisionConfig};
+use super::config::{ModelConfig, TextConfig, VisionConfig};
 
 /// One tensor of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,12 +11,12 @@ pub struct TensorSpec {
     pub required: bool,
 }
 
-/// All tensors of a variant's checkpoint (the reference's state dict).
-pub fn tensors(variant: &Variant) -> Vec<TensorSpec> {
+/// All tensors of a configuration's checkpoint (the reference's state dict).
+pub fn tensors(config: &ModelConfig) -> Vec<TensorSpec> {
     let mut list = List(Vec::new());
     list.required("logit_scale", &[]);
-    vision(&mut list, &variant.vision, variant.embedding);
-    text(&mut list, &variant.text, variant.embedding);
+    vision(&mut list, &config.vision, config.embedding);
+    text(&mut list, &config.text, config.embedding);
     list.0
 }
 

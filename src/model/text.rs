@@ -13,12 +13,12 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::compute::Compute;
+use super::config::{TEXT_EPS, TextConfig};
 use super::layers::{LayerNorm, Linear, part};
 use super::mixed::Mixed;
 use super::mixed::text::TextBlock;
 use super::ops::ApplyForestAttention;
 use super::paths::Paths;
-use super::variant::{TEXT_EPS, TextConfig};
 use crate::kernels::Isa;
 
 /// The matrix products are large enough to run at full speed, and the largest activation of UTA's

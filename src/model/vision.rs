@@ -9,11 +9,11 @@ use candle_core::{D, Result, Tensor};
 use candle_nn::{VarBuilder, ops};
 
 use super::compute::{Compute, Kernels};
+use super::config::{VISION_EPS, VisionConfig};
 use super::layers::{Gated, LayerNorm, Linear};
 use super::mixed;
 use super::ops::ApplyAttention;
 use super::rope::{Rope, RopeTables, Rotation};
-use super::variant::{VISION_EPS, VisionConfig};
 
 /// Gets the residual stream [B, N, W] after the embedding and after each block.
 pub type Observe<'a> = &'a mut dyn FnMut(&Tensor) -> Result<()>;

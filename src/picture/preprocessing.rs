@@ -1,6 +1,6 @@
-//! What a model variant expects of its pictures, as plain data.
+//! What a model configuration expects of its pictures, as plain data.
 //!
-//! The variant owns these values, the picture code obeys them; neither knows the other.
+//! The configuration owns these values, the picture code obeys them; neither knows the other.
 
 use serde::Deserialize;
 

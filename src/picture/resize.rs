@@ -90,7 +90,7 @@ impl pulp::WithSimd for Passes<'_> {
     type Output = ();
 
     // Here and below the functions must be inlined: only then do they get the vector instructions
-    // of the variant that calls them.
+    // of the configuration that calls them.
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
         resize_columns(

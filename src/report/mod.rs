@@ -25,7 +25,7 @@ use crate::evaluation::shard::Shard;
 use crate::inference::classifiers::{Obtained, Origin};
 use crate::metrics::expectation::Checked;
 use crate::metrics::{Judgement, Statistics};
-use crate::model::Variant;
+use crate::model::ModelConfig;
 use crate::util::{escape, hex};
 
 /// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.
@@ -99,12 +99,12 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn of(variant: &Variant) -> Self {
+    pub fn of(config: &ModelConfig) -> Self {
         Self {
-            name: variant.name.clone(),
-            published_name: variant.published.map(|published| published.name.into()),
-            published_top1_percent: variant.published.map(|published| published.top1_percent),
-            image_size: variant.preprocessing.size,
+            name: config.name.clone(),
+            published_name: config.published.map(|published| published.name.into()),
+            published_top1_percent: config.published.map(|published| published.top1_percent),
+            image_size: config.preprocessing.size,
         }
     }
 }

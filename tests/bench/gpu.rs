@@ -15,7 +15,7 @@ use uta_eval::kernels::gpu::{Engine, Launch};
 use uta_eval::metrics::{Prediction, Tally};
 use uta_eval::model::compute::Arithmetic;
 use uta_eval::model::mixed::Mixed;
-use uta_eval::model::{Compute, Variant};
+use uta_eval::model::{Compute, ModelConfig};
 use uta_eval::text::{ClassNames, Templates};
 
 use crate::pictures::jpeg;
@@ -52,16 +52,16 @@ pub fn table() {
             "model", "batch", "pictures/s", "TFLOP/s", "of it"
         );
         for (name, gflop, batches) in MODELS {
-            let variant = Variant::by_name(name).unwrap();
-            let size = devices.batch_size(variant.vision.tokens());
-            let rate = evaluation(&variant, &devices, size, batches);
+            let config = ModelConfig::by_name(name).unwrap();
+            let size = devices.batch_size(config.vision.tokens());
+            let rate = evaluation(&config, &devices, size, batches);
             let flops = rate * gflop / 1e3;
             println!(
                 "{name:<20} {size:>6} {rate:>12.0} {flops:>10.0} {:>6.0} %",
                 100.0 * flops / peak
             );
             if precision == PrecisionArg::F16 {
-                kernels(&variant, devices.first(), size);
+                kernels(&config, devices.first(), size);
             }
         }
         if precision != PrecisionArg::F32 {
@@ -85,18 +85,18 @@ fn peak(compute: &Compute) -> f64 {
     2.0 * (LARGE as f64).powi(3) / seconds / 1e12
 }
 
-fn zero_shot(variant: &Variant, compute: &Compute) -> ZeroShot {
-    let tower = vision_tower(variant, compute);
-    let encoder = ImageEncoder::new(tower, &variant.preprocessing, compute).unwrap();
-    let columns: Vec<Vec<f32>> = noise(1000 * variant.embedding)
-        .chunks(variant.embedding)
+fn zero_shot(config: &ModelConfig, compute: &Compute) -> ZeroShot {
+    let tower = vision_tower(config, compute);
+    let encoder = ImageEncoder::new(tower, &config.preprocessing, compute).unwrap();
+    let columns: Vec<Vec<f32>> = noise(1000 * config.embedding)
+        .chunks(config.embedding)
         .map(<[f32]>::to_vec)
         .collect();
-    ZeroShot::new(encoder, Classifier::new(variant.embedding, &columns)).unwrap()
+    ZeroShot::new(encoder, Classifier::new(config.embedding, &columns)).unwrap()
 }
 
-fn batch(variant: &Variant, size: usize) -> Batch {
-    let bytes = size * variant.preprocessing.size.pow(2) * 3;
+fn batch(config: &ModelConfig, size: usize) -> Batch {
+    let bytes = size * config.preprocessing.size.pow(2) * 3;
     let sample = |label| Sample::file("noise".into(), label);
     Batch {
         pixels: noise(bytes)
@@ -109,13 +109,13 @@ fn batch(variant: &Variant, size: usize) -> Batch {
 }
 
 /// Pictures a second through the loop of the evaluation, with all lanes.
-fn evaluation(variant: &Variant, devices: &Devices, size: usize, batches: usize) -> f64 {
+fn evaluation(config: &ModelConfig, devices: &Devices, size: usize, batches: usize) -> f64 {
     let zero_shots: Vec<ZeroShot> = devices
         .lanes()
-        .map(|lane| zero_shot(variant, lane))
+        .map(|lane| zero_shot(config, lane))
         .collect();
     let predictors: Vec<&dyn Predictor> = zero_shots.iter().map(|z| z as _).collect();
-    let one = batch(variant, size);
+    let one = batch(config, size);
     let run = |count: usize| {
         let copy = |_| Batch {
             pixels: one.pixels.clone(),
@@ -157,8 +157,8 @@ fn stages(devices: &Devices) {
             Sample::file(path, 0)
         })
         .collect();
-    let variant = Variant::by_name(MODELS[0].0).unwrap();
-    let size = devices.batch_size(variant.vision.tokens());
+    let config = ModelConfig::by_name(MODELS[0].0).unwrap();
+    let size = devices.batch_size(config.vision.tokens());
     println!(
         "end to end: {PICTURES} 500 x 375 JPEGs of {} kB, {} threads",
         jpeg.len() / 1000,
@@ -173,14 +173,14 @@ fn stages(devices: &Devices) {
     };
     let zero_shots: Vec<ZeroShot> = devices
         .lanes()
-        .map(|lane| zero_shot(&variant, lane))
+        .map(|lane| zero_shot(&config, lane))
         .collect();
     let predictors: Vec<&dyn Predictor> = zero_shots.iter().map(|z| z as _).collect();
     stage("decoding alone", &|| {
-        loader(&variant, &samples, size).for_each(drop);
+        loader(&config, &samples, size).for_each(drop);
     });
     stage("decoding and computing", &|| {
-        pass(&predictors, &samples, loader(&variant, &samples, size));
+        pass(&predictors, &samples, loader(&config, &samples, size));
     });
 }
 
@@ -231,7 +231,7 @@ impl Engine for Watched {
 }
 
 /// Milliseconds of a batch by kernel; the rest is matrix products and transfers.
-fn kernels(variant: &Variant, compute: &Compute, size: usize) {
+fn kernels(config: &ModelConfig, compute: &Compute, size: usize) {
     let mixed = compute.mixed().unwrap();
     let watched = Arc::new(Watched {
         engine: Arc::clone(&mixed.engine),
@@ -245,7 +245,7 @@ fn kernels(variant: &Variant, compute: &Compute, size: usize) {
             factors: mixed.factors,
         }),
     };
-    let (zero_shot, batch) = (zero_shot(variant, &compute), batch(variant, size));
+    let (zero_shot, batch) = (zero_shot(config, &compute), batch(config, size));
     zero_shot.predict(&batch).unwrap();
     watched.seconds.lock().unwrap().clear();
     let clock = Instant::now();
@@ -263,8 +263,8 @@ fn kernels(variant: &Variant, compute: &Compute, size: usize) {
 fn text(compute: &Compute) {
     let names = ClassNames::imagenet();
     let trie = Trie::new(&tokens(&names, &Templates::imagenet()).unwrap());
-    let variant = Variant::by_name("eva_base_p16").unwrap();
-    let tower = text_tower(&variant, compute);
+    let config = ModelConfig::by_name("eva_base_p16").unwrap();
+    let tower = text_tower(&config, compute);
     let build = || classifier::build(&tower, &trie, names.len(), None, &mut |_| ()).unwrap();
     build(); // compiles, allocates
     let clock = Instant::now();

@@ -8,7 +8,7 @@ use uta_eval::evaluation::{self, Entrant, Finding, Observer, Predicted, Predicto
 use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::Precision;
 use uta_eval::metrics::{Prediction, Tally};
-use uta_eval::model::{Compute, Variant};
+use uta_eval::model::{Compute, ModelConfig};
 use uta_eval::picture::Preprocessor;
 use uta_eval::picture::preprocessing::Preprocessing;
 
@@ -44,32 +44,32 @@ pub fn table() {
         })
         .collect();
     for (name, count) in [("uta_demo", 4096), ("eva_base_p16", 128)] {
-        let (variant, model) = zero_shot(name);
-        row(name, &variant, &samples[..count], &model, |load, model| {
+        let (config, model) = zero_shot(name);
+        row(name, &config, &samples[..count], &model, |load, model| {
             1.0 / (1.0 / load + 1.0 / model)
         });
     }
-    let variant = Variant::by_name("eva_base_p16").unwrap();
+    let config = ModelConfig::by_name("eva_base_p16").unwrap();
     for (name, seconds) in [
         ("waits 4 ms a batch", 0.004),
         ("waits 20 ms a batch", 0.020),
     ] {
-        row(name, &variant, &samples, &Waits(seconds), f64::min);
+        row(name, &config, &samples, &Waits(seconds), f64::min);
     }
 }
 
 /// A model with random weights and 1000 classes.
-fn zero_shot(name: &str) -> (Variant, ZeroShot) {
-    let variant = Variant::by_name(name).unwrap();
+fn zero_shot(name: &str) -> (ModelConfig, ZeroShot) {
+    let config = ModelConfig::by_name(name).unwrap();
     let compute = Compute::cpu(Precision::F32);
-    let tower = vision_tower(&variant, &compute);
-    let encoder = ImageEncoder::new(tower, &variant.preprocessing, &compute).unwrap();
-    let columns: Vec<Vec<f32>> = noise(1000 * variant.embedding)
-        .chunks(variant.embedding)
+    let tower = vision_tower(&config, &compute);
+    let encoder = ImageEncoder::new(tower, &config.preprocessing, &compute).unwrap();
+    let columns: Vec<Vec<f32>> = noise(1000 * config.embedding)
+        .chunks(config.embedding)
         .map(<[f32]>::to_vec)
         .collect();
-    let model = ZeroShot::new(encoder, Classifier::new(variant.embedding, &columns)).unwrap();
-    (variant, model)
+    let model = ZeroShot::new(encoder, Classifier::new(config.embedding, &columns)).unwrap();
+    (config, model)
 }
 
 /// What a sweep over three checkpoints takes, as a multiple of what their towers alone take.
@@ -94,7 +94,8 @@ pub fn sweep() {
         })
         .collect();
     for (name, count) in [("uta_demo", 1024), ("eva_base_p16", 64)] {
-        let models: Vec<(Variant, ZeroShot)> = (0..CHECKPOINTS).map(|_| zero_shot(name)).collect();
+        let models: Vec<(ModelConfig, ZeroShot)> =
+            (0..CHECKPOINTS).map(|_| zero_shot(name)).collect();
         let samples = &samples[..count];
         let batches: Vec<Batch> = loader(&models[0].0, samples, BATCH).collect();
         let (mut towers, mut whole) = (Vec::new(), Vec::new());
@@ -156,12 +157,12 @@ impl Predictor for Waits {
 
 fn row(
     name: &str,
-    variant: &Variant,
+    config: &ModelConfig,
     samples: &[Sample],
     model: &dyn Predictor,
     best: impl Fn(f64, f64) -> f64,
 ) {
-    let load = || loader(variant, samples, BATCH);
+    let load = || loader(config, samples, BATCH);
     let batches: Vec<Batch> = load().take(8).collect();
     let count = samples.len();
     let loading = rate(count, || load().for_each(drop));
@@ -183,7 +184,7 @@ fn rate(pictures: usize, work: impl FnOnce()) -> f64 {
     pictures as f64 / clock.elapsed().as_secs_f64()
 }
 
-pub fn loader(variant: &Variant, samples: &[Sample], batch_size: usize) -> Loader {
+pub fn loader(config: &ModelConfig, samples: &[Sample], batch_size: usize) -> Loader {
     let settings = LoaderSettings {
         batch_size,
         workers: rayon::current_num_threads(),
@@ -192,7 +193,7 @@ pub fn loader(variant: &Variant, samples: &[Sample], batch_size: usize) -> Loade
         size,
         interpolation,
         ..
-    } = variant.preprocessing;
+    } = config.preprocessing;
     let preprocessor = Preprocessor::new(size, interpolation);
     Loader::start(samples.to_vec(), preprocessor, settings).unwrap()
 }

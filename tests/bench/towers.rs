@@ -7,7 +7,7 @@ use uta_eval::inference::classifiers::tokens;
 use uta_eval::inference::zero_shot::ImageEncoder;
 use uta_eval::kernels::Precision;
 use uta_eval::model::rope::RopeTables;
-use uta_eval::model::{Compute, TextTower, Variant, VisionTower, schema};
+use uta_eval::model::{Compute, ModelConfig, TextTower, VisionTower, schema};
 use uta_eval::text::{ClassNames, Templates};
 
 use crate::timing::{median, noise};
@@ -29,14 +29,14 @@ pub fn vision() {
         "model", "batch", "f32 pictures/s", "GFLOP/s", "bf16 pictures/s", "GFLOP/s"
     );
     for (name, gflop) in GFLOP {
-        let variant = Variant::by_name(name).unwrap();
+        let config = ModelConfig::by_name(name).unwrap();
         let encoders = [Precision::F32, Precision::Bf16].map(|precision| {
             let compute = Compute::cpu(precision);
-            let tower = vision_tower(&variant, &compute);
-            ImageEncoder::new(tower, &variant.preprocessing, &compute).unwrap()
+            let tower = vision_tower(&config, &compute);
+            ImageEncoder::new(tower, &config.preprocessing, &compute).unwrap()
         });
         for batch in BATCHES {
-            let size = variant.preprocessing.size;
+            let size = config.preprocessing.size;
             let noise = noise(batch * 3 * size * size);
             let pixels: Vec<u8> = noise.iter().map(|v| (v * 64.0 + 128.0) as u8).collect();
             let [f32, bf16] = encoders
@@ -67,9 +67,9 @@ pub fn text() {
         "{:<28} {:>12} {:>10} {:>22}",
         "precision and positions", "positions/s", "GFLOP/s", "80,000 prompts, min"
     );
-    let variant = Variant::by_name("eva_base_p16").unwrap();
+    let config = ModelConfig::by_name("eva_base_p16").unwrap();
     for precision in [Precision::F32, Precision::Bf16] {
-        let tower = text_tower(&variant, &Compute::cpu(precision));
+        let tower = text_tower(&config, &Compute::cpu(precision));
         for (what, trie, all, classes) in [
             ("shared beginnings", &shared, 328_378.0, names.len()),
             ("padded to 77", &padded, 6_160_000.0, 1),
@@ -89,33 +89,33 @@ pub fn text() {
 }
 
 /// A vision tower of random weights.
-pub fn vision_tower(variant: &Variant, compute: &Compute) -> VisionTower {
-    let vision = &variant.vision;
+pub fn vision_tower(config: &ModelConfig, compute: &Compute) -> VisionTower {
+    let vision = &config.vision;
     let tables = RopeTables::compute(vision.grid(), vision.head_dim(), &compute.device).unwrap();
     VisionTower::new(
         vision,
-        variant.embedding,
+        config.embedding,
         &tables,
         compute,
-        weights(variant, "visual.", &compute.device),
+        weights(config, "visual.", &compute.device),
     )
     .unwrap()
 }
 
-pub fn text_tower(variant: &Variant, compute: &Compute) -> TextTower {
+pub fn text_tower(config: &ModelConfig, compute: &Compute) -> TextTower {
     TextTower::new(
-        &variant.text,
-        variant.embedding,
+        &config.text,
+        config.embedding,
         compute,
-        weights(variant, "text.", &compute.device),
+        weights(config, "text.", &compute.device),
     )
     .unwrap()
 }
 
 /// Small random weights of one tower, without their prefix.
-fn weights(variant: &Variant, prefix: &str, device: &Device) -> VarBuilder<'static> {
+fn weights(config: &ModelConfig, prefix: &str, device: &Device) -> VarBuilder<'static> {
     let mut tensors = HashMap::new();
-    for spec in schema::tensors(variant) {
+    for spec in schema::tensors(config) {
         if let Some(name) = spec.name.strip_prefix(prefix) {
             let count = spec.shape.iter().product();
             let values: Vec<f32> = noise(count).iter().map(|v| v * 0.02).collect();

@@ -14,5 +14,5 @@ mod hostile;
 mod pytorch;
 /// Temporary files, and hand-made safetensors, zip and pickle bytes.
 mod util;
-/// Comparison with a model's tensors, and which variant a checkpoint looks like.
+/// Comparison with a model's tensors, and which configuration a checkpoint looks like.
 mod verify;

@@ -252,11 +252,11 @@ fn number(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The variant, the text and the hint are checked together: they are read together.
+/// The configuration, the text and the hint are checked together: they are read together.
 macro_rules! assert_refused {
-    ($bytes:expr, $variant:pat, $text:expr, $hint:expr) => {{
+    ($bytes:expr, $config:pat, $text:expr, $hint:expr) => {{
         let (error, text) = $crate::checkpoints::util::refused(&$bytes[..]);
-        assert!(matches!(error, $variant), "{error:?}");
+        assert!(matches!(error, $config), "{error:?}");
         assert!(text.contains($text), "{text}");
         assert!(text.contains("weights.bin"), "no path in: {text}");
         let hint = error.hint().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Comparison with a model's tensors, and which variant a checkpoint looks like.
+//! Comparison with a model's tensors, and which configuration a checkpoint looks like.
 
 use std::fs;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use uta_eval::checkpoint::verify;
 use uta_eval::inference::loading::open_for;
-use uta_eval::model::Variant;
+use uta_eval::model::ModelConfig;
 use uta_eval::model::schema::{self, TensorSpec};
 
 use super::util::{open, open_bytes, safetensors, safetensors_of};
@@ -42,13 +42,13 @@ fn mismatch(specs: &[TensorSpec], model: &str) -> (String, String) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("zeros.safetensors");
     write_zeros(&path, specs);
-    let error = open_for(&path, &Variant::by_name(model).unwrap()).unwrap_err();
+    let error = open_for(&path, &ModelConfig::by_name(model).unwrap()).unwrap_err();
     assert!(error.to_string().contains("zeros.safetensors"), "{error}");
     (error.to_string(), error.hint().unwrap())
 }
 
 fn specs_of(model: &str) -> Vec<TensorSpec> {
-    schema::tensors(&Variant::by_name(model).unwrap())
+    schema::tensors(&ModelConfig::by_name(model).unwrap())
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_missing_tower_is_listed_in_a_few_lines_that_hide_nothing() {
 
 #[test]
 fn rotary_tables_may_be_complete_partial_or_absent() {
-    let demo = Variant::by_name("uta_demo").unwrap();
+    let demo = ModelConfig::by_name("uta_demo").unwrap();
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("zeros.safetensors");
     let is_table = |spec: &TensorSpec| spec.name.contains("rope");

@@ -96,18 +96,17 @@ fn lanes_of_a_device_learn_from_each_other_and_tell_once() {
         .unwrap()
         .to_vec1()
         .unwrap();
-    let (variant, file) = (tiny(), fixture("golden/tiny.safetensors"));
+    let (config, file) = (tiny(), fixture("golden/tiny.safetensors"));
     let pictures = golden.get("image_features").dim(0).unwrap();
     assert!(pictures > 1);
     // Room for one picture.
-    let room =
-        variant.vision.tokens() * 2 * variant.vision.mlp_hidden.max(3 * variant.vision.width);
+    let room = config.vision.tokens() * 2 * config.vision.mlp_hidden.max(3 * config.vision.width);
     let lanes = [small(room, 99 << 10), small(room, 99 << 10)];
     let towers = lanes
         .iter()
-        .map(|lane| towers_by(lane, &file, &variant).0)
+        .map(|lane| towers_by(lane, &file, &config).0)
         .collect();
-    let encoders = ImageEncoder::for_lanes(towers, &variant.preprocessing, lanes.iter()).unwrap();
+    let encoders = ImageEncoder::for_lanes(towers, &config.preprocessing, lanes.iter()).unwrap();
     for encoder in &encoders {
         let features = Tensor::new(encoder.encode(&pixels).unwrap(), &lanes[0].device).unwrap();
         assert!(relative_error(&features, golden.get("image_features")) <= 2e-5);
@@ -118,11 +117,11 @@ fn lanes_of_a_device_learn_from_each_other_and_tell_once() {
 
 #[test]
 fn a_model_that_does_not_fit_is_refused_before_its_weights_are_read() {
-    let variant = tiny();
-    let checkpoint = open(&fixture("golden/tiny.safetensors"), &variant);
+    let config = tiny();
+    let checkpoint = open(&fixture("golden/tiny.safetensors"), &config);
     let compute = small(usize::MAX, 600);
-    let error = loading::text_tower(&checkpoint, &variant, &compute).unwrap_err();
-    let vision = loading::vision_tower(&checkpoint, &variant, &compute, &mut |_| ());
+    let error = loading::text_tower(&checkpoint, &config, &compute).unwrap_err();
+    let vision = loading::vision_tower(&checkpoint, &config, &compute, &mut |_| ());
     assert_eq!(vision.unwrap_err().to_string(), error.to_string());
     let text = error.to_string();
     assert!(

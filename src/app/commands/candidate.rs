@@ -21,7 +21,7 @@ use crate::inference::classifiers::{self, Obtained, Shelf, Stock, Wanted};
 use crate::inference::loading;
 use crate::inference::zero_shot::{ImageEncoder, ZeroShot};
 use crate::metrics::Statistics;
-use crate::model::Variant;
+use crate::model::ModelConfig;
 use crate::picture::Preprocessor;
 use crate::report::{self, Report};
 use crate::util::escape;
@@ -142,7 +142,7 @@ impl<'a> Candidate<'a> {
         shelf: &mut Shelf,
         console: &mut Console,
     ) -> Result<Self, Error> {
-        let variant = &settings.model.variant;
+        let config = &settings.model.config;
         let devices = &settings.run.devices;
         let mut seconds = report::Seconds::default();
         let remark = devices.remark.iter();
@@ -160,7 +160,7 @@ impl<'a> Candidate<'a> {
                 console.warn(&warning);
                 warnings.push(warning);
             };
-            let vision = loading::vision_towers(&checkpoint, variant, devices.lanes(), warn);
+            let vision = loading::vision_towers(&checkpoint, config, devices.lanes(), warn);
             let fingerprint = fingerprint
                 .join()
                 .unwrap_or_else(|_| checkpoint.fingerprint(loading::TEXT_TOWER));
@@ -170,7 +170,7 @@ impl<'a> Candidate<'a> {
         let wanted = Wanted {
             checkpoint: &checkpoint,
             fingerprint: &fingerprint,
-            variant,
+            config,
             compute: devices.first(),
             classes: &settings.prompts.classes,
             templates: &settings.prompts.templates,
@@ -191,7 +191,7 @@ impl<'a> Candidate<'a> {
         let choices = settings.protocol.choices.as_ref();
         let ranker = Ranker::new(Arc::clone(&obtained.classifier), choices);
         let tied_classes = ranker.tied_classes();
-        let encoders = ImageEncoder::for_lanes(vision, &variant.preprocessing, devices.lanes())?;
+        let encoders = ImageEncoder::for_lanes(vision, &config.preprocessing, devices.lanes())?;
         let zero_shots = encoders
             .into_iter()
             .map(|encoder| {
@@ -245,7 +245,7 @@ impl<'a> Candidate<'a> {
         let expectations = match interrupted {
             true => Vec::new(),
             false => settings.expectations.check(
-                &settings.model.variant.name,
+                &settings.model.config.name,
                 &statistics.top1,
                 &statistics.top5,
             ),
@@ -254,7 +254,7 @@ impl<'a> Candidate<'a> {
             schema_version: report::SCHEMA_VERSION,
             interrupted,
             program: report::Program::default(),
-            model: report::Model::of(&settings.model.variant),
+            model: report::Model::of(&settings.model.config),
             checkpoint: checkpoint_facts(&self.checkpoint, sha256),
             data: report::Data {
                 path: data.root.clone(),
@@ -298,7 +298,7 @@ fn subject(
     pictures: &Pictures,
     sha256: &str,
 ) -> Result<Subject, Error> {
-    let variant = wanted.variant;
+    let config = wanted.config;
     let short = |bytes: &[u8]| -> String {
         let digest = Sha256::digest(bytes);
         digest[..8]
@@ -316,13 +316,13 @@ fn subject(
         classifier.templates,
         classifier.key()
     );
-    let description = short(format!("{variant:?}").as_bytes());
+    let description = short(format!("{config:?}").as_bytes());
     let limit = settings.limit.map_or("none".into(), |n| n.to_string());
     let shard = settings.shard.map_or("none".into(), |s| s.to_string());
     let folders = identity::identity(&pictures.data.root, &pictures.samples);
     let facts = [
         ("program", env!("CARGO_PKG_VERSION").to_string()),
-        ("model", format!("{} ({description})", variant.name)),
+        ("model", format!("{} ({description})", config.name)),
         ("checkpoint", format!("sha256 {sha256}")),
         ("precision", wanted.compute.precision().into()),
         ("device", settings.run.devices.name()),
@@ -341,14 +341,14 @@ fn subject(
 
 /// The preparation of an evaluation's pictures.
 pub fn preprocessor_of(settings: &Evaluate) -> Preprocessor {
-    preprocessor(&settings.model.variant).without_border(settings.protocol.border)
+    preprocessor(&settings.model.config).without_border(settings.protocol.border)
 }
 
-/// The preparation of pictures that a variant asks for.
-pub fn preprocessor(variant: &Variant) -> Preprocessor {
+/// The preparation of pictures that a configuration asks for.
+pub fn preprocessor(config: &ModelConfig) -> Preprocessor {
     Preprocessor::new(
-        variant.preprocessing.size,
-        variant.preprocessing.interpolation,
+        config.preprocessing.size,
+        config.preprocessing.interpolation,
     )
 }
 

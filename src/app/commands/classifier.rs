@@ -27,15 +27,15 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
     if let Some(remark) = &settings.devices.remark {
         console.warn(remark);
     }
-    let variant = &settings.model.variant;
-    let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
+    let config = &settings.model.config;
+    let checkpoint = loading::open_for(&settings.model.checkpoint, config)?;
     let mut target = TemporaryFile::beside(out).map_err(failed)?;
 
     console.wait_for("reading the text tower");
     let wanted = Wanted {
         checkpoint: &checkpoint,
         fingerprint: &checkpoint.fingerprint(loading::TEXT_TOWER)?,
-        variant,
+        config,
         compute: settings.devices.first(),
         classes: &settings.prompts.classes,
         templates: &settings.prompts.templates,

@@ -51,11 +51,11 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     if let Some(remark) = &settings.devices.remark {
         console.warn(remark);
     }
-    let variant = &settings.model.variant;
+    let config = &settings.model.config;
     let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
 
     // The pictures first: they are quickly read, the model is not.
-    let preprocessor = preprocessor(variant);
+    let preprocessor = preprocessor(config);
     let mut crops = Vec::new();
     let mut unreadable = 0;
     for path in &settings.pictures {
@@ -67,16 +67,16 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             }
         }
     }
-    let checkpoint = loading::open_for(&settings.model.checkpoint, variant)?;
+    let checkpoint = loading::open_for(&settings.model.checkpoint, config)?;
     let compute = settings.devices.first();
     console.wait_for("loading the checkpoint");
-    let vision = loading::vision_tower(&checkpoint, variant, compute, &mut |w| console.warn(&w))?;
-    let text = loading::text_tower(&checkpoint, variant, compute)?;
+    let vision = loading::vision_tower(&checkpoint, config, compute, &mut |w| console.warn(&w))?;
+    let text = loading::text_tower(&checkpoint, config, compute)?;
     let tokens = classifiers::tokens(&settings.labels, &settings.templates)?;
     let labels = settings.labels.len();
     let (console, warnings) = (&mut console, &mut Vec::new());
     let classifier = classifiers::build(&text, &tokens, labels, None, console, warnings)?;
-    let encoder = ImageEncoder::new(vision, &variant.preprocessing, compute)?;
+    let encoder = ImageEncoder::new(vision, &config.preprocessing, compute)?;
     let zero_shot = ZeroShot::new(encoder, classifier)?;
 
     let mut pictures = Vec::new();
@@ -113,7 +113,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
         output,
         &Classification {
             schema_version: SCHEMA_VERSION,
-            model: variant.name.clone(),
+            model: config.name.clone(),
             checkpoint: settings.model.checkpoint.clone(),
             pictures,
         },

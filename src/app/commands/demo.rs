@@ -10,8 +10,8 @@ use crate::data::{Place, Protocol};
 use crate::inference::classifiers::Stock;
 use crate::metrics::Tally;
 use crate::metrics::expectation::Expectations;
-use crate::model::Variant;
-use crate::model::variant::DEMO;
+use crate::model::ModelConfig;
+use crate::model::config::DEMO;
 use crate::util::temporary_file::Unfinished;
 
 static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/demo");
@@ -45,7 +45,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         pictures: Place::new(folder.path().join(PICTURES)),
         protocol: Protocol::default(),
         model: Model {
-            variant: Variant::from_name_or_file(DEMO)?,
+            config: ModelConfig::from_name_or_file(DEMO)?,
             checkpoint: folder.path().join(CHECKPOINT),
         },
         prompts: Prompts::imagenet().into(),

@@ -9,7 +9,7 @@ use crate::app::stdout::show;
 use crate::checkpoint::identity::{Dimensions, looks_like};
 use crate::checkpoint::{Checkpoint, dtype_name, verify};
 use crate::inference::loading;
-use crate::model::{Variant, schema};
+use crate::model::{ModelConfig, schema};
 
 /// Prints the checkpoint's facts. The exit code says whether it fits the model that was named.
 ///
@@ -17,15 +17,15 @@ use crate::model::{Variant, schema};
 /// When the checkpoint cannot be opened.
 pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
     let checkpoint = loading::open(&settings.checkpoint)?;
-    let variant = settings.variant.clone().or_else(|| looks_like(&checkpoint));
+    let config = settings.config.clone().or_else(|| looks_like(&checkpoint));
     let mut out = facts(&checkpoint)?;
-    let fits = describe_fit(&mut out, &checkpoint, variant.as_ref());
+    let fits = describe_fit(&mut out, &checkpoint, config.as_ref());
     out += "tensors\n";
     for line in checkpoint.abridged_entries() {
         out += &format!("  {line}\n");
     }
     show(&out)?;
-    Ok(if settings.variant.is_some() && !fits {
+    Ok(if settings.config.is_some() && !fits {
         ExitCode::Checkpoint
     } else {
         ExitCode::Success
@@ -87,16 +87,16 @@ fn facts(checkpoint: &Checkpoint) -> Result<String, Error> {
 }
 
 /// How the checkpoint fits a model; whether it does.
-fn describe_fit(out: &mut String, checkpoint: &Checkpoint, variant: Option<&Variant>) -> bool {
-    let Some(variant) = variant else {
+fn describe_fit(out: &mut String, checkpoint: &Checkpoint, config: Option<&ModelConfig>) -> bool {
+    let Some(config) = config else {
         *out += "model        none of the built-in ones; compare with a description by --model FILE.json\n";
         return false;
     };
-    let name = variant.display_name();
-    match verify(checkpoint, &schema::tensors(variant)) {
+    let name = config.display_name();
+    match verify(checkpoint, &schema::tensors(config)) {
         Ok(()) => {
-            let tables = schema::rope_names(variant.vision.depth, "cos")
-                .chain(schema::rope_names(variant.vision.depth, "sin"));
+            let tables = schema::rope_names(config.vision.depth, "cos")
+                .chain(schema::rope_names(config.vision.depth, "sin"));
             let (mut stored, mut all) = (0, 0);
             for table in tables {
                 all += 1;

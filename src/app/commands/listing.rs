@@ -42,7 +42,7 @@ impl Listing {
             .zip(&facts)
             .enumerate()
             .map(|(number, (run, facts))| {
-                let model = run.model.variant.name.clone();
+                let model = run.model.config.name.clone();
                 let checkpoint = distinct(&run.model.checkpoint, &paths);
                 let result = sweep.out.as_ref().map(|folder| {
                     let stem = Path::new(&checkpoint).with_extension("");
@@ -91,7 +91,7 @@ impl Listing {
 fn row_of(run: &Evaluate) -> String {
     format!(
         "{} {} {} {}",
-        run.model.variant.name,
+        run.model.config.name,
         run.model.checkpoint.display(),
         run.set_name(),
         run.run.devices.first().precision()

@@ -140,7 +140,7 @@ impl<'a> Running<'a> {
             let set = run.stream();
             let mut open = || -> Result<_, Error> {
                 let model = &run.model;
-                let checkpoint = loading::open_for(&model.checkpoint, &model.variant)?;
+                let checkpoint = loading::open_for(&model.checkpoint, &model.config)?;
                 let pictures = match found.get(&set) {
                     Some(pictures) => Arc::clone(pictures),
                     None => Arc::new(Pictures::find(run, console)?),
@@ -155,7 +155,7 @@ impl<'a> Running<'a> {
                 }
             };
             found.insert(set.clone(), Arc::clone(&pictures));
-            let preprocessing = &run.model.variant.preprocessing;
+            let preprocessing = &run.model.config.preprocessing;
             let shared = format!(
                 "{set} {} {:?} {:?} {} {}",
                 preprocessing.size,

@@ -11,7 +11,7 @@ use crate::evaluation::shard::Shard;
 use crate::inference::classifiers::Stock;
 use crate::inference::loading;
 use crate::metrics::expectation::Expectations;
-use crate::model::Variant;
+use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
 use crate::text::imagenet;
 use crate::util::escape;
@@ -107,7 +107,7 @@ impl Evaluate {
             _ => 4,
         };
         let vision = |tensor: &TensorSpec| tensor.name.starts_with(loading::VISION_TOWER);
-        let elements: usize = schema::tensors(&self.model.variant)
+        let elements: usize = schema::tensors(&self.model.config)
             .iter()
             .filter(|tensor| tensor.required && vision(tensor))
             .map(|tensor| tensor.shape.iter().product::<usize>())
@@ -121,10 +121,10 @@ impl Evaluate {
         opened: &mut Opened,
     ) -> Result<Self, Error> {
         let model = Model {
-            variant: Variant::from_name_or_file(&args.model.model)?,
+            config: ModelConfig::from_name_or_file(&args.model.model)?,
             checkpoint: checkpoint.into(),
         };
-        check_image_size(args.image_size, &model.variant)?;
+        check_image_size(args.image_size, &model.config)?;
         let shard = args.shard.as_deref().map(Shard::from_flag).transpose()?;
         let expectations = expectations(&args.expect)?;
         if shard.is_some() && !expectations.is_empty() {
@@ -133,7 +133,7 @@ impl Evaluate {
                 "give --expect, --expect-top1 and --expect-top5 to uta-eval merge",
             ));
         }
-        expectations.check_published(&model.variant.name)?;
+        expectations.check_published(&model.config.name)?;
         let mut prompts = Prompts::new(args.prompts)?;
         let real = args.pictures.labels == Some(LabelsArg::Real);
         let protocol = protocol(set(args.dataset), real, &mut prompts)?;
@@ -179,7 +179,7 @@ impl Evaluate {
             limit: args.limit,
             shard,
             expectations,
-            run: Run::new(&args.run, &model.variant, opened)?,
+            run: Run::new(&args.run, &model.config, opened)?,
             outputs,
             pictures,
             model,
@@ -223,13 +223,13 @@ fn protocol(set: Set, real: bool, prompts: &mut Prompts) -> Result<Protocol, Err
     Ok(protocol)
 }
 
-fn check_image_size(given: Option<usize>, variant: &Variant) -> Result<(), Error> {
-    let size = variant.preprocessing.size;
+fn check_image_size(given: Option<usize>, config: &ModelConfig) -> Result<(), Error> {
+    let size = config.preprocessing.size;
     match given {
         Some(given) if given != size => Err(Error::usage(
             format!(
                 "--image-size {given} does not agree with {}, whose input is {size} x {size} pixels",
-                variant.display_name()
+                config.display_name()
             ),
             "leave --image-size out: the size belongs to the model",
         )),

@@ -21,8 +21,8 @@ use crate::data::{ClassFolders, Place, Set};
 use crate::inference::classifiers::Stock;
 use crate::inference::devices::Devices;
 use crate::metrics::expectation::Expectations;
-use crate::model::Variant;
-use crate::model::variant::DEMO;
+use crate::model::ModelConfig;
+use crate::model::config::DEMO;
 use crate::text::{ClassNames, Templates};
 
 pub use evaluate::Evaluate;
@@ -90,7 +90,7 @@ pub struct Classify {
 #[derive(Debug)]
 pub struct Inspect {
     pub checkpoint: PathBuf,
-    pub variant: Option<Variant>,
+    pub config: Option<ModelConfig>,
 }
 
 #[derive(Debug)]
@@ -200,7 +200,7 @@ impl Demo {
         Ok(Self {
             run: Run::new(
                 &args.run,
-                &Variant::from_name_or_file(DEMO)?,
+                &ModelConfig::from_name_or_file(DEMO)?,
                 &mut Opened::default(),
             )?,
             outputs: Outputs::new(args.outputs, None, &[])?,
@@ -262,14 +262,14 @@ impl Classify {
 
 impl Inspect {
     fn new(args: InspectArgs) -> Result<Self, Error> {
-        let variant = args
+        let config = args
             .model
             .as_deref()
-            .map(Variant::from_name_or_file)
+            .map(ModelConfig::from_name_or_file)
             .transpose()?;
         Ok(Self {
             checkpoint: args.checkpoint,
-            variant,
+            config,
         })
     }
 }

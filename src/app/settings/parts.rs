@@ -13,14 +13,14 @@ use crate::data::{ClassFolders, LoaderSettings, Set, Source};
 use crate::inference::classifiers::Stock;
 use crate::inference::devices::{self, Devices};
 use crate::metrics::expectation::{Expectations, Tolerance};
-use crate::model::Variant;
+use crate::model::ModelConfig;
 use crate::text::{ClassNames, Templates, imagenet};
 use crate::util::destination::Destination;
 
-/// A variant and where its weights are.
+/// A configuration and where its weights are.
 #[derive(Debug)]
 pub struct Model {
-    pub variant: Variant,
+    pub config: ModelConfig,
     pub checkpoint: PathBuf,
 }
 
@@ -58,7 +58,7 @@ pub struct Outputs {
 impl Model {
     pub(super) fn new(args: ModelArgs) -> Result<Self, Error> {
         Ok(Self {
-            variant: Variant::from_name_or_file(&args.name.model)?,
+            config: ModelConfig::from_name_or_file(&args.name.model)?,
             checkpoint: given(args.ckpt_path, "--ckpt-path")?,
         })
     }
@@ -96,14 +96,14 @@ impl Prompts {
 impl Run {
     pub(super) fn new(
         args: &RunArgs,
-        variant: &Variant,
+        config: &ModelConfig,
         opened: &mut Opened,
     ) -> Result<Self, Error> {
         let workers = args.workers.unwrap_or_else(cores);
         let devices = opened.devices(&args.compute)?;
         Ok(Self {
             loader: LoaderSettings {
-                batch_size: batch_size(args.batch_size, &devices, variant),
+                batch_size: batch_size(args.batch_size, &devices, config),
                 workers,
             },
             devices,
@@ -172,10 +172,10 @@ pub(super) fn folders(names: &ClassNames) -> ClassFolders {
 }
 
 /// Pictures in a batch of a model with so many tokens a picture.
-pub(super) fn batch_size(wanted: BatchSizeArg, devices: &Devices, variant: &Variant) -> usize {
+pub(super) fn batch_size(wanted: BatchSizeArg, devices: &Devices, config: &ModelConfig) -> usize {
     match wanted {
         BatchSizeArg::Pictures(pictures) => pictures,
-        BatchSizeArg::Auto => devices.batch_size(variant.vision.tokens()),
+        BatchSizeArg::Auto => devices.batch_size(config.vision.tokens()),
     }
 }
 

@@ -158,7 +158,7 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         let spelled = run.model.checkpoint.clone();
         let checkpoint = spelled.canonicalize().unwrap_or_else(|_| spelled.clone());
         let precision = run.run.devices.first().precision();
-        let model = &run.model.variant.name;
+        let model = &run.model.config.name;
         let stream = run.stream();
         let mut name = format!("{model} {} {precision} {stream}", checkpoint.display());
         if let Some(templates) = &run.prompts.templates_file {

@@ -7,8 +7,8 @@ use hf_hub::{Repo, RepoType};
 
 use super::client::{Client, Fault, patiently};
 use super::{HubError, HubFile, SCHEME, cache, connect, failed};
-use crate::model::Variant;
-use crate::model::variant::Published;
+use crate::model::ModelConfig;
+use crate::model::config::Published;
 
 /// Where the paper's authors publish the weights.
 const REPOSITORY: &str = "jjjjh/UTA";
@@ -25,10 +25,10 @@ pub struct PublishedModel {
 impl PublishedModel {
     /// Reads a model's name, the reference's or the published one; an existing path is none.
     pub fn parse(path: &Path) -> Option<Self> {
-        let variant = Variant::by_name(path.to_str()?)?;
+        let config = ModelConfig::by_name(path.to_str()?)?;
         (!path.exists()).then_some(Self {
-            published: variant.published?,
-            name: variant.name,
+            published: config.published?,
+            name: config.name,
         })
     }
 

@@ -6,7 +6,7 @@ use candle_core::DType;
 use super::Mixed;
 use super::layers::padded_hidden;
 use super::ops::MOST_THREADS;
-use crate::model::variant::Variant;
+use crate::model::config::ModelConfig;
 
 /// Shared memory that kernels have without asking.
 const STATIC_SHARED: usize = 128;
@@ -36,8 +36,8 @@ impl Mixed {
     ///
     /// # Errors
     /// What does not fit.
-    pub fn check(&self, variant: &Variant) -> std::result::Result<(), TooLarge> {
-        let (vision, text) = (&variant.vision, &variant.text);
+    pub fn check(&self, config: &ModelConfig) -> std::result::Result<(), TooLarge> {
+        let (vision, text) = (&config.vision, &config.text);
         let attention = match (self.dtype(), HeadTiles::of(vision.head_dim())) {
             (DType::F16 | DType::BF16, Some(kernel)) => kernel.shared(),
             _ => row_shared(vision.tokens().next_multiple_of(TILE)),

@@ -374,7 +374,7 @@ impl Mixed {
 }
 
 pub fn int<'a>(value: usize) -> Argument<'a> {
-    // Every dimension is far below 2^31: variants are validated.
+    // Every dimension is far below 2^31: configurations are validated.
     Int(i32::try_from(value).unwrap_or(i32::MAX))
 }
 

@@ -6,7 +6,7 @@ use candle_nn::VarBuilder;
 
 use super::Mixed;
 use super::layers::{Linear, Norm};
-use crate::model::variant::{TEXT_EPS, TextConfig};
+use crate::model::config::{TEXT_EPS, TextConfig};
 
 /// One residual block.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use candle_nn::VarBuilder;
 
 use super::Mixed;
 use super::layers::{Linear, Norm, padded_hidden};
+use crate::model::config::{VISION_EPS, VisionConfig};
 use crate::model::rope::Rope;
-use crate::model::variant::{VISION_EPS, VisionConfig};
 use crate::model::vision::Observe;
 
 /// The tower.

@@ -1,4 +1,4 @@
-//! Variants of the rarer formats whose pixels would not be Pillow's: they are refused, so that a
+//! Configurations of the rarer formats whose pixels would not be Pillow's: they are refused, so that a
 //! picture is either equal or missing.
 
 use std::io::Cursor;

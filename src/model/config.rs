@@ -1,6 +1,6 @@
-//! Model variants: every dimension of the architecture as plain, validated data.
+//! Model configurations: every dimension of the architecture as plain, validated data.
 //!
-//! A variant is either built in (the three published models and the demo) or read from a JSON
+//! A configuration is either built in (the three published models and the demo) or read from a JSON
 //! file, so that another size of the same architecture needs no recompilation.
 
 use serde::Deserialize;
@@ -12,7 +12,7 @@ pub const CONTEXT: usize = 77;
 /// Size of CLIP's byte-pair vocabulary, its two special tokens included.
 pub const VOCABULARY: usize = 49408;
 
-/// Name of the demo's variant.
+/// Name of the demo's configuration.
 pub const DEMO: &str = "uta_demo";
 
 /// LayerNorm epsilon of the vision tower (EVA-02's `partial(LayerNorm, eps=1e-6)`).
@@ -28,7 +28,7 @@ const CLIP_STD: [f32; 3] = [0.26862954, 0.26130258, 0.27577711];
 
 /// One size of the UTA architecture and the preprocessing that belongs to it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Variant {
+pub struct ModelConfig {
     /// The reference's name, e.g. `eva_base_p16`.
     pub name: String,
     /// What the paper publishes about it, if it is one of the paper's models.
@@ -94,9 +94,9 @@ impl TextConfig {
     }
 }
 
-/// Why a `--model` value does not describe a variant.
+/// Why a `--model` value does not describe a configuration.
 #[derive(Debug, thiserror::Error)]
-pub enum VariantError {
+pub enum ConfigError {
     #[error("unknown model \"{name}\"")]
     Unknown { name: String },
     #[error("the model description {path} cannot be read")]
@@ -113,13 +113,16 @@ pub enum VariantError {
     Invalid { path: String, reason: String },
 }
 
-impl VariantError {
+impl ConfigError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
-        let known: Vec<_> = Variant::built_in().into_iter().map(|v| v.name).collect();
+        let known: Vec<_> = ModelConfig::built_in()
+            .into_iter()
+            .map(|v| v.name)
+            .collect();
         match self {
             Self::Unknown { .. } => Some(format!(
-                "known models are {}, their published names, or a JSON file that describes a variant (see the README)",
+                "known models are {}, their published names, or a JSON file that describes a configuration (see the README)",
                 known.join(", ")
             )),
             Self::Unreadable { .. } => Some(format!(
@@ -133,8 +136,8 @@ impl VariantError {
     }
 }
 
-impl Variant {
-    /// The variants the program knows by name, smallest first.
+impl ModelConfig {
+    /// The configurations the program knows by name, smallest first.
     ///
     /// Dimensions are those of the reference's model factory (repository `jihaonew/UTA`).
     pub fn built_in() -> Vec<Self> {
@@ -146,7 +149,7 @@ impl Variant {
             heads: 16,
             mlp_hidden: 4096,
         };
-        let variant =
+        let config =
             |name: &str, published, vision: VisionConfig, text: &TextConfig, embedding| Self {
                 name: name.into(),
                 published,
@@ -178,22 +181,22 @@ impl Variant {
             ..text.clone()
         };
         vec![
-            variant(DEMO, None, vision(64, 8, 96, 4, 4, 256), &demo_text, 64),
-            variant(
+            config(DEMO, None, vision(64, 8, 96, 4, 4, 256), &demo_text, 64),
+            config(
                 "eva_base_p16",
                 published("UTA-B", ["b", "base"], 77.0),
                 vision(224, 16, 768, 12, 12, 2048),
                 &text,
                 1024,
             ),
-            variant(
+            config(
                 "eva_large_p14_336",
                 published("UTA-L-pix336", ["l", "large"], 81.4),
                 vision(336, 14, 1024, 24, 16, 2730),
                 &text,
                 1024,
             ),
-            variant(
+            config(
                 "eva_giant_p14_336",
                 published("UTA-g-pix336", ["g", "giant"], 83.9),
                 vision(336, 14, 1408, 40, 16, 4096),
@@ -203,11 +206,11 @@ impl Variant {
         ]
     }
 
-    /// The built-in variant of that name, the reference's or the published one, in any case.
+    /// The built-in configuration of that name, the reference's or the published one, in any case.
     pub fn by_name(name: &str) -> Option<Self> {
-        Self::built_in().into_iter().find(|variant| {
-            variant.name.eq_ignore_ascii_case(name)
-                || variant
+        Self::built_in().into_iter().find(|config| {
+            config.name.eq_ignore_ascii_case(name)
+                || config
                     .published
                     .is_some_and(|p| p.name.eq_ignore_ascii_case(name))
         })
@@ -217,18 +220,18 @@ impl Variant {
     ///
     /// # Errors
     /// When the name is unknown, or the file cannot be read or describes no possible model.
-    pub fn from_name_or_file(value: &str) -> Result<Self, VariantError> {
-        if let Some(variant) = Self::by_name(value) {
-            return Ok(variant);
+    pub fn from_name_or_file(value: &str) -> Result<Self, ConfigError> {
+        if let Some(config) = Self::by_name(value) {
+            return Ok(config);
         }
         let path = std::path::Path::new(value);
         let names_a_file = path
             .extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("json"));
         if !names_a_file && !path.is_file() {
-            return Err(VariantError::Unknown { name: value.into() });
+            return Err(ConfigError::Unknown { name: value.into() });
         }
-        let text = std::fs::read_to_string(path).map_err(|source| VariantError::Unreadable {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
             path: value.into(),
             source,
         })?;
@@ -239,15 +242,15 @@ impl Variant {
     ///
     /// # Errors
     /// When the JSON is malformed, has unknown or missing fields, or dimensions that do not fit.
-    pub fn from_json(text: &str, path: &str) -> Result<Self, VariantError> {
+    pub fn from_json(text: &str, path: &str) -> Result<Self, ConfigError> {
         let description: Description =
-            serde_json::from_str(text).map_err(|source| VariantError::Syntax {
+            serde_json::from_str(text).map_err(|source| ConfigError::Syntax {
                 path: path.into(),
                 source,
             })?;
         description
-            .into_variant()
-            .map_err(|reason| VariantError::Invalid {
+            .into_config()
+            .map_err(|reason| ConfigError::Invalid {
                 path: path.into(),
                 reason,
             })
@@ -271,7 +274,7 @@ fn clip_preprocessing(size: usize) -> Preprocessing {
     }
 }
 
-/// The JSON form of a variant. Absent fields take CLIP's values.
+/// The JSON form of a configuration. Absent fields take CLIP's values.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
@@ -320,7 +323,7 @@ fn vocabulary() -> usize {
 }
 
 impl Description {
-    fn into_variant(self) -> Result<Variant, String> {
+    fn into_config(self) -> Result<ModelConfig, String> {
         // Upper bounds keep every later product of dimensions far from overflow, and a typing
         // slip from asking for terabytes.
         let text = &self.text;
@@ -380,7 +383,7 @@ impl Description {
         if !self.mean.iter().all(fits) || !self.std.iter().all(|v| v.is_finite() && *v > 0.0) {
             return Err("`mean` must be finite and `std` finite and above zero".into());
         }
-        Ok(Variant {
+        Ok(ModelConfig {
             name: self.name,
             published: None,
             vision: VisionConfig {
