@@ -53,7 +53,9 @@ fn rope_tables_of_the_published_models_are_the_references() {
     let golden = Golden::load("golden/rope.safetensors");
     for name in ["eva_base_p16", "eva_large_p14_336", "eva_giant_p14_336"] {
         let vision = ModelConfig::by_name(name).unwrap().vision;
-        let tables = RopeTables::compute(vision.grid(), vision.head_dim(), &Device::Cpu).unwrap();
+        let tables =
+            RopeTables::compute(vision.grid(), vision.transformer.head_dim(), &Device::Cpu)
+                .unwrap();
         for (part, table) in [("cos", &tables.cos), ("sin", &tables.sin)] {
             let expected = golden.get(&format!("{name}.{part}"));
             assert_eq!(table.dims(), expected.dims());

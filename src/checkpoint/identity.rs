@@ -59,12 +59,12 @@ impl Dimensions {
         Self {
             image: vision.image,
             patch: vision.patch,
-            width: vision.width,
-            depth: vision.depth,
-            mlp_hidden: vision.mlp_hidden,
+            width: vision.transformer.width,
+            depth: vision.transformer.depth,
+            mlp_hidden: vision.transformer.mlp_hidden,
             embedding: config.embedding,
-            text_width: text.width,
-            text_depth: text.depth,
+            text_width: text.transformer.width,
+            text_depth: text.transformer.depth,
         }
     }
 }

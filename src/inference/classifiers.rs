@@ -81,7 +81,10 @@ pub struct Wanted<'a> {
 pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), Error> {
     let tokens = tokens(wanted.classes, wanted.templates)?;
     // The number of heads is nowhere in the weights, but decides what they mean.
-    let tower = format!("{}, {} heads", wanted.fingerprint, wanted.config.text.heads);
+    let tower = format!(
+        "{}, {} heads",
+        wanted.fingerprint, wanted.config.text.transformer.heads
+    );
     let names = wanted.classes.names();
     let recipe = Recipe::new(tower, names, &tokens, wanted.compute.precision());
     Ok((recipe, tokens))

@@ -143,9 +143,9 @@ fn rope_tables(
     warn: &mut dyn FnMut(Warning),
 ) -> Result<RopeTables, Error> {
     let vision = &config.vision;
-    let mut tables = RopeTables::compute(vision.grid(), vision.head_dim(), device)?;
+    let mut tables = RopeTables::compute(vision.grid(), vision.transformer.head_dim(), device)?;
     for (part, table) in [("cos", &mut tables.cos), ("sin", &mut tables.sin)] {
-        let stored = schema::rope_names(vision.depth, part)
+        let stored = schema::rope_names(vision.transformer.depth, part)
             .filter(|name| checkpoint.get(name).is_some())
             .map(|name| checkpoint.tensor(&name, DType::F32, device))
             .collect::<Result<Vec<_>, _>>()?;

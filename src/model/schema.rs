@@ -1,6 +1,6 @@
 //! The names and shapes of all tensors that a checkpoint of a configuration has.
 
-use super::config::{ModelConfig, TextConfig, VisionConfig};
+use super::config::{ModelConfig, TextConfig, TransformerConfig, VisionConfig};
 
 /// One tensor of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +28,8 @@ pub fn rope_names(depth: usize, part: &str) -> impl Iterator<Item = String> {
 }
 
 fn vision(list: &mut List, config: &VisionConfig, embedding: usize) {
-    let VisionConfig {
-        patch,
-        width,
-        mlp_hidden,
-        ..
-    } = *config;
+    let patch = config.patch;
+    let (width, mlp_hidden) = (config.transformer.width, config.transformer.mlp_hidden);
     list.required("visual.cls_token", &[1, 1, width]);
     list.required("visual.pos_embed", &[1, config.tokens(), width]);
     list.required("visual.patch_embed.proj.weight", &[width, 3, patch, patch]);
@@ -41,11 +37,11 @@ fn vision(list: &mut List, config: &VisionConfig, embedding: usize) {
     let patches = config.grid() * config.grid();
     for name in ["cos", "sin"]
         .into_iter()
-        .flat_map(|part| rope_names(config.depth, part))
+        .flat_map(|part| rope_names(config.transformer.depth, part))
     {
-        list.optional(name, &[patches, config.head_dim()]);
+        list.optional(name, &[patches, config.transformer.head_dim()]);
     }
-    for i in 0..config.depth {
+    for i in 0..config.transformer.depth {
         let block = format!("visual.blocks.{i}");
         list.norm(&format!("{block}.norm1"), width);
         list.required(&format!("{block}.attn.q_bias"), &[width]);
@@ -65,14 +61,13 @@ fn vision(list: &mut List, config: &VisionConfig, embedding: usize) {
 }
 
 fn text(list: &mut List, config: &TextConfig, embedding: usize) {
-    let TextConfig {
-        context,
-        vocabulary,
+    let (context, vocabulary) = (config.context, config.vocabulary);
+    let TransformerConfig {
         width,
         depth,
         mlp_hidden,
         ..
-    } = *config;
+    } = config.transformer;
     list.required("text.positional_embedding", &[context, width]);
     list.required("text.text_projection", &[width, embedding]);
     list.required("text.token_embedding.weight", &[vocabulary, width]);

@@ -90,7 +90,7 @@ impl TextTower {
         compute: &Compute,
         vb: VarBuilder,
     ) -> Result<Self> {
-        let width = config.width;
+        let width = config.transformer.width;
         let blocks = vb.pp("transformer.resblocks");
         Ok(Self {
             token_embedding: vb
@@ -99,12 +99,12 @@ impl TextTower {
             positional_embedding: vb.get((config.context, width), "positional_embedding")?,
             blocks: match compute.mixed() {
                 None => Blocks::Layers(
-                    (0..config.depth)
+                    (0..config.transformer.depth)
                         .map(|i| Block::new(config, compute, blocks.pp(i)))
                         .collect::<Result<_>>()?,
                 ),
                 Some(mixed) => Blocks::Mixed(
-                    (0..config.depth)
+                    (0..config.transformer.depth)
                         .map(|i| TextBlock::new(config, mixed, blocks.pp(i)))
                         .collect::<Result<_>>()?,
                 ),
@@ -237,7 +237,7 @@ struct Block {
 
 impl Block {
     fn new(config: &TextConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
-        let (width, hidden) = (config.width, config.mlp_hidden);
+        let (width, hidden) = (config.transformer.width, config.transformer.mlp_hidden);
         let mlp = vb.pp("mlp");
         Ok(Self {
             ln_1: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("ln_1"))?,
@@ -274,9 +274,9 @@ struct Attention {
 
 impl Attention {
     fn new(config: &TextConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
-        let width = config.width;
+        let width = config.transformer.width;
         Ok(Self {
-            heads: config.heads,
+            heads: config.transformer.heads,
             in_proj: Linear::new(
                 vb.get((3 * width, width), "in_proj_weight")?,
                 vb.get(3 * width, "in_proj_bias")?,

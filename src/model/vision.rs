@@ -56,11 +56,11 @@ impl VisionTower {
         let blocks = vb.pp("blocks");
         Ok(Self::Layers(Box::new(Layers {
             embeddings: Embeddings::new(config, compute, vb.clone())?,
-            blocks: (0..config.depth)
+            blocks: (0..config.transformer.depth)
                 .map(|i| Block::new(config, &rope, compute, blocks.pp(i)))
                 .collect::<Result<_>>()?,
-            norm: LayerNorm::load(config.width, VISION_EPS, compute, vb.pp("norm"))?,
-            head: Linear::load(config.width, embedding, compute, vb.pp("head"))?,
+            norm: LayerNorm::load(config.transformer.width, VISION_EPS, compute, vb.pp("norm"))?,
+            head: Linear::load(config.transformer.width, embedding, compute, vb.pp("head"))?,
         })))
     }
 
@@ -132,7 +132,7 @@ struct Embeddings {
 
 impl Embeddings {
     fn new(config: &VisionConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
-        let VisionConfig { patch, width, .. } = *config;
+        let (patch, width) = (config.patch, config.transformer.width);
         let proj = vb.pp("patch_embed.proj");
         let weight = proj.get((width, 3, patch, patch), "weight")?;
         Ok(Self {
@@ -172,7 +172,9 @@ struct Block {
 
 impl Block {
     fn new(config: &VisionConfig, rope: &Rope, compute: &Compute, vb: VarBuilder) -> Result<Self> {
-        let norm = |name: &str| LayerNorm::load(config.width, VISION_EPS, compute, vb.pp(name));
+        let norm = |name: &str| {
+            LayerNorm::load(config.transformer.width, VISION_EPS, compute, vb.pp(name))
+        };
         Ok(Self {
             norm1: norm("norm1")?,
             attn: Attention::new(config, rope, compute, vb.pp("attn"))?,
@@ -199,7 +201,7 @@ struct Attention {
 
 impl Attention {
     fn new(config: &VisionConfig, rope: &Rope, compute: &Compute, vb: VarBuilder) -> Result<Self> {
-        let width = config.width;
+        let width = config.transformer.width;
         let weight = |name: &str| vb.pp(name).get((width, width), "weight");
         let q_bias = vb.get(width, "q_bias")?;
         let v_bias = vb.get(width, "v_bias")?;
@@ -210,7 +212,7 @@ impl Attention {
                 &[q_bias, k_bias, v_bias],
                 compute,
             )?,
-            mixing: Mixing::new(config.heads, rope, compute)?,
+            mixing: Mixing::new(config.transformer.heads, rope, compute)?,
             proj: Linear::load(width, width, compute, vb.pp("proj"))?,
         })
     }
@@ -296,7 +298,7 @@ struct SwiGlu {
 
 impl SwiGlu {
     fn new(config: &VisionConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
-        let (width, hidden) = (config.width, config.mlp_hidden);
+        let (width, hidden) = (config.transformer.width, config.transformer.mlp_hidden);
         Ok(Self {
             w12: Gated::load(width, hidden, compute, vb.clone())?,
             ffn_ln: LayerNorm::load(hidden, VISION_EPS, compute, vb.pp("ffn_ln"))?,

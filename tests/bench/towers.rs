@@ -91,7 +91,12 @@ pub fn text() {
 /// A vision tower of random weights.
 pub fn vision_tower(config: &ModelConfig, compute: &Compute) -> VisionTower {
     let vision = &config.vision;
-    let tables = RopeTables::compute(vision.grid(), vision.head_dim(), &compute.device).unwrap();
+    let tables = RopeTables::compute(
+        vision.grid(),
+        vision.transformer.head_dim(),
+        &compute.device,
+    )
+    .unwrap();
     VisionTower::new(
         vision,
         config.embedding,

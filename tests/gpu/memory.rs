@@ -75,7 +75,7 @@ fn a_classifier_is_built_in_smaller_runs_and_that_is_told() {
     let (expected, told) = built(usize::MAX);
     assert!(told.is_empty());
     // The largest tensors are the hidden channels of the MLP.
-    let (found, told) = built(50 * tiny().text.mlp_hidden);
+    let (found, told) = built(50 * tiny().text.transformer.mlp_hidden);
     assert_eq!(told, [trie.len() / 2]);
     for class in 0..4 {
         let products = found
@@ -100,7 +100,13 @@ fn lanes_of_a_device_learn_from_each_other_and_tell_once() {
     let pictures = golden.get("image_features").dim(0).unwrap();
     assert!(pictures > 1);
     // Room for one picture.
-    let room = config.vision.tokens() * 2 * config.vision.mlp_hidden.max(3 * config.vision.width);
+    let room = config.vision.tokens()
+        * 2
+        * config
+            .vision
+            .transformer
+            .mlp_hidden
+            .max(3 * config.vision.transformer.width);
     let lanes = [small(room, 99 << 10), small(room, 99 << 10)];
     let towers = lanes
         .iter()

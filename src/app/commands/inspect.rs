@@ -95,8 +95,8 @@ fn describe_fit(out: &mut String, checkpoint: &Checkpoint, config: Option<&Model
     let name = config.display_name();
     match verify(checkpoint, &schema::tensors(config)) {
         Ok(()) => {
-            let tables = schema::rope_names(config.vision.depth, "cos")
-                .chain(schema::rope_names(config.vision.depth, "sin"));
+            let tables = schema::rope_names(config.vision.transformer.depth, "cos")
+                .chain(schema::rope_names(config.vision.transformer.depth, "sin"));
             let (mut stored, mut all) = (0, 0);
             for table in tables {
                 all += 1;

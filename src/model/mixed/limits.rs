@@ -38,21 +38,24 @@ impl Mixed {
     /// What does not fit.
     pub fn check(&self, config: &ModelConfig) -> std::result::Result<(), TooLarge> {
         let (vision, text) = (&config.vision, &config.text);
-        let attention = match (self.dtype(), HeadTiles::of(vision.head_dim())) {
+        let attention = match (self.dtype(), HeadTiles::of(vision.transformer.head_dim())) {
             (DType::F16 | DType::BF16, Some(kernel)) => kernel.shared(),
             _ => row_shared(vision.tokens().next_multiple_of(TILE)),
         };
         let needs = [
-            ("the vision tower's width", row_shared(vision.width)),
+            (
+                "the vision tower's width",
+                row_shared(vision.transformer.width),
+            ),
             (
                 "the vision tower's MLP",
-                row_shared(padded_hidden(vision.mlp_hidden)),
+                row_shared(padded_hidden(vision.transformer.mlp_hidden)),
             ),
             ("the vision tower's attention", attention),
-            ("the text tower's width", row_shared(text.width)),
+            ("the text tower's width", row_shared(text.transformer.width)),
             (
                 "the text tower's attention",
-                forest_shared(text.width / text.heads.max(1)),
+                forest_shared(text.transformer.head_dim()),
             ),
         ];
         let limit = self.engine.shared_limit() - STATIC_SHARED;

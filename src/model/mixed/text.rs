@@ -25,12 +25,12 @@ impl TextBlock {
     /// # Errors
     /// When a weight is missing or has another shape.
     pub fn new(config: &TextConfig, mixed: &Mixed, vb: VarBuilder) -> Result<Self> {
-        let (width, hidden) = (config.width, config.mlp_hidden);
+        let (width, hidden) = (config.transformer.width, config.transformer.mlp_hidden);
         let factors = mixed.factors.dtype();
         let (attn, mlp) = (vb.pp("attn"), vb.pp("mlp"));
         Ok(Self {
             mixed: mixed.clone(),
-            heads: config.heads,
+            heads: config.transformer.heads,
             ln_1: Norm::load(width, TEXT_EPS, vb.pp("ln_1"))?,
             in_proj: Linear::new(
                 &attn.get((3 * width, width), "in_proj_weight")?,

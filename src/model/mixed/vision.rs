@@ -56,7 +56,7 @@ impl Vision {
         mixed: &Mixed,
         vb: VarBuilder,
     ) -> Result<Self> {
-        let VisionConfig { patch, width, .. } = *config;
+        let (patch, width) = (config.patch, config.transformer.width);
         let factors = mixed.factors.dtype();
         let proj = vb.pp("patch_embed.proj");
         let weight = proj.get((width, 3, patch, patch), "weight")?;
@@ -67,8 +67,8 @@ impl Vision {
             patch,
             tokens: config.tokens(),
             width,
-            heads: config.heads,
-            hidden: config.mlp_hidden,
+            heads: config.transformer.heads,
+            hidden: config.transformer.mlp_hidden,
             rotation: (cos.contiguous()?, sin.contiguous()?),
             proj: Linear::new(
                 &weight.reshape((width, 3 * patch * patch))?,
@@ -79,7 +79,7 @@ impl Vision {
             pos_embed: vb
                 .get((1, config.tokens(), width), "pos_embed")?
                 .squeeze(0)?,
-            blocks: (0..config.depth)
+            blocks: (0..config.transformer.depth)
                 .map(|i| Block::new(config, factors, blocks.pp(i)))
                 .collect::<Result<_>>()?,
             norm: Norm::load(width, VISION_EPS, vb.pp("norm"))?,
@@ -203,7 +203,7 @@ impl Vision {
 
 impl Block {
     fn new(config: &VisionConfig, factors: DType, vb: VarBuilder) -> Result<Self> {
-        let (width, hidden) = (config.width, config.mlp_hidden);
+        let (width, hidden) = (config.transformer.width, config.transformer.mlp_hidden);
         let norm = |name: &str, width| Norm::load(width, VISION_EPS, vb.pp(name));
         let (attn, mlp) = (vb.pp("attn"), vb.pp("mlp"));
         let of_heads = |name: &str| attn.pp(name).get((width, width), "weight");

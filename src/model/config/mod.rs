@@ -3,7 +3,11 @@
 //! A configuration is either built in (the three published models and the demo) or read from a JSON
 //! file, so that another size of the same architecture needs no recompilation.
 
+mod transformer;
+
 use serde::Deserialize;
+
+pub use transformer::{Mlp, NormPlacement, QkvBias, TransformerConfig};
 
 use crate::picture::preprocessing::{Interpolation, Preprocessing};
 
@@ -50,15 +54,24 @@ pub struct Published {
     pub top1_percent: f64,
 }
 
-/// The EVA-02 vision tower's dimensions. The input is `image` x `image` pixels.
+/// The vision tower: a transformer over the patches of a picture and a class token, whose last state
+/// is normalised and projected. The input is `image` x `image` pixels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VisionConfig {
+    /// Side of the picture, in pixels.
     pub image: usize,
+    /// Side of a patch, in pixels.
     pub patch: usize,
-    pub width: usize,
-    pub depth: usize,
-    pub heads: usize,
-    pub mlp_hidden: usize,
+    /// Whether the patch embedding has a bias.
+    pub patch_bias: bool,
+    /// Whether a LayerNorm stands in front of the blocks (CLIP's `ln_pre`).
+    pub pre_norm: bool,
+    /// Whether queries and keys of patches are rotated by their place (EVA-02's rotary embedding, whose
+    /// tables were made for a grid of 16 x 16).
+    pub rope: bool,
+    /// Whether the projection has a bias.
+    pub projection_bias: bool,
+    pub transformer: TransformerConfig,
 }
 
 impl VisionConfig {
@@ -72,25 +85,60 @@ impl VisionConfig {
         1 + self.grid() * self.grid()
     }
 
-    pub fn head_dim(&self) -> usize {
-        self.width / self.heads
+    /// The vision tower of UTA and of EVA-02-CLIP in sizes B and L, but for `attention_norm`, which only
+    /// EVA-02-CLIP has.
+    fn eva02(image: usize, patch: usize, [width, depth, heads, mlp_hidden]: [usize; 4]) -> Self {
+        Self {
+            image,
+            patch,
+            patch_bias: true,
+            pre_norm: false,
+            rope: true,
+            projection_bias: true,
+            transformer: TransformerConfig {
+                width,
+                depth,
+                heads,
+                mlp_hidden,
+                eps: VISION_EPS,
+                norm: NormPlacement::Before,
+                qkv_bias: QkvBias::QueryValue,
+                attention_norm: false,
+                mlp: Mlp::SwiGlu,
+            },
+        }
     }
 }
 
-/// The OpenCLIP text transformer's dimensions.
+/// The text tower: a causal transformer over tokens, whose state at the end of the text is normalised
+/// and projected, without a bias.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextConfig {
+    /// Tokens that a text may have.
     pub context: usize,
+    /// Size of the vocabulary.
     pub vocabulary: usize,
-    pub width: usize,
-    pub depth: usize,
-    pub heads: usize,
-    pub mlp_hidden: usize,
+    pub transformer: TransformerConfig,
 }
 
 impl TextConfig {
-    pub fn head_dim(&self) -> usize {
-        self.width / self.heads
+    /// CLIP's text tower.
+    fn clip([width, depth, heads, mlp_hidden]: [usize; 4], mlp: Mlp) -> Self {
+        Self {
+            context: CONTEXT,
+            vocabulary: VOCABULARY,
+            transformer: TransformerConfig {
+                width,
+                depth,
+                heads,
+                mlp_hidden,
+                eps: TEXT_EPS,
+                norm: NormPlacement::Before,
+                qkv_bias: QkvBias::All,
+                attention_norm: false,
+                mlp,
+            },
+        }
     }
 }
 
@@ -141,14 +189,8 @@ impl ModelConfig {
     ///
     /// Dimensions are those of the reference's model factory (repository `jihaonew/UTA`).
     pub fn built_in() -> Vec<Self> {
-        let text = TextConfig {
-            context: CONTEXT,
-            vocabulary: VOCABULARY,
-            width: 1024,
-            depth: 24,
-            heads: 16,
-            mlp_hidden: 4096,
-        };
+        let text = TextConfig::clip([1024, 24, 16, 4096], Mlp::Gelu);
+        let demo_text = TextConfig::clip([32, 2, 2, 128], Mlp::Gelu);
         let config =
             |name: &str, published, vision: VisionConfig, text: &TextConfig, embedding| Self {
                 name: name.into(),
@@ -165,41 +207,27 @@ impl ModelConfig {
                 top1_percent,
             })
         };
-        let vision = |image, patch, width, depth, heads, mlp_hidden| VisionConfig {
-            image,
-            patch,
-            width,
-            depth,
-            heads,
-            mlp_hidden,
-        };
-        let demo_text = TextConfig {
-            width: 32,
-            depth: 2,
-            heads: 2,
-            mlp_hidden: 128,
-            ..text.clone()
-        };
+        let vision = VisionConfig::eva02;
         vec![
-            config(DEMO, None, vision(64, 8, 96, 4, 4, 256), &demo_text, 64),
+            config(DEMO, None, vision(64, 8, [96, 4, 4, 256]), &demo_text, 64),
             config(
                 "eva_base_p16",
                 published("UTA-B", ["b", "base"], 77.0),
-                vision(224, 16, 768, 12, 12, 2048),
+                vision(224, 16, [768, 12, 12, 2048]),
                 &text,
                 1024,
             ),
             config(
                 "eva_large_p14_336",
                 published("UTA-L-pix336", ["l", "large"], 81.4),
-                vision(336, 14, 1024, 24, 16, 2730),
+                vision(336, 14, [1024, 24, 16, 2730]),
                 &text,
                 1024,
             ),
             config(
                 "eva_giant_p14_336",
                 published("UTA-g-pix336", ["g", "giant"], 83.9),
-                vision(336, 14, 1408, 40, 16, 4096),
+                vision(336, 14, [1408, 40, 16, 4096]),
                 &text,
                 1024,
             ),
@@ -386,22 +414,12 @@ impl Description {
         Ok(ModelConfig {
             name: self.name,
             published: None,
-            vision: VisionConfig {
-                image: self.image_size,
-                patch: self.patch_size,
-                width: self.width,
-                depth: self.depth,
-                heads: self.heads,
-                mlp_hidden: self.mlp_hidden,
-            },
-            text: TextConfig {
-                context: CONTEXT,
-                vocabulary: VOCABULARY,
-                width: text.width,
-                depth: text.depth,
-                heads: text.heads,
-                mlp_hidden: text_hidden,
-            },
+            vision: VisionConfig::eva02(
+                self.image_size,
+                self.patch_size,
+                [self.width, self.depth, self.heads, self.mlp_hidden],
+            ),
+            text: TextConfig::clip([text.width, text.depth, text.heads, text_hidden], Mlp::Gelu),
             embedding: self.embedding,
             preprocessing: Preprocessing {
                 size: self.image_size,
