@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use uta_eval::checkpoint::Checkpoint;
+use uta_eval::inference::Silent;
 use uta_eval::inference::loading;
 use uta_eval::kernels::{Isa, Precision};
 use uta_eval::model::compute::{Arithmetic, Kernels};
@@ -56,7 +57,7 @@ pub fn tiny() -> ModelConfig {
 }
 
 pub fn open(checkpoint: &Path, config: &ModelConfig) -> Arc<Checkpoint> {
-    loading::open_for(checkpoint, config).unwrap()
+    loading::open_for(checkpoint, config, &mut Silent).unwrap()
 }
 
 /// Every way to compute in f32 that this machine has: each instruction set, and candle's own

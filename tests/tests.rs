@@ -4,6 +4,9 @@
 /// Fixtures, temporary folders, and running the program.
 mod support;
 
+/// Which room uses which, who prints, where `unsafe` is.
+mod architecture;
+
 /// Both towers, the classifier and logits against the reference's numbers.
 mod golden;
 

@@ -6,6 +6,8 @@ pub mod commands;
 pub mod console;
 /// Errors as the command line meets them, with hints and exit codes.
 pub mod error;
+/// How the program ends.
+pub mod exit_code;
 /// The flags, as clap reads them.
 pub mod flags;
 /// A result as JSON, as text, or as both.

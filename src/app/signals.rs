@@ -6,7 +6,7 @@
 
 use std::io;
 
-use crate::app::error::ExitCode;
+use crate::app::exit_code::ExitCode;
 use crate::util::{interrupt, temporary_file};
 
 /// Installs the handler. `finish` is called before the program ends at once.

@@ -1,9 +1,12 @@
 //! The evaluation loop. It sees batches and predictors, nothing of models or files.
 
+mod error;
 /// What an evaluation found so far, for the run that goes on.
 pub mod journal;
 /// The part of a data set that one of several processes evaluates.
 pub mod shard;
+
+pub use error::EvaluationError;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,13 +14,13 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tracing::info_span;
 
-use crate::app::error::{Error, Warning};
 use crate::data::{Batch, Sample, Unreadable};
 use crate::metrics::Judgement;
 use crate::metrics::{Prediction, Tally};
 use crate::util::escape;
 use crate::util::in_order::in_order;
 use crate::util::interrupt;
+use crate::util::warning::Warning;
 
 /// Names the classes of a batch's pictures.
 pub trait Predictor: Sync {
@@ -25,7 +28,7 @@ pub trait Predictor: Sync {
     ///
     /// # Errors
     /// When the computation fails.
-    fn predict(&self, batch: &Batch) -> Result<Predicted, Error>;
+    fn predict(&self, batch: &Batch) -> Result<Predicted, EvaluationError>;
 
     /// Something that its user should know and was not told yet.
     fn news(&self) -> Option<Warning> {
@@ -58,14 +61,14 @@ pub trait Observer {
     ///
     /// # Errors
     /// When it cannot be recorded; the batch is not counted then.
-    fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), Error>;
+    fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), EvaluationError>;
 
     /// A batch is about to be counted of which the predictor kept the features [embedding], one
     /// for each picture that could be read.
     ///
     /// # Errors
     /// When they cannot be recorded.
-    fn encoded(&mut self, _features: &[Vec<f32>]) -> Result<(), Error> {
+    fn encoded(&mut self, _features: &[Vec<f32>]) -> Result<(), EvaluationError> {
         Ok(())
     }
 
@@ -73,13 +76,17 @@ pub trait Observer {
     ///
     /// # Errors
     /// When the prediction cannot be recorded.
-    fn predicted(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error>;
+    fn predicted(
+        &mut self,
+        sample: &Sample,
+        prediction: &Prediction,
+    ) -> Result<(), EvaluationError>;
 
     /// A picture could not be read.
     ///
     /// # Errors
     /// When the evaluation is to stop because of it.
-    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error>;
+    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), EvaluationError>;
 
     /// A predictor has news.
     fn warned(&mut self, warning: Warning);
@@ -120,7 +127,7 @@ pub struct Entrant<'a> {
     observer: &'a mut dyn Observer,
     pub outcome: Outcome,
     /// What stopped this one; the others go on.
-    pub failure: Option<Error>,
+    pub failure: Option<EvaluationError>,
     /// This one's part of the time of the evaluation, in proportion to the work of its predictors.
     pub time: Duration,
     /// Pictures that were not found in a journal.
@@ -135,7 +142,7 @@ impl<'a> Entrant<'a> {
         observer: &'a mut dyn Observer,
         samples: &[Sample],
         known: Vec<Finding>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, EvaluationError> {
         let mut entrant = Self {
             predictors,
             observer,
@@ -156,7 +163,7 @@ impl<'a> Entrant<'a> {
         samples: &[Sample],
         predicted: Predicted,
         unreadable: &[Unreadable],
-    ) -> Result<(), Error> {
+    ) -> Result<(), EvaluationError> {
         let _span = info_span!("count", first).entered();
         let counted = self.outcome.pictures();
         let mut predictions = predicted.predictions.into_iter();
@@ -180,7 +187,7 @@ impl<'a> Entrant<'a> {
         Ok(())
     }
 
-    fn count(&mut self, samples: &[Sample], findings: Vec<Finding>) -> Result<(), Error> {
+    fn count(&mut self, samples: &[Sample], findings: Vec<Finding>) -> Result<(), EvaluationError> {
         for (sample, finding) in samples.iter().zip(findings) {
             match finding {
                 Finding::Predicted(prediction) => {
@@ -250,7 +257,7 @@ pub fn evaluate(
             });
             match entered {
                 // The batch in flight is lost, as the user wished.
-                Err(Error::Interrupted) => return Err(Stop),
+                Err(EvaluationError::Interrupted) => return Err(Stop),
                 result => entrant.failure = result.err(),
             }
             racing
@@ -278,7 +285,7 @@ struct Racing<'a> {
 
 /// A predictor's work on a batch.
 struct Run {
-    predicted: Result<Predicted, Error>,
+    predicted: Result<Predicted, EvaluationError>,
     time: Duration,
     news: Option<Warning>,
 }
@@ -331,7 +338,7 @@ mod tests {
     struct ByteReader;
 
     impl Predictor for ByteReader {
-        fn predict(&self, batch: &Batch) -> Result<Predicted, Error> {
+        fn predict(&self, batch: &Batch) -> Result<Predicted, EvaluationError> {
             let logits = |byte: &u8| {
                 (0..10)
                     .map(|c| -(f32::from(*byte) - c as f32).abs())
@@ -350,9 +357,9 @@ mod tests {
     struct Broken;
 
     impl Predictor for Broken {
-        fn predict(&self, batch: &Batch) -> Result<Predicted, Error> {
-            let path = batch.samples[0].path.clone();
-            Err(Error::NotANumber { path })
+        fn predict(&self, batch: &Batch) -> Result<Predicted, EvaluationError> {
+            let picture = batch.samples[0].path.display().to_string();
+            Err(EvaluationError::NotANumber { picture })
         }
     }
 
@@ -364,16 +371,16 @@ mod tests {
     }
 
     impl Observer for Recorder {
-        fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), Error> {
+        fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), EvaluationError> {
             assert_eq!(first, self.seen.len() + self.skipped);
             self.found.extend_from_slice(findings);
             Ok(())
         }
-        fn predicted(&mut self, sample: &Sample, _: &Prediction) -> Result<(), Error> {
+        fn predicted(&mut self, sample: &Sample, _: &Prediction) -> Result<(), EvaluationError> {
             self.seen.push(sample.label);
             Ok(())
         }
-        fn unreadable(&mut self, _: &Unreadable) -> Result<(), Error> {
+        fn unreadable(&mut self, _: &Unreadable) -> Result<(), EvaluationError> {
             self.skipped += 1;
             Ok(())
         }
@@ -482,7 +489,7 @@ mod tests {
             evaluate(&samples(), batches(0, 3), &mut entrants);
             assert!(matches!(
                 entrants[1].failure,
-                Some(Error::NotANumber { .. })
+                Some(EvaluationError::NotANumber { .. })
             ));
             for index in [0, 2] {
                 assert!(entrants[index].failure.is_none());

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use tracing::info_span;
 
-use crate::app::console::Console;
-use crate::app::error::{Error, Warning};
 use crate::checkpoint::Checkpoint;
 use crate::classifier::cache::Cache;
 use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::recipe::Recipe;
-use crate::classifier::{self, Classifier, Progress, Trie};
+use crate::classifier::{self, Classifier, Trie};
 use crate::inference::loading;
+use crate::inference::{InferenceError, Progress, Work};
 use crate::model::{Compute, ModelConfig, TextTower};
 use crate::text::{ClassNames, Templates, Tokenizer, prompts};
+use crate::util::warning::Warning;
 
 /// How often the state of a build is kept. Less work than this is not worth going on with.
 const KEEP_EVERY: Duration = Duration::from_secs(20);
@@ -57,7 +57,10 @@ pub enum Origin {
 ///
 /// # Errors
 /// Only if the embedded tokenizer is damaged.
-pub fn tokens(classes: &ClassNames, templates: &Templates) -> Result<Vec<Vec<u32>>, Error> {
+pub fn tokens(
+    classes: &ClassNames,
+    templates: &Templates,
+) -> Result<Vec<Vec<u32>>, InferenceError> {
     let texts: Vec<String> = prompts(classes, templates).collect();
     Ok(Tokenizer::clip()?.encode_batch_to_end(&texts))
 }
@@ -78,7 +81,7 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// Only if the embedded tokenizer is damaged.
-pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), Error> {
+pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), InferenceError> {
     let tokens = tokens(wanted.classes, wanted.templates)?;
     // The number of heads is nowhere in the weights, but decides what they mean.
     let tower = format!(
@@ -98,16 +101,16 @@ pub fn obtain(
     wanted: &Wanted<'_>,
     stock: &Stock,
     shelf: &mut Shelf,
-    console: &mut Console,
+    progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
-) -> Result<Obtained, Error> {
+) -> Result<Obtained, InferenceError> {
     let _span = info_span!("get the classifier").entered();
     let (recipe, tokens) = recipe(wanted)?;
     let key = recipe.key();
     if let (Some(obtained), Stock::Cache(_) | Stock::None) = (shelf.0.get(&key), stock) {
         return Ok(obtained.clone());
     }
-    let obtained = find_or_build(wanted, stock, recipe, &tokens, console, warnings)?;
+    let obtained = find_or_build(wanted, stock, recipe, &tokens, progress, warnings)?;
     if !matches!(stock, Stock::File(_)) {
         shelf.0.insert(key, obtained.clone());
     }
@@ -119,9 +122,9 @@ fn find_or_build(
     stock: &Stock,
     recipe: Recipe,
     tokens: &[Vec<u32>],
-    console: &mut Console,
+    progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
-) -> Result<Obtained, Error> {
+) -> Result<Obtained, InferenceError> {
     let found = match stock {
         Stock::File(path) => {
             let (classifier, found) = file::read(path)?;
@@ -140,7 +143,7 @@ fn find_or_build(
         }
         Stock::Cache(cache) => cache.get(&recipe).unwrap_or_else(|e| {
             let reason = describe(&e);
-            tell(console, warnings, Warning::UnusableCache { reason });
+            tell(progress, warnings, Warning::UnusableCache { reason });
             None
         }),
         Stock::None => None,
@@ -153,7 +156,7 @@ fn find_or_build(
             origin,
         });
     }
-    console.wait_for("loading the text tower");
+    progress.start(Work::Waiting("loading the text tower"));
     let tower = loading::text_tower(wanted.checkpoint, wanted.config, wanted.compute)?;
     let cache = match stock {
         Stock::Cache(cache) => Some(cache),
@@ -164,14 +167,18 @@ fn find_or_build(
         tokens,
         wanted.classes.len(),
         cache.map(|c| (c, &recipe)),
-        console,
+        progress,
         warnings,
     )?;
     if let Some(cache) = cache
         && let Err(e) = cache.put(&recipe, &classifier)
     {
         let (path, reason) = (cache.path(&recipe), e.to_string());
-        tell(console, warnings, Warning::CacheNotWritten { path, reason });
+        tell(
+            progress,
+            warnings,
+            Warning::CacheNotWritten { path, reason },
+        );
     }
     Ok(Obtained {
         classifier: classifier.into(),
@@ -191,48 +198,41 @@ pub fn build(
     tokens: &[Vec<u32>],
     classes: usize,
     cache: Option<(&Cache, &Recipe)>,
-    console: &mut Console,
+    progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
-) -> Result<Classifier, Error> {
+) -> Result<Classifier, InferenceError> {
     let trie = Trie::new(tokens);
     let partial = cache.and_then(|(cache, recipe)| cache.get_partial(recipe));
     if let Some(partial) = &partial {
         let percent = 100 * partial.nodes() / trie.len().max(1);
-        console.say(&format!(
+        progress.say(&format!(
             "an interrupted build of the classifier goes on at {percent} %"
         ));
     }
-    console.start_classifier(trie.len());
+    progress.start(Work::Classifier(trie.len()));
     let mut kept = Instant::now();
-    let classifier =
-        classifier::build(
-            tower,
-            &trie,
-            classes,
-            partial,
-            &mut |progress| match progress {
-                Progress::Smaller { nodes } => {
-                    tell(console, warnings, Warning::SmallerRuns { nodes });
-                }
-                Progress::Done(partial) => {
-                    console.classifier_done(partial.nodes());
-                    if let Some((cache, recipe)) = cache
-                        && kept.elapsed() > KEEP_EVERY
-                    {
-                        // If this fails, so will keeping the finished classifier, and that is reported.
-                        let _ = cache.put_partial(recipe, partial);
-                        kept = Instant::now();
-                    }
-                }
-            },
-        )?;
-    console.clear();
+    let classifier = classifier::build(tower, &trie, classes, partial, &mut |event| match event {
+        classifier::Progress::Smaller { nodes } => {
+            tell(progress, warnings, Warning::SmallerRuns { nodes });
+        }
+        classifier::Progress::Done(partial) => {
+            progress.advance(partial.nodes());
+            if let Some((cache, recipe)) = cache
+                && kept.elapsed() > KEEP_EVERY
+            {
+                // If this fails, so will keeping the finished classifier, and that is reported.
+                let _ = cache.put_partial(recipe, partial);
+                kept = Instant::now();
+            }
+        }
+    })?;
+    progress.finish();
     Ok(classifier)
 }
 
 /// Warns at once, and in the result.
-fn tell(console: &Console, warnings: &mut Vec<Warning>, warning: Warning) {
-    console.warn(&warning);
+fn tell(progress: &mut dyn Progress, warnings: &mut Vec<Warning>, warning: Warning) {
+    progress.warn(&warning);
     warnings.push(warning);
 }
 

@@ -3,11 +3,11 @@
 //! A GPU is worked on by several lanes, each with its own thread, stream and towers: while one waits
 //! for a result or sends pictures, the other computes.
 
-use crate::app::error::{Error, Warning};
-use crate::app::flags::{DeviceArg, PrecisionArg};
 use crate::kernels::Precision;
 use crate::model::Compute;
 use crate::model::mixed::Factors;
+use crate::util::usage::UsageError;
+use crate::util::warning::Warning;
 
 /// Batches that a GPU has under way, each on a stream of its own.
 const LANES_OF_A_GPU: usize = 2;
@@ -17,6 +17,53 @@ const LANES_OF_A_GPU: usize = 2;
 const TOKENS_OF_A_BATCH: usize = 65_536;
 const MOST_PICTURES_OF_A_BATCH: usize = 256;
 const PICTURES_OF_A_CPU_BATCH: usize = 64;
+
+/// Which devices a user asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceChoice {
+    Auto,
+    Cpu,
+    /// Numbers of GPUs, at least one, all different.
+    Cuda(Vec<usize>),
+}
+
+impl DeviceChoice {
+    /// # Errors
+    /// What is wrong with the value.
+    pub fn parse(value: &str) -> Result<Self, String> {
+        match value {
+            "auto" => return Ok(Self::Auto),
+            "cpu" => return Ok(Self::Cpu),
+            "cuda" => return Ok(Self::Cuda(vec![0])),
+            _ => {}
+        }
+        let numbers = value
+            .strip_prefix("cuda:")
+            .ok_or("expected auto, cpu, cuda, or cuda: and numbers of GPUs")?;
+        let mut gpus = Vec::new();
+        for number in numbers.split(',') {
+            let gpu = number
+                .parse()
+                .map_err(|_| format!("\"{number}\" is not the number of a GPU"))?;
+            if gpus.contains(&gpu) {
+                return Err(format!("GPU {gpu} is named twice"));
+            }
+            gpus.push(gpu);
+        }
+        Ok(Self::Cuda(gpus))
+    }
+}
+
+/// Which precision of the linear layers a user asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrecisionChoice {
+    /// f32 on a CPU, f16 on a GPU.
+    Auto,
+    F32,
+    Bf16,
+    F16,
+    Tf32,
+}
 
 /// The devices of a run; at least one lane.
 #[derive(Debug, Clone)]
@@ -83,7 +130,7 @@ pub type Open<'a> = &'a dyn Fn(usize, Factors) -> Result<Compute, String>;
 ///
 /// # Errors
 /// When a GPU was asked for that does not work, or a precision that the device does not have.
-pub fn select(device: &DeviceArg, precision: PrecisionArg) -> Result<Devices, Error> {
+pub fn select(device: &DeviceChoice, precision: PrecisionChoice) -> Result<Devices, UsageError> {
     select_with(device, precision, cfg!(feature = "cuda"), &gpu::open)
 }
 
@@ -92,31 +139,31 @@ pub fn select(device: &DeviceArg, precision: PrecisionArg) -> Result<Devices, Er
 /// # Errors
 /// As [`select`].
 pub fn select_with(
-    device: &DeviceArg,
-    precision: PrecisionArg,
+    device: &DeviceChoice,
+    precision: PrecisionChoice,
     compiled: bool,
     open: Open<'_>,
-) -> Result<Devices, Error> {
+) -> Result<Devices, UsageError> {
     let factors = match precision {
-        PrecisionArg::Auto | PrecisionArg::F16 => Factors::F16,
-        PrecisionArg::Bf16 => Factors::Bf16,
-        PrecisionArg::F32 => Factors::F32,
-        PrecisionArg::Tf32 => Factors::Tf32,
+        PrecisionChoice::Auto | PrecisionChoice::F16 => Factors::F16,
+        PrecisionChoice::Bf16 => Factors::Bf16,
+        PrecisionChoice::F32 => Factors::F32,
+        PrecisionChoice::Tf32 => Factors::Tf32,
     };
     match device {
-        DeviceArg::Cpu => cpu(precision, None),
-        DeviceArg::Auto if !compiled => cpu(precision, None),
-        DeviceArg::Auto => match open_all(&[0], factors, open) {
+        DeviceChoice::Cpu => cpu(precision, None),
+        DeviceChoice::Auto if !compiled => cpu(precision, None),
+        DeviceChoice::Auto => match open_all(&[0], factors, open) {
             Ok(devices) => Ok(devices),
             Err((_, reason)) => cpu(precision, Some(reason)),
         },
-        DeviceArg::Cuda(numbers) => {
+        DeviceChoice::Cuda(numbers) => {
             open_all(numbers, factors, open).map_err(|(number, reason)| {
                 let hint = match compiled {
                     true => "`nvidia-smi` shows which GPUs the driver sees; --device auto takes the CPU where none works",
                     false => "build it with `cargo build --release --features cuda`, or choose --device cpu",
                 };
-                Error::usage(format!("GPU {number} cannot be used: {reason}"), hint)
+                UsageError::new(format!("GPU {number} cannot be used: {reason}"), hint)
             })
         }
     }
@@ -146,30 +193,30 @@ fn open_all(
 }
 
 /// The CPU, because it was asked for or no GPU works.
-fn cpu(precision: PrecisionArg, no_gpu: Option<String>) -> Result<Devices, Error> {
+fn cpu(precision: PrecisionChoice, no_gpu: Option<String>) -> Result<Devices, UsageError> {
     let name = match precision {
-        PrecisionArg::Auto | PrecisionArg::F32 => {
+        PrecisionChoice::Auto | PrecisionChoice::F32 => {
             let remark = no_gpu.map(|reason| Warning::NoGpu { reason });
             return Ok(Devices {
                 remark,
                 ..Devices::cpu(Precision::F32)
             });
         }
-        PrecisionArg::Bf16 => {
+        PrecisionChoice::Bf16 => {
             let remark = no_gpu.map(|reason| Warning::NoGpu { reason });
             return Ok(Devices {
                 remark,
                 ..Devices::cpu(Precision::Bf16)
             });
         }
-        PrecisionArg::F16 => "f16",
-        PrecisionArg::Tf32 => "tf32",
+        PrecisionChoice::F16 => "f16",
+        PrecisionChoice::Tf32 => "tf32",
     };
     let why = match no_gpu {
         Some(reason) => format!("no GPU works ({reason})"),
         None => "this program computes on the CPU".into(),
     };
-    Err(Error::usage(
+    Err(UsageError::new(
         format!("--precision {name} needs a GPU, and {why}"),
         "choose f32, or bf16 for speed",
     ))

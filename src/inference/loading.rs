@@ -6,12 +6,12 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use tracing::info_span;
 
-use crate::app::console::Console;
-use crate::app::error::{Error, Warning};
 use crate::checkpoint::hub::{HubFile, PublishedModel};
 use crate::checkpoint::{Checkpoint, CheckpointError, identity, load_with, verify};
+use crate::inference::{InferenceError, Progress, Work};
 use crate::model::rope::RopeTables;
 use crate::model::{Compute, ModelConfig, TextTower, VisionTower, schema};
+use crate::util::warning::Warning;
 
 /// What the names of the text tower's tensors begin with.
 pub const TEXT_TOWER: &str = "text.";
@@ -23,22 +23,21 @@ pub const VISION_TOWER: &str = "visual.";
 ///
 /// # Errors
 /// When it cannot be downloaded or opened.
-pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
+pub fn open(path: &Path, progress: &mut dyn Progress) -> Result<Checkpoint, CheckpointError> {
     let file = match (HubFile::parse(path)?, PublishedModel::parse(path)) {
         (Some(file), _) => file,
         (None, Some(model)) => model.find()?,
         (None, None) => return Checkpoint::open(path),
     };
-    let mut console = Console::default();
     let mut started = false;
     let downloaded = file.fetch(&mut |done, total| {
         if !started {
-            console.start_download(total);
+            progress.start(Work::Download(total));
             started = true;
         }
-        console.downloaded(done);
+        progress.advance(done);
     });
-    console.clear();
+    progress.finish();
     Checkpoint::open(&downloaded?)
 }
 
@@ -46,9 +45,13 @@ pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
 ///
 /// # Errors
 /// When it cannot be opened or does not fit, with every difference.
-pub fn open_for(path: &Path, config: &ModelConfig) -> Result<Arc<Checkpoint>, CheckpointError> {
+pub fn open_for(
+    path: &Path,
+    config: &ModelConfig,
+    progress: &mut dyn Progress,
+) -> Result<Arc<Checkpoint>, CheckpointError> {
     let _span = info_span!("open the checkpoint", path = %path.display()).entered();
-    let checkpoint = open(path)?;
+    let checkpoint = open(path, progress)?;
     match verify(&checkpoint, &schema::tensors(config)) {
         Ok(()) => Ok(Arc::new(checkpoint)),
         Err(mismatch) => {
@@ -72,7 +75,7 @@ pub fn vision_tower(
     config: &ModelConfig,
     compute: &Compute,
     warn: &mut dyn FnMut(Warning),
-) -> Result<VisionTower, Error> {
+) -> Result<VisionTower, InferenceError> {
     let _span = info_span!("load the vision tower").entered();
     fits(config, compute)?;
     let tables = rope_tables(checkpoint, config, &compute.device, warn)?;
@@ -96,7 +99,7 @@ pub fn vision_towers<'a>(
     config: &ModelConfig,
     lanes: impl Iterator<Item = &'a Compute>,
     warn: &mut dyn FnMut(Warning),
-) -> Result<Vec<VisionTower>, Error> {
+) -> Result<Vec<VisionTower>, InferenceError> {
     let mut told = false;
     lanes
         .map(|compute| {
@@ -117,7 +120,7 @@ pub fn text_tower(
     checkpoint: &Arc<Checkpoint>,
     config: &ModelConfig,
     compute: &Compute,
-) -> Result<TextTower, Error> {
+) -> Result<TextTower, InferenceError> {
     let _span = info_span!("load the text tower").entered();
     fits(config, compute)?;
     load_with(checkpoint, &compute.device, |vb| {
@@ -126,9 +129,9 @@ pub fn text_tower(
 }
 
 /// Whether the device's kernels can take a model of such dimensions.
-fn fits(config: &ModelConfig, compute: &Compute) -> Result<(), Error> {
+fn fits(config: &ModelConfig, compute: &Compute) -> Result<(), InferenceError> {
     let checked = compute.mixed().map_or(Ok(()), |mixed| mixed.check(config));
-    checked.map_err(|reason| Error::TooLarge {
+    checked.map_err(|reason| InferenceError::TooLarge {
         model: config.name.clone(),
         reason,
     })
@@ -141,7 +144,7 @@ fn rope_tables(
     config: &ModelConfig,
     device: &Device,
     warn: &mut dyn FnMut(Warning),
-) -> Result<RopeTables, Error> {
+) -> Result<RopeTables, InferenceError> {
     let vision = &config.vision;
     let mut tables = RopeTables::compute(vision.grid(), vision.transformer.head_dim(), device)?;
     for (part, table) in [("cos", &mut tables.cos), ("sin", &mut tables.sin)] {

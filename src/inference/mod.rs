@@ -4,7 +4,13 @@
 pub mod classifiers;
 /// Which devices compute, in which precision.
 pub mod devices;
+mod error;
 /// From a checkpoint to the towers.
 pub mod loading;
+/// What long work tells its user.
+pub mod progress;
 /// Crops of pictures in, ranked classes out.
 pub mod zero_shot;
+
+pub use error::InferenceError;
+pub use progress::{Progress, Silent, Work};

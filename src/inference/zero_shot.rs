@@ -6,11 +6,10 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, Tensor};
 use tracing::info_span;
 
-use crate::app::error::{Error, Warning};
 use crate::classifier::ranker::Ranker;
 use crate::classifier::{Classifier, LOGIT_SCALE};
 use crate::data::{Batch, Sample};
-use crate::evaluation::{Predicted, Predictor};
+use crate::evaluation::{EvaluationError, Predicted, Predictor};
 use crate::metrics::{Prediction, TOP, millionths};
 use crate::model::compute::Arithmetic;
 use crate::model::micro_batch::{AtOnce, is_out_of_memory};
@@ -18,6 +17,7 @@ use crate::model::mixed::{Mixed, Ranking};
 use crate::model::{Compute, VisionTower};
 use crate::picture::preprocessing::Preprocessing;
 use crate::util::interrupt;
+use crate::util::warning::Warning;
 
 /// Tokens that go through the vision tower together: enough for large matrix products, few enough
 /// that activations between layers stay in the processor's last cache (of 32 MB or so).
@@ -291,7 +291,7 @@ impl Predictor for ZeroShot {
         Some(Warning::SmallerBatches { pictures })
     }
 
-    fn predict(&self, batch: &Batch) -> std::result::Result<Predicted, Error> {
+    fn predict(&self, batch: &Batch) -> std::result::Result<Predicted, EvaluationError> {
         let mut features = Vec::new();
         let mut predictions = Vec::with_capacity(batch.samples.len());
         let mut rest = batch.pixels.as_slice();
@@ -299,13 +299,13 @@ impl Predictor for ZeroShot {
             let (crops, behind) = rest.split_at(self.encoder.bytes_at_once(rest));
             rest = behind;
             if interrupt::requested() {
-                return Err(Error::Interrupted);
+                return Err(EvaluationError::Interrupted);
             }
             predictions.extend(self.ranked(crops, &mut features)?);
         }
         let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
-            prediction.ok_or_else(|| Error::NotANumber {
-                path: sample.path.clone(),
+            prediction.ok_or_else(|| EvaluationError::NotANumber {
+                picture: sample.path.display().to_string(),
             })
         };
         let predictions = predictions.into_iter().zip(&batch.samples).map(of_sample);

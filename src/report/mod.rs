@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::app::error::Warning;
 use crate::data::folder::Ignored;
 use crate::data::{Sample, Source, Unreadable};
 use crate::evaluation::shard::Shard;
@@ -26,6 +25,7 @@ use crate::inference::classifiers::{Obtained, Origin};
 use crate::metrics::expectation::Checked;
 use crate::metrics::{Judgement, Statistics};
 use crate::model::ModelConfig;
+use crate::util::warning::Warning;
 use crate::util::{escape, hex};
 
 /// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.

@@ -114,6 +114,19 @@ impl OutputFile {
         }
     }
 
+    /// The path, as the user gave it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The error for what could not be written.
+    pub fn failed(&self, source: io::Error) -> OutputError {
+        OutputError {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
     /// Writes over the beginning; nothing can be appended afterwards.
     ///
     /// # Errors
@@ -122,10 +135,7 @@ impl OutputFile {
         // The buffer is written first.
         let sought = self.target.seek(SeekFrom::Start(0));
         let written = sought.and_then(|_| self.target.write_all(bytes));
-        written.map_err(|source| OutputError {
-            path: self.path.clone(),
-            source,
-        })
+        written.map_err(|source| self.failed(source))
     }
 
     /// Writes part of the result.

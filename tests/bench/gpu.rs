@@ -3,13 +3,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use candle_core::{Device, Result, Tensor};
-use uta_eval::app::error::{Error, Warning};
-use uta_eval::app::flags::{DeviceArg, PrecisionArg};
 use uta_eval::classifier::{self, Classifier, Trie};
 use uta_eval::data::{Batch, Sample, Unreadable};
+use uta_eval::evaluation::EvaluationError;
 use uta_eval::evaluation::{Entrant, Finding, Observer, Predictor, evaluate};
 use uta_eval::inference::classifiers::tokens;
-use uta_eval::inference::devices::{self, Devices};
+use uta_eval::inference::devices::{self, DeviceChoice, Devices, PrecisionChoice};
 use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::gpu::{Engine, Launch};
 use uta_eval::metrics::{Prediction, Tally};
@@ -17,6 +16,7 @@ use uta_eval::model::compute::Arithmetic;
 use uta_eval::model::mixed::Mixed;
 use uta_eval::model::{Compute, ModelConfig};
 use uta_eval::text::{ClassNames, Templates};
+use uta_eval::util::warning::Warning;
 
 use crate::pictures::jpeg;
 use crate::pipeline::loader;
@@ -37,8 +37,12 @@ const LARGE: usize = 8192;
 /// Evaluations of random weights on the first GPU: all of the work but decoding.
 pub fn table() {
     println!("\nthe first GPU");
-    for precision in [PrecisionArg::F16, PrecisionArg::Bf16, PrecisionArg::F32] {
-        let devices = match devices::select(&DeviceArg::Cuda(vec![0]), precision) {
+    for precision in [
+        PrecisionChoice::F16,
+        PrecisionChoice::Bf16,
+        PrecisionChoice::F32,
+    ] {
+        let devices = match devices::select(&DeviceChoice::Cuda(vec![0]), precision) {
             Ok(devices) => devices,
             Err(error) => return println!("{error}"),
         };
@@ -60,14 +64,14 @@ pub fn table() {
                 "{name:<20} {size:>6} {rate:>12.0} {flops:>10.0} {:>6.0} %",
                 100.0 * flops / peak
             );
-            if precision == PrecisionArg::F16 {
+            if precision == PrecisionChoice::F16 {
                 kernels(&config, devices.first(), size);
             }
         }
-        if precision != PrecisionArg::F32 {
+        if precision != PrecisionChoice::F32 {
             text(devices.first());
         }
-        if precision == PrecisionArg::F16 {
+        if precision == PrecisionChoice::F16 {
             stages(&devices);
         }
     }
@@ -187,13 +191,17 @@ fn stages(devices: &Devices) {
 struct Quiet;
 
 impl Observer for Quiet {
-    fn found(&mut self, _: usize, _: &[Finding]) -> std::result::Result<(), Error> {
+    fn found(&mut self, _: usize, _: &[Finding]) -> std::result::Result<(), EvaluationError> {
         Ok(())
     }
-    fn predicted(&mut self, _: &Sample, _: &Prediction) -> std::result::Result<(), Error> {
+    fn predicted(
+        &mut self,
+        _: &Sample,
+        _: &Prediction,
+    ) -> std::result::Result<(), EvaluationError> {
         Ok(())
     }
-    fn unreadable(&mut self, _: &Unreadable) -> std::result::Result<(), Error> {
+    fn unreadable(&mut self, _: &Unreadable) -> std::result::Result<(), EvaluationError> {
         Ok(())
     }
     fn warned(&mut self, warning: Warning) {

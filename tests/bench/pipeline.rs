@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use uta_eval::app::error::{Error, Warning};
 use uta_eval::classifier::Classifier;
 use uta_eval::data::{Batch, Loader, LoaderSettings, Sample, Unreadable};
+use uta_eval::evaluation::EvaluationError;
 use uta_eval::evaluation::{self, Entrant, Finding, Observer, Predicted, Predictor};
 use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::Precision;
@@ -11,6 +11,7 @@ use uta_eval::metrics::{Prediction, Tally};
 use uta_eval::model::{Compute, ModelConfig};
 use uta_eval::picture::Preprocessor;
 use uta_eval::picture::preprocessing::Preprocessing;
+use uta_eval::util::warning::Warning;
 
 use crate::pictures::jpeg;
 use crate::timing::{middle, noise};
@@ -132,13 +133,13 @@ const PASSES: usize = 5;
 struct Silent;
 
 impl Observer for Silent {
-    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), Error> {
+    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), EvaluationError> {
         Ok(())
     }
-    fn predicted(&mut self, _: &Sample, _: &Prediction) -> Result<(), Error> {
+    fn predicted(&mut self, _: &Sample, _: &Prediction) -> Result<(), EvaluationError> {
         Ok(())
     }
-    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error> {
+    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), EvaluationError> {
         panic!("{}", picture.reason)
     }
     fn warned(&mut self, _: Warning) {}
@@ -149,7 +150,7 @@ impl Observer for Silent {
 struct Waits(f64);
 
 impl Predictor for Waits {
-    fn predict(&self, _: &Batch) -> Result<Predicted, Error> {
+    fn predict(&self, _: &Batch) -> Result<Predicted, EvaluationError> {
         std::thread::sleep(Duration::from_secs_f64(self.0));
         Ok(Predicted::default())
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use candle_core::{Error, Result, Tensor};
-use uta_eval::app::error::ExitCode;
+use uta_eval::app::exit_code::ExitCode;
 use uta_eval::classifier::{Progress, Trie, build};
 use uta_eval::inference::loading;
 use uta_eval::inference::zero_shot::ImageEncoder;
@@ -134,6 +134,7 @@ fn a_model_that_does_not_fit_is_refused_before_its_weights_are_read() {
         text.contains("does not fit on the GPU: the vision tower's MLP would take 512 bytes"),
         "{text}"
     );
+    let error = uta_eval::app::error::Error::from(error);
     assert_eq!(error.hint().unwrap(), "choose --device cpu");
     assert_eq!(error.exit_code(), ExitCode::Usage);
 }

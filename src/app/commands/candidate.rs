@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tracing::info_span;
 
 use crate::app::console::Console;
-use crate::app::error::{Error, Warning};
+use crate::app::error::Error;
 use crate::app::settings::Evaluate;
 use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
 use crate::classifier;
@@ -26,6 +26,7 @@ use crate::picture::Preprocessor;
 use crate::report::{self, Report};
 use crate::util::escape;
 use crate::util::memory;
+use crate::util::warning::Warning;
 
 /// Pictures to evaluate on, and what is odd about them.
 pub struct Pictures {
@@ -59,7 +60,11 @@ impl Pictures {
                 not_pictures,
             });
         }
-        warnings.extend(data.remarks.iter().cloned().map(Warning::DataSet));
+        warnings.extend(
+            data.remarks
+                .iter()
+                .map(|remark| Warning::DataSet(remark.to_string())),
+        );
         for warning in &warnings {
             console.warn(warning);
         }

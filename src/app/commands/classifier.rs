@@ -1,7 +1,8 @@
 //! `uta-eval classifier`: a text classifier built ahead of time.
 
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::Classifier;
 use crate::app::stdout::show;
 use crate::classifier::file;
@@ -28,7 +29,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         console.warn(remark);
     }
     let config = &settings.model.config;
-    let checkpoint = loading::open_for(&settings.model.checkpoint, config)?;
+    let checkpoint = loading::open_for(&settings.model.checkpoint, config, &mut console)?;
     let mut target = TemporaryFile::beside(out).map_err(failed)?;
 
     console.wait_for("reading the text tower");

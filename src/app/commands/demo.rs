@@ -4,7 +4,8 @@ use include_dir::{Dir, include_dir};
 
 use super::evaluate;
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::{Demo, Evaluate, Model, Prompts};
 use crate::data::{Place, Protocol};
 use crate::inference::classifiers::Stock;

@@ -7,9 +7,11 @@ use super::candidate::{Candidate, Pictures};
 use super::pass::{self, Ended};
 use super::sinks::Sinks;
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::Evaluate;
 use crate::data::Sample;
+use crate::evaluation::EvaluationError;
 use crate::evaluation::journal::Journal;
 use crate::inference::classifiers::{Obtained, Shelf};
 use crate::inference::loading;
@@ -40,7 +42,11 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     }
     // Everything that can be wrong with the inputs and outputs is found here, in seconds.
     let pictures = Pictures::find(settings, &mut console)?;
-    let checkpoint = loading::open_for(&settings.model.checkpoint, &settings.model.config)?;
+    let checkpoint = loading::open_for(
+        &settings.model.checkpoint,
+        &settings.model.config,
+        &mut console,
+    )?;
     let mut sinks = Sinks::open(&settings.outputs)?;
     let mut journal = settings.journal.as_deref().map(Journal::open).transpose()?;
     let candidate = Candidate::prepare(
@@ -65,8 +71,10 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         journal.as_ref(),
         &mut console,
     )?;
-    let Ended { report, tally } = ended.pop().unwrap_or(Err(Error::Interrupted))?;
-    let exit_code = exit_code(&report);
+    let Ended { report, tally } = ended
+        .pop()
+        .unwrap_or(Err(EvaluationError::Interrupted.into()))?;
+    let mut exit_code = exit_code(&report);
     if report.interrupted {
         sinks.show_partial(&report)?;
     } else {
@@ -79,7 +87,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
             )?;
         }
         sinks.finish(&report, |name| find(name).cloned())?;
-        demand(report.expectations)?;
+        exit_code = judge(&report.expectations, exit_code, &console);
     }
     Ok((tally, exit_code))
 }
@@ -112,13 +120,14 @@ pub fn exit_code(report: &Report) -> ExitCode {
     }
 }
 
-/// Ends in an error if an expectation is missed; called when the result is safely written.
-///
-/// # Errors
-/// When that is so.
-pub fn demand(expectations: Vec<Checked>) -> Result<(), Error> {
-    match expectations.iter().all(|checked| checked.met) {
-        true => Ok(()),
-        false => Err(Error::Missed(expectations)),
+/// Tells of the expectations that were missed, and how the program ends: as it would otherwise
+/// if all were met. Called when the result is safely written.
+pub fn judge(expectations: &[Checked], otherwise: ExitCode, console: &Console) -> ExitCode {
+    let missed = expectations.iter().filter(|checked| !checked.met);
+    let missed: Vec<String> = missed.map(ToString::to_string).collect();
+    if missed.is_empty() {
+        return otherwise;
     }
+    console.error(&missed.join("; "), None);
+    ExitCode::Unexpected
 }

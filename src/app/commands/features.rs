@@ -6,17 +6,18 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::evaluate::{demand, exit_code};
+use super::evaluate::{exit_code, judge};
 use super::page;
 use super::sinks::Sinks;
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode, Warning};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::EvaluateFeatures;
 use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::ranker::Ranker;
 use crate::classifier::recipe::Recipe;
 use crate::data::{Sample, Unreadable};
-use crate::evaluation::{Entrant, Finding, Observer, Outcome};
+use crate::evaluation::{Entrant, EvaluationError, Finding, Observer, Outcome};
 use crate::inference::classifiers::{Obtained, Origin};
 use crate::metrics::Statistics;
 use crate::metrics::{Prediction, Tally};
@@ -25,6 +26,7 @@ use crate::report::predictions::PredictionsFile;
 use crate::report::{self, Report};
 use crate::text::ClassNames;
 use crate::util::memory;
+use crate::util::warning::Warning;
 
 /// Evaluates and reports.
 ///
@@ -62,8 +64,7 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     let exit_code = exit_code(&report);
     let pictures = page::pictures(&report);
     sinks.finish(&report, |name| pictures.get(name).cloned())?;
-    demand(report.expectations)?;
-    Ok(exit_code)
+    Ok(judge(&report.expectations, exit_code, &console))
 }
 
 /// The classifier that was kept with the features, or another one of the same text tower.
@@ -145,9 +146,10 @@ fn evaluate(
     sinks: &mut Sinks,
 ) -> Result<Outcome, Error> {
     let finding = |(features, sample): (&[f32], &Sample)| {
-        let path = || sample.path.clone();
+        let picture = || sample.path.display().to_string();
         let prediction = ranker.rank(features);
-        let prediction = prediction.ok_or_else(|| Error::NotANumber { path: path() })?;
+        let prediction =
+            prediction.ok_or_else(|| EvaluationError::NotANumber { picture: picture() })?;
         Ok(Finding::Predicted(prediction))
     };
     let findings = features.pictures().zip(samples).map(finding);
@@ -206,18 +208,22 @@ fn report(
 struct Writer<'a>(Option<&'a mut PredictionsFile>);
 
 impl Observer for Writer<'_> {
-    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), Error> {
+    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), EvaluationError> {
         Ok(())
     }
 
-    fn predicted(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
+    fn predicted(
+        &mut self,
+        sample: &Sample,
+        prediction: &Prediction,
+    ) -> Result<(), EvaluationError> {
         match &mut self.0 {
-            Some(file) => file.add(sample, prediction),
+            Some(file) => Ok(file.add(sample, prediction)?),
             None => Ok(()),
         }
     }
 
-    fn unreadable(&mut self, _: &Unreadable) -> Result<(), Error> {
+    fn unreadable(&mut self, _: &Unreadable) -> Result<(), EvaluationError> {
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::flags::Cli;
 use crate::app::stdout::print;
 use crate::util::output_file::OutputError;

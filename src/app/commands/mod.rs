@@ -19,7 +19,8 @@ pub mod schema;
 mod sinks;
 pub mod sweep;
 
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::Settings;
 use crate::app::trace;
 

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use super::candidate::{Candidate, Pictures, preprocessor_of};
 use super::sinks::Records;
 use crate::app::console::Console;
-use crate::app::error::{Error, Warning};
+use crate::app::error::Error;
 use crate::data::{Loader, Sample, Unreadable};
 use crate::evaluation::journal::Journal;
-use crate::evaluation::{self, Entrant, Finding, Observer, Outcome, Predictor};
+use crate::evaluation::{self, Entrant, EvaluationError, Finding, Observer, Outcome, Predictor};
 use crate::metrics::{Prediction, Tally};
 use crate::report::{self, Report};
 use crate::util::interrupt::{self, Listening};
+use crate::util::warning::Warning;
 
 /// What became of a candidate.
 pub struct Ended {
@@ -58,7 +59,7 @@ pub fn run(
         .collect();
 
     let mut entrants = Vec::new();
-    let mut failures: Vec<Option<Error>> = Vec::new();
+    let mut failures: Vec<Option<EvaluationError>> = Vec::new();
     for (candidate, watcher) in candidates.iter().zip(&mut watchers) {
         let known = candidate.known.clone();
         let predictors: Vec<&dyn Predictor> = candidate.zero_shots.iter().map(|z| z as _).collect();
@@ -85,7 +86,7 @@ pub fn run(
     drop(listening);
 
     let mut ran = entrants.into_iter();
-    let results: Vec<Result<(Outcome, Duration, usize), Error>> = failures
+    let results: Vec<Result<(Outcome, Duration, usize), EvaluationError>> = failures
         .into_iter()
         .map(|failure| match failure {
             Some(e) => Err(e),
@@ -94,7 +95,7 @@ pub fn run(
                     failure: Some(e), ..
                 }) => Err(e),
                 Some(entrant) => Ok((entrant.outcome, entrant.time, entrant.computed)),
-                None => Err(Error::Interrupted),
+                None => Err(EvaluationError::Interrupted),
             },
         })
         .collect();
@@ -142,30 +143,34 @@ struct Watcher<'a> {
 }
 
 impl Observer for Watcher<'_> {
-    fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), Error> {
+    fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), EvaluationError> {
         if let Some(journal) = self.journal {
             journal.borrow_mut().append(self.name, first, findings)?;
         }
         Ok(())
     }
 
-    fn encoded(&mut self, features: &[Vec<f32>]) -> Result<(), Error> {
+    fn encoded(&mut self, features: &[Vec<f32>]) -> Result<(), EvaluationError> {
         match &mut self.records.features {
-            Some(file) => file.add(features),
+            Some(file) => Ok(file.add(features)?),
             None => Ok(()),
         }
     }
 
-    fn predicted(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
+    fn predicted(
+        &mut self,
+        sample: &Sample,
+        prediction: &Prediction,
+    ) -> Result<(), EvaluationError> {
         match &mut self.records.predictions {
-            Some(file) => file.add(sample, prediction),
+            Some(file) => Ok(file.add(sample, prediction)?),
             None => Ok(()),
         }
     }
 
-    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error> {
+    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), EvaluationError> {
         if self.strict {
-            return Err(Error::Picture(picture.clone()));
+            return Err(EvaluationError::Unreadable(picture.clone()));
         }
         if self.speaks {
             let (path, reason) = (picture.path.display(), &picture.reason);

@@ -29,7 +29,10 @@ impl Sinks {
     pub fn open(outputs: &Outputs) -> Result<Self, Error> {
         let json = outputs.json.as_ref().map(JsonOutput::open).transpose()?;
         let html = outputs.report.as_deref().map(OutputFile::create);
-        let predictions = outputs.predictions.as_deref().map(PredictionsFile::create);
+        let predictions = outputs
+            .predictions
+            .as_ref()
+            .map(|(path, format)| PredictionsFile::create(path, *format));
         let features = outputs.features.as_deref().map(FeaturesFile::create);
         Ok(Self {
             json,

@@ -12,11 +12,13 @@ use super::listing::{Listing, TABLES};
 use super::pass;
 use super::sinks::Records;
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode, Warning};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::json_output;
 use crate::app::settings::{Evaluate, Sweep};
 use crate::app::stdout::show;
 use crate::checkpoint::Checkpoint;
+use crate::evaluation::EvaluationError;
 use crate::evaluation::journal::Journal;
 use crate::inference::classifiers::Shelf;
 use crate::inference::loading;
@@ -25,6 +27,7 @@ use crate::report::table::{self, Columns, Failure, Figures, Row, Table};
 use crate::util::interrupt;
 use crate::util::memory;
 use crate::util::output_file::{OutputError, OutputFile};
+use crate::util::warning::Warning;
 
 /// Part of the free memory that loaded towers may take; the rest is for activations and for text
 /// towers.
@@ -140,7 +143,7 @@ impl<'a> Running<'a> {
             let set = run.stream();
             let mut open = || -> Result<_, Error> {
                 let model = &run.model;
-                let checkpoint = loading::open_for(&model.checkpoint, &model.config)?;
+                let checkpoint = loading::open_for(&model.checkpoint, &model.config, console)?;
                 let pictures = match found.get(&set) {
                     Some(pictures) => Arc::clone(pictures),
                     None => Arc::new(Pictures::find(run, console)?),
@@ -221,7 +224,7 @@ impl<'a> Running<'a> {
                     Ok(()) => self.ended(number, &ended.report, console),
                     Err(error) => self.failed(number, &error, console),
                 },
-                Err(Error::Interrupted) => {}
+                Err(Error::Evaluation(EvaluationError::Interrupted)) => {}
                 Err(error) => self.failed(number, &error, console),
             }
         }
@@ -265,11 +268,12 @@ impl<'a> Running<'a> {
 
     /// Tells all that is wrong; the table has room for the beginning.
     fn failed(&mut self, number: usize, error: &Error, console: &Console) {
-        let message = error.with_causes();
+        let (message, hint) = (error.with_causes(), error.hint());
         if message.contains('\n') {
-            console.error(&message, error.hint().as_deref());
+            console.error(&message, hint.as_deref());
         }
-        self.row(number, Err(Failure::of(error)), console);
+        let failure = Failure::new(&message, hint.as_deref());
+        self.row(number, Err(failure), console);
     }
 
     /// Keeps a row, and tells it.

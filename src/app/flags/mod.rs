@@ -15,7 +15,7 @@ pub use evaluate::{DemoArgs, EvaluateArgs, ExpectArg, ExpectArgs, SweepArgs};
 pub use model::{CacheArgs, ClassifierArgs, ModelArgs, ModelNameArgs, PromptArgs};
 pub use pictures::{DatasetArg, LabelsArg, PicturesArgs, SourceArg};
 pub use results::{CompareArgs, DocumentArg, MergeArgs, SchemaArgs};
-pub use run::{BatchSizeArg, ComputeArgs, DeviceArg, OutputArgs, PrecisionArg, RunArgs};
+pub use run::{BatchSizeArg, ComputeArgs, OutputArgs, PrecisionArg, RunArgs};
 pub use tools::{
     ClassifierCommandArgs, ClassifyArgs, CompletionsArgs, ConvertArgs, FloatType, InspectArgs,
 };

@@ -4,18 +4,20 @@ use std::path::{Path, PathBuf};
 
 use crate::app::error::Error;
 use crate::app::flags::{
-    BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, DeviceArg, ExpectArgs, ModelArgs, OutputArgs,
-    PrecisionArg, PromptArgs, RunArgs, SourceArg,
+    BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, ExpectArgs, ModelArgs, OutputArgs,
+    PromptArgs, RunArgs, SourceArg,
 };
 use crate::app::json_output::JsonTarget;
 use crate::classifier::cache::Cache;
 use crate::data::{ClassFolders, LoaderSettings, Set, Source};
 use crate::inference::classifiers::Stock;
-use crate::inference::devices::{self, Devices};
+use crate::inference::devices::{self, DeviceChoice, Devices, PrecisionChoice};
 use crate::metrics::expectation::{Expectations, Tolerance};
 use crate::model::ModelConfig;
+use crate::report::predictions;
 use crate::text::{ClassNames, Templates, imagenet};
 use crate::util::destination::Destination;
+use crate::util::usage::UsageError;
 
 /// A configuration and where its weights are.
 #[derive(Debug)]
@@ -46,7 +48,8 @@ pub struct Run {
 #[derive(Debug, Default)]
 pub struct Outputs {
     pub json: Option<JsonTarget>,
-    pub predictions: Option<PathBuf>,
+    /// Each picture's best classes.
+    pub predictions: Option<(PathBuf, predictions::Format)>,
     /// The HTML report.
     pub report: Option<PathBuf>,
     /// The pictures' features.
@@ -137,9 +140,13 @@ impl Outputs {
             check_no_input(path, flag, inputs)?;
         }
         check_distinct(&files)?;
+        let predictions = args.predictions.map(|path| {
+            let format = predictions::Format::of(&path)?;
+            Ok::<_, UsageError>((path, format))
+        });
         Ok(Self {
             json,
-            predictions: args.predictions,
+            predictions: predictions.transpose()?,
             report: args.report,
             features: args.save_features,
             trace: args.trace,
@@ -181,36 +188,35 @@ pub(super) fn batch_size(wanted: BatchSizeArg, devices: &Devices, config: &Model
 
 /// Devices that were opened for earlier evaluations of a sweep.
 #[derive(Default)]
-pub(super) struct Opened(Vec<(DeviceArg, PrecisionArg, Devices)>);
+pub(super) struct Opened(Vec<(DeviceChoice, PrecisionChoice, Devices)>);
 
 impl Opened {
     pub(super) fn devices(&mut self, args: &ComputeArgs) -> Result<Devices, Error> {
-        let known = self
-            .0
-            .iter()
-            .find(|(device, precision, _)| (device, precision) == (&args.device, &args.precision));
+        let known = self.0.iter().find(|(device, precision, _)| {
+            (device, *precision) == (&args.device, args.precision.into())
+        });
         if let Some((_, _, devices)) = known {
             return Ok(devices.clone());
         }
         let devices = devices(args)?;
         self.0
-            .push((args.device.clone(), args.precision, devices.clone()));
+            .push((args.device.clone(), args.precision.into(), devices.clone()));
         Ok(devices)
     }
 }
 
 pub(super) fn devices(args: &ComputeArgs) -> Result<Devices, Error> {
-    devices::select(&args.device, args.precision)
+    Ok(devices::select(&args.device, args.precision.into())?)
 }
 
 pub(super) fn expectations(args: &ExpectArgs) -> Result<Expectations, Error> {
     let tolerance = Tolerance::new(args.tolerance)?;
-    Expectations::new(
+    Ok(Expectations::new(
         args.expect_top1,
         args.expect_top5,
         args.expect.is_some(),
         tolerance,
-    )
+    )?)
 }
 
 /// Where classifiers are kept. Without a home folder there is no default one.

@@ -8,7 +8,6 @@ mod text;
 use std::path::PathBuf;
 
 use super::Report;
-use crate::app::error::Error;
 use crate::metrics::Accuracy;
 use crate::metrics::expectation::Checked;
 
@@ -117,10 +116,9 @@ pub struct Failure(pub String);
 
 impl Failure {
     /// The beginning of the message, and what to do next. What else it says is not for a table.
-    pub fn of(error: &Error) -> Self {
-        let message = error.with_causes();
+    pub fn new(message: &str, hint: Option<&str>) -> Self {
         let first = message.lines().next().unwrap_or_default();
-        Self(match error.hint() {
+        Self(match hint {
             Some(hint) => format!("{first}; {hint}"),
             None => first.into(),
         })
