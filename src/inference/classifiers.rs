@@ -23,7 +23,7 @@ const KEEP_EVERY: Duration = Duration::from_secs(20);
 
 /// Where to look for a classifier before building it.
 #[derive(Debug, Clone)]
-pub enum Stock {
+pub enum ClassifierSource {
     /// This file, and nothing else.
     File(PathBuf),
     /// The cache, in which a new one is kept.
@@ -34,7 +34,7 @@ pub enum Stock {
 
 /// A classifier and where it came from.
 #[derive(Debug, Clone)]
-pub struct Obtained {
+pub struct ResolvedClassifier {
     pub classifier: Arc<Classifier>,
     pub recipe: Recipe,
     pub origin: Origin,
@@ -43,7 +43,7 @@ pub struct Obtained {
 /// Classifiers of this process, by the keys of their recipes: models with equal text towers share
 /// one.
 #[derive(Debug, Default)]
-pub struct Shelf(HashMap<String, Obtained>);
+pub struct SharedClassifiers(HashMap<String, ResolvedClassifier>);
 
 /// Where a classifier came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +65,9 @@ pub fn tokens(
     Ok(Tokenizer::clip()?.encode_batch_to_end(&texts))
 }
 
-/// Which classifier is wanted.
+/// Which classifier is request.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct ClassifierRequest<'a> {
     pub checkpoint: &'a Arc<Checkpoint>,
     /// [`Checkpoint::fingerprint`] of the text tower.
     pub fingerprint: &'a str,
@@ -81,15 +81,15 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// Only if the embedded tokenizer is damaged.
-pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), InferenceError> {
-    let tokens = tokens(wanted.classes, wanted.templates)?;
+pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, Vec<Vec<u32>>), InferenceError> {
+    let tokens = tokens(request.classes, request.templates)?;
     // The number of heads is nowhere in the weights, but decides what they mean.
     let tower = format!(
         "{}, {} heads",
-        wanted.fingerprint, wanted.config.text.transformer.heads
+        request.fingerprint, request.config.text.transformer.heads
     );
-    let names = wanted.classes.names();
-    let recipe = Recipe::new(tower, names, &tokens, wanted.compute.precision());
+    let names = request.classes.names();
+    let recipe = Recipe::new(tower, names, &tokens, request.compute.precision());
     Ok((recipe, tokens))
 }
 
@@ -97,36 +97,38 @@ pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), InferenceE
 ///
 /// # Errors
 /// When a file was named and cannot be used, or the text tower cannot be loaded.
-pub fn obtain(
-    wanted: &Wanted<'_>,
-    stock: &Stock,
-    shelf: &mut Shelf,
+pub fn resolve(
+    request: &ClassifierRequest<'_>,
+    source: &ClassifierSource,
+    shared: &mut SharedClassifiers,
     progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
-) -> Result<Obtained, InferenceError> {
+) -> Result<ResolvedClassifier, InferenceError> {
     let _span = info_span!("get the classifier").entered();
-    let (recipe, tokens) = recipe(wanted)?;
+    let (recipe, tokens) = recipe(request)?;
     let key = recipe.key();
-    if let (Some(obtained), Stock::Cache(_) | Stock::None) = (shelf.0.get(&key), stock) {
-        return Ok(obtained.clone());
+    if let (Some(resolved), ClassifierSource::Cache(_) | ClassifierSource::None) =
+        (shared.0.get(&key), source)
+    {
+        return Ok(resolved.clone());
     }
-    let obtained = find_or_build(wanted, stock, recipe, &tokens, progress, warnings)?;
-    if !matches!(stock, Stock::File(_)) {
-        shelf.0.insert(key, obtained.clone());
+    let resolved = find_or_build(request, source, recipe, &tokens, progress, warnings)?;
+    if !matches!(source, ClassifierSource::File(_)) {
+        shared.0.insert(key, resolved.clone());
     }
-    Ok(obtained)
+    Ok(resolved)
 }
 
 fn find_or_build(
-    wanted: &Wanted<'_>,
-    stock: &Stock,
+    request: &ClassifierRequest<'_>,
+    source: &ClassifierSource,
     recipe: Recipe,
     tokens: &[Vec<u32>],
     progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
-) -> Result<Obtained, InferenceError> {
-    let found = match stock {
-        Stock::File(path) => {
+) -> Result<ResolvedClassifier, InferenceError> {
+    let found = match source {
+        ClassifierSource::File(path) => {
             let (classifier, found) = file::read(path)?;
             found
                 .check(&recipe)
@@ -135,37 +137,37 @@ fn find_or_build(
                     difference,
                 })?;
             let origin = Origin::File(path.clone());
-            return Ok(Obtained {
+            return Ok(ResolvedClassifier {
                 classifier: classifier.into(),
                 recipe: found,
                 origin,
             });
         }
-        Stock::Cache(cache) => cache.get(&recipe).unwrap_or_else(|e| {
+        ClassifierSource::Cache(cache) => cache.get(&recipe).unwrap_or_else(|e| {
             let reason = describe(&e);
             tell(progress, warnings, Warning::UnusableCache { reason });
             None
         }),
-        Stock::None => None,
+        ClassifierSource::None => None,
     };
-    if let (Some(classifier), Stock::Cache(cache)) = (found, stock) {
+    if let (Some(classifier), ClassifierSource::Cache(cache)) = (found, source) {
         let origin = Origin::Cache(cache.path(&recipe));
-        return Ok(Obtained {
+        return Ok(ResolvedClassifier {
             classifier: classifier.into(),
             recipe,
             origin,
         });
     }
     progress.start(Work::Waiting("loading the text tower"));
-    let tower = loading::text_tower(wanted.checkpoint, wanted.config, wanted.compute)?;
-    let cache = match stock {
-        Stock::Cache(cache) => Some(cache),
+    let tower = loading::text_tower(request.checkpoint, request.config, request.compute)?;
+    let cache = match source {
+        ClassifierSource::Cache(cache) => Some(cache),
         _ => None,
     };
     let classifier = build(
         &tower,
         tokens,
-        wanted.classes.len(),
+        request.classes.len(),
         cache.map(|c| (c, &recipe)),
         progress,
         warnings,
@@ -180,7 +182,7 @@ fn find_or_build(
             Warning::CacheNotWritten { path, reason },
         );
     }
-    Ok(Obtained {
+    Ok(ResolvedClassifier {
         classifier: classifier.into(),
         recipe,
         origin: Origin::Built,

@@ -286,7 +286,7 @@ impl OnDevice {
 }
 
 impl Predictor for ZeroShot {
-    fn news(&self) -> Option<Warning> {
+    fn warning(&self) -> Option<Warning> {
         let pictures = self.encoder.news()?;
         Some(Warning::SmallerBatches { pictures })
     }

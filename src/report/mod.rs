@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::data::folder::Ignored;
 use crate::data::{Sample, Source, Unreadable};
 use crate::evaluation::shard::Shard;
-use crate::inference::classifiers::{Obtained, Origin};
+use crate::inference::classifiers::{Origin, ResolvedClassifier};
 use crate::metrics::expectation::Checked;
 use crate::metrics::{Judgement, Statistics};
 use crate::model::ModelConfig;
@@ -39,11 +39,11 @@ pub struct Report {
     pub interrupted: bool,
     pub program: Program,
     pub model: Model,
-    pub checkpoint: CheckpointFacts,
+    pub checkpoint: CheckpointInfo,
     pub data: Data,
     pub prompts: Prompts,
-    pub classifier: ClassifierFacts,
-    pub settings: Run,
+    pub classifier: ClassifierInfo,
+    pub settings: RunSettings,
     /// The features that were evaluated instead of pictures; absent when pictures were.
     pub features_file: Option<PathBuf>,
     #[serde(flatten)]
@@ -110,7 +110,7 @@ impl Model {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckpointFacts {
+pub struct CheckpointInfo {
     pub path: PathBuf,
     /// The file's name.
     pub name: String,
@@ -159,7 +159,7 @@ pub struct Prompts {
 
 /// Where the text classifier came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClassifierFacts {
+pub struct ClassifierInfo {
     /// `built`, `cache` or `file`.
     pub origin: Cow<'static, str>,
     /// The file, unless it was built.
@@ -168,8 +168,8 @@ pub struct ClassifierFacts {
     pub key: String,
 }
 
-impl ClassifierFacts {
-    pub fn of(obtained: &Obtained) -> Self {
+impl ClassifierInfo {
+    pub fn of(obtained: &ResolvedClassifier) -> Self {
         let (origin, path) = match &obtained.origin {
             Origin::Built => ("built", None),
             Origin::Cache(path) => ("cache", Some(path.clone())),
@@ -184,7 +184,7 @@ impl ClassifierFacts {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+pub struct RunSettings {
     pub precision: Cow<'static, str>,
     pub device: String,
     pub batch_size: usize,
@@ -197,7 +197,7 @@ pub struct Run {
     pub shard: Option<Shard>,
 }
 
-impl Run {
+impl RunSettings {
     /// `cpu` or `cuda`.
     pub fn device_kind(&self) -> &str {
         self.device.split(':').next().unwrap_or(&self.device)

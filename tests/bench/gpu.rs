@@ -6,7 +6,7 @@ use candle_core::{Device, Result, Tensor};
 use uta_eval::classifier::{self, Classifier, Trie};
 use uta_eval::data::{Batch, Sample, Unreadable};
 use uta_eval::evaluation::EvaluationError;
-use uta_eval::evaluation::{Entrant, Finding, Observer, Predictor, evaluate};
+use uta_eval::evaluation::{Evaluator, Finding, Observer, Predictor, evaluate};
 use uta_eval::inference::classifiers::tokens;
 use uta_eval::inference::devices::{self, DeviceChoice, Devices, PrecisionChoice};
 use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
@@ -143,10 +143,10 @@ fn evaluation(config: &ModelConfig, devices: &Devices, size: usize, batches: usi
 
 fn pass(predictors: &[&dyn Predictor], samples: &[Sample], batches: impl Iterator<Item = Batch>) {
     let mut observer = Quiet;
-    let entrant = Entrant::new(predictors.to_vec(), &mut observer, samples, Vec::new());
-    let mut entrants = [entrant.unwrap()];
-    evaluate(samples, batches, &mut entrants);
-    assert!(entrants[0].failure.is_none());
+    let evaluator = Evaluator::new(predictors.to_vec(), &mut observer, samples, Vec::new());
+    let mut evaluators = [evaluator.unwrap()];
+    evaluate(samples, batches, &mut evaluators);
+    assert!(evaluators[0].failure.is_none());
 }
 
 /// Seconds of the stages of a run from a folder of JPEGs, but for the checkpoint's: its weights are

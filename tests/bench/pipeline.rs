@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use uta_eval::classifier::Classifier;
 use uta_eval::data::{Batch, Loader, LoaderSettings, Sample, Unreadable};
 use uta_eval::evaluation::EvaluationError;
-use uta_eval::evaluation::{self, Entrant, Finding, Observer, Predicted, Predictor};
+use uta_eval::evaluation::{self, Evaluator, Finding, Observer, Predicted, Predictor};
 use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::Precision;
 use uta_eval::metrics::{Prediction, Tally};
@@ -109,17 +109,21 @@ pub fn sweep() {
             }
             towers.push(clock.elapsed().as_secs_f64());
             let mut silent: Vec<Silent> = models.iter().map(|_| Silent).collect();
-            let mut entrants: Vec<Entrant> = models
+            let mut evaluators: Vec<Evaluator> = models
                 .iter()
                 .zip(&mut silent)
                 .map(|((_, model), silent)| {
-                    Entrant::new(vec![model], silent, samples, Vec::new()).unwrap()
+                    Evaluator::new(vec![model], silent, samples, Vec::new()).unwrap()
                 })
                 .collect();
             let clock = Instant::now();
-            evaluation::evaluate(samples, loader(&models[0].0, samples, BATCH), &mut entrants);
+            evaluation::evaluate(
+                samples,
+                loader(&models[0].0, samples, BATCH),
+                &mut evaluators,
+            );
             whole.push(clock.elapsed().as_secs_f64());
-            assert!(entrants.iter().all(|e| e.computed == count));
+            assert!(evaluators.iter().all(|e| e.computed == count));
         }
         let (towers, whole) = (middle(towers), middle(whole));
         let ratio = whole / towers;

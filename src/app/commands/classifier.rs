@@ -6,7 +6,9 @@ use crate::app::exit_code::ExitCode;
 use crate::app::settings::Classifier;
 use crate::app::stdout::show;
 use crate::classifier::file;
-use crate::inference::classifiers::{Obtained, Origin, Shelf, Wanted, obtain};
+use crate::inference::classifiers::{
+    ClassifierRequest, Origin, ResolvedClassifier, SharedClassifiers, resolve,
+};
 use crate::inference::loading;
 use crate::util::output_file::OutputError;
 use crate::util::temporary_file::TemporaryFile;
@@ -33,7 +35,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
     let mut target = TemporaryFile::beside(out).map_err(failed)?;
 
     console.wait_for("reading the text tower");
-    let wanted = Wanted {
+    let request = ClassifierRequest {
         checkpoint: &checkpoint,
         fingerprint: &checkpoint.fingerprint(loading::TEXT_TOWER)?,
         config,
@@ -41,14 +43,14 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         classes: &settings.prompts.classes,
         templates: &settings.prompts.templates,
     };
-    let Obtained {
+    let ResolvedClassifier {
         classifier,
         recipe,
         origin,
-    } = obtain(
-        &wanted,
-        &settings.stock,
-        &mut Shelf::default(),
+    } = resolve(
+        &request,
+        &settings.classifier_source,
+        &mut SharedClassifiers::default(),
         &mut console,
         &mut Vec::new(),
     )?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::candidate::preprocessor;
+use super::prepared::preprocessor;
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;

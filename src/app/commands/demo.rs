@@ -8,7 +8,7 @@ use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
 use crate::app::settings::{Demo, Evaluate, Model, Prompts};
 use crate::data::{Place, Protocol};
-use crate::inference::classifiers::Stock;
+use crate::inference::classifiers::ClassifierSource;
 use crate::metrics::Tally;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
@@ -55,7 +55,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         journal: None,
         shard: None,
         expectations: Expectations::default(),
-        classifier: Stock::None,
+        classifier: ClassifierSource::None,
         run: settings.run,
         outputs: settings.outputs,
     };

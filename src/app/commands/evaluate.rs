@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use super::candidate::{Candidate, Pictures};
-use super::pass::{self, Ended};
-use super::sinks::Sinks;
+use super::prepared::{Pictures, PreparedEvaluation};
+use super::result_files::ResultFiles;
+use super::shared_pass::{self, FinishedEvaluation};
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
@@ -13,7 +13,7 @@ use crate::app::settings::Evaluate;
 use crate::data::Sample;
 use crate::evaluation::EvaluationError;
 use crate::evaluation::journal::Journal;
-use crate::inference::classifiers::{Obtained, Shelf};
+use crate::inference::classifiers::{ResolvedClassifier, SharedClassifiers};
 use crate::inference::loading;
 use crate::metrics::Judgement;
 use crate::metrics::Tally;
@@ -47,46 +47,46 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         &settings.model.config,
         &mut console,
     )?;
-    let mut sinks = Sinks::open(&settings.outputs)?;
+    let mut result_files = ResultFiles::open(&settings.outputs)?;
     let mut journal = settings.journal.as_deref().map(Journal::open).transpose()?;
-    let candidate = Candidate::prepare(
+    let prepared = PreparedEvaluation::prepare(
         settings,
         start,
         checkpoint,
         &pictures,
         journal.as_mut(),
-        &mut Shelf::default(),
+        &mut SharedClassifiers::default(),
         &mut console,
     )?;
-    if !candidate.known.is_empty() {
-        let (known, all) = (candidate.known.len(), pictures.samples.len());
+    if !prepared.known.is_empty() {
+        let (known, all) = (prepared.known.len(), pictures.samples.len());
         console.say(&format!("{known} of {all} pictures are in the journal"));
     }
-    let obtained = candidate.obtained.clone();
+    let resolved = prepared.resolved.clone();
     let journal = journal.map(RefCell::new);
-    let mut ended = pass::run(
-        vec![candidate],
-        vec![&mut sinks.records],
+    let mut ended = shared_pass::run(
+        vec![prepared],
+        vec![&mut result_files.records],
         &pictures,
         journal.as_ref(),
         &mut console,
     )?;
-    let Ended { report, tally } = ended
+    let FinishedEvaluation { report, tally } = ended
         .pop()
         .unwrap_or(Err(EvaluationError::Interrupted.into()))?;
     let mut exit_code = exit_code(&report);
     if report.interrupted {
-        sinks.show_partial(&report)?;
+        result_files.show_partial(&report)?;
     } else {
         let by_name = pictures.by_name();
         let find = |name: &str| by_name.get(name).copied();
-        if let Some(file) = sinks.records.features.take() {
+        if let Some(file) = result_files.records.features.take() {
             file.finish(
-                &record(settings, &report, &obtained, find),
-                &obtained.classifier,
+                &record(settings, &report, &resolved, find),
+                &resolved.classifier,
             )?;
         }
-        sinks.finish(&report, |name| find(name).cloned())?;
+        result_files.finish(&report, |name| find(name).cloned())?;
         exit_code = judge(&report.expectations, exit_code, &console);
     }
     Ok((tally, exit_code))
@@ -96,7 +96,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
 fn record<'a>(
     settings: &Evaluate,
     report: &Report,
-    obtained: &Obtained,
+    resolved: &ResolvedClassifier,
     find: impl Fn(&str) -> Option<&'a Sample>,
 ) -> Record {
     let right = |judgement: &Judgement| find(&judgement.name)?.right.clone();
@@ -105,7 +105,7 @@ fn record<'a>(
         right: report.judgements.iter().map(right).collect(),
         classes: settings.prompts.classes.clone(),
         choices: settings.protocol.choices.clone(),
-        recipe: obtained.recipe.clone(),
+        recipe: resolved.recipe.clone(),
     }
 }
 

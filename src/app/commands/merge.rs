@@ -1,7 +1,7 @@
 //! `uta-eval merge`: the results of all shards as one.
 
 use super::evaluate::{exit_code, judge};
-use super::page;
+use super::html_report;
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
@@ -33,8 +33,8 @@ pub fn run(settings: &Merge) -> Result<ExitCode, Error> {
         .expectations
         .check(model, &statistics.top1, &statistics.top5);
     if let Some(file) = html {
-        let pictures = page::pictures(&merged);
-        page::write(file, &merged, |name| pictures.get(name).cloned())?;
+        let pictures = html_report::pictures(&merged);
+        html_report::write(file, &merged, |name| pictures.get(name).cloned())?;
     }
     json_output::write(json, &merged)?;
     let exit_code = exit_code(&merged);

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::parts::{Model, Opened, Outputs, Prompts, Run, expectations, given, set, source, stock};
+use super::parts::{
+    Model, Opened, Outputs, Prompts, Run, classifier_source, expectations, given, set, source,
+};
 use crate::app::error::Error;
 use crate::app::flags::{EvaluateArgs, LabelsArg};
 use crate::data::{Place, Protocol, Set, Truth};
 use crate::evaluation::shard::Shard;
-use crate::inference::classifiers::Stock;
+use crate::inference::classifiers::ClassifierSource;
 use crate::inference::loading;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
@@ -25,7 +27,7 @@ pub struct Evaluate {
     pub protocol: Protocol,
     pub model: Model,
     pub prompts: Arc<Prompts>,
-    pub classifier: Stock,
+    pub classifier: ClassifierSource,
     pub limit: Option<usize>,
     pub shard: Option<Shard>,
     pub expectations: Expectations,
@@ -60,8 +62,8 @@ impl Evaluate {
         };
         let prompts = &self.prompts;
         let classifier = match &self.classifier {
-            Stock::File(path) => Some(path),
-            Stock::Cache(_) | Stock::None => None,
+            ClassifierSource::File(path) => Some(path),
+            ClassifierSource::Cache(_) | ClassifierSource::None => None,
         };
         let loader = &self.run.loader;
         vec![
@@ -173,8 +175,8 @@ impl Evaluate {
             journal,
             prompts: prompts.into(),
             classifier: match classifier {
-                Some(path) => Stock::File(path),
-                None => stock(args.classifier.cache),
+                Some(path) => ClassifierSource::File(path),
+                None => classifier_source(args.classifier.cache),
             },
             limit: args.limit,
             shard,

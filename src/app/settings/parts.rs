@@ -10,7 +10,7 @@ use crate::app::flags::{
 use crate::app::json_output::JsonTarget;
 use crate::classifier::cache::Cache;
 use crate::data::{ClassFolders, LoaderSettings, Set, Source};
-use crate::inference::classifiers::Stock;
+use crate::inference::classifiers::ClassifierSource;
 use crate::inference::devices::{self, DeviceChoice, Devices, PrecisionChoice};
 use crate::metrics::expectation::{Expectations, Tolerance};
 use crate::model::ModelConfig;
@@ -179,8 +179,8 @@ pub(super) fn folders(names: &ClassNames) -> ClassFolders {
 }
 
 /// Pictures in a batch of a model with so many tokens a picture.
-pub(super) fn batch_size(wanted: BatchSizeArg, devices: &Devices, config: &ModelConfig) -> usize {
-    match wanted {
+pub(super) fn batch_size(request: BatchSizeArg, devices: &Devices, config: &ModelConfig) -> usize {
+    match request {
         BatchSizeArg::Pictures(pictures) => pictures,
         BatchSizeArg::Auto => devices.batch_size(config.vision.tokens()),
     }
@@ -220,10 +220,10 @@ pub(super) fn expectations(args: &ExpectArgs) -> Result<Expectations, Error> {
 }
 
 /// Where classifiers are kept. Without a home folder there is no default one.
-pub(super) fn stock(args: CacheArgs) -> Stock {
+pub(super) fn classifier_source(args: CacheArgs) -> ClassifierSource {
     match args.cache_dir.or_else(Cache::default_folder) {
-        Some(folder) if !args.no_cache => Stock::Cache(Cache::new(folder)),
-        _ => Stock::None,
+        Some(folder) if !args.no_cache => ClassifierSource::Cache(Cache::new(folder)),
+        _ => ClassifierSource::None,
     }
 }
 

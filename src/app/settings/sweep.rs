@@ -11,7 +11,7 @@ use crate::app::error::Error;
 use crate::app::flags::{Cli, EvaluateArgs, OutputArgs, SweepArgs};
 use crate::app::sweep_file;
 use crate::checkpoint::hub;
-use crate::inference::classifiers::Stock;
+use crate::inference::classifiers::ClassifierSource;
 use crate::util::usage::UsageError;
 use crate::util::warning::Warning;
 
@@ -166,7 +166,7 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         if let Some(templates) = &run.prompts.templates_file {
             name += &format!(" templates {}", templates.display());
         }
-        if let Stock::File(classifier) = &run.classifier {
+        if let ClassifierSource::File(classifier) = &run.classifier {
             name += &format!(" classifier {}", classifier.display());
         }
         let facts = run.facts().into_iter();

@@ -1,6 +1,6 @@
 //! Where an evaluation's results go, opened before the expensive part.
 
-use super::page;
+use super::html_report;
 use crate::app::error::Error;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::Outputs;
@@ -10,20 +10,20 @@ use crate::report::features::FeaturesFile;
 use crate::report::predictions::PredictionsFile;
 use crate::util::output_file::OutputFile;
 
-pub struct Sinks {
+pub struct ResultFiles {
     json: Option<JsonOutput>,
     html: Option<OutputFile>,
-    pub records: Records,
+    pub records: PictureRecords,
 }
 
 /// What is written picture by picture.
 #[derive(Debug, Default)]
-pub struct Records {
+pub struct PictureRecords {
     pub predictions: Option<PredictionsFile>,
     pub features: Option<FeaturesFile>,
 }
 
-impl Sinks {
+impl ResultFiles {
     /// # Errors
     /// When something cannot be written.
     pub fn open(outputs: &Outputs) -> Result<Self, Error> {
@@ -37,7 +37,7 @@ impl Sinks {
         Ok(Self {
             json,
             html: html.transpose()?,
-            records: Records {
+            records: PictureRecords {
                 predictions: predictions.transpose()?,
                 features: features.transpose()?,
             },
@@ -58,7 +58,7 @@ impl Sinks {
             predictions.finish()?;
         }
         if let Some(file) = self.html {
-            page::write(file, report, find)?;
+            html_report::write(file, report, find)?;
         }
         json_output::write(self.json, report)
     }
