@@ -66,6 +66,10 @@ mod errors;
 /// The same pictures from folders, flat folders with labels, and archives.
 mod sources;
 
+/// Logs that cannot be written, full disks, signals: what befalls a run.
+#[cfg(target_os = "linux")]
+mod environment;
+
 /// Completions, the manual page, and how much is said on standard error.
 mod habits;
 

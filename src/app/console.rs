@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::app::stderr;
 use crate::inference::{Progress, Work};
 use crate::metrics::Tally;
-use crate::util::escape::visible;
 use crate::util::warning::Warning;
 
 /// How much is said on standard error.
@@ -149,14 +149,7 @@ impl Console {
 
     /// Prints an error that does not end the program, however quiet it is to be.
     pub fn error(&self, message: &str, hint: Option<&str>) {
-        let message = visible(message);
-        let hint = hint.map(visible);
-        self.bar.suspend(|| {
-            eprintln!("error: {message}");
-            if let Some(hint) = hint {
-                eprintln!("hint: {hint}");
-            }
-        });
+        self.bar.suspend(|| stderr::error(message, hint));
     }
 
     /// Prints a line above the bar, unless the program is to be quiet.
@@ -164,8 +157,7 @@ impl Console {
         if Talk::chosen() == Talk::Quiet {
             return;
         }
-        let line = visible(line);
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| stderr::line(line));
     }
 
     fn show(

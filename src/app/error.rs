@@ -86,9 +86,7 @@ impl Error {
             Self::Evaluation(EvaluationError::NotANumber { .. }) => {
                 Some("the weights are finite but overflow; is the checkpoint damaged?".into())
             }
-            Self::Output(_) | Self::Evaluation(EvaluationError::Output(_)) => {
-                Some("check that the folder exists and may be written to".into())
-            }
+            Self::Output(e) | Self::Evaluation(EvaluationError::Output(e)) => Some(e.hint().into()),
             Self::DemoDiffers { .. } => Some(
                 "this is a defect; please report it with the machine's processor and system".into(),
             ),

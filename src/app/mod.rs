@@ -16,6 +16,8 @@ pub mod json_output;
 pub mod settings;
 /// What an interrupt does.
 pub mod signals;
+/// Standard error.
+pub mod stderr;
 /// Standard output.
 pub mod stdout;
 /// A sweep's file as command lines.

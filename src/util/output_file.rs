@@ -16,6 +16,20 @@ pub struct OutputError {
     pub source: io::Error,
 }
 
+impl OutputError {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self.source.kind() {
+            StorageFull | QuotaExceeded => {
+                "there is no space left: free some, or write to another disk"
+            }
+            FileTooLarge => "a limit on the size of files was met: see `ulimit -f`",
+            _ => "check that the folder exists and may be written to",
+        }
+    }
+}
+
 /// A file that replaces the one at its path when it is finished.
 #[derive(Debug)]
 pub struct OutputFile {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use super::prepared::{Pictures, PreparedEvaluation};
-use super::result_files::ResultFiles;
+use super::result_files::{ResultFiles, tell_unwritten};
 use super::shared_pass::{self, FinishedEvaluation};
 use crate::app::console::Console;
 use crate::app::error::Error;
@@ -80,14 +80,13 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     } else {
         let by_name = pictures.by_name();
         let find = |name: &str| by_name.get(name).copied();
-        if let Some(file) = result_files.records.features.take() {
-            file.finish(
-                &record(settings, &report, &resolved, find),
-                &resolved.classifier,
-            )?;
-        }
-        result_files.finish(&report, |name| find(name).cloned())?;
+        let kept = settings.outputs.features.as_ref().map(|_| {
+            let record = record(settings, &report, &resolved, find);
+            (record, &*resolved.classifier)
+        });
+        let unwritten = result_files.finish(&report, |name| find(name).cloned(), kept)?;
         exit_code = judge(&report.expectations, exit_code, &console);
+        exit_code = tell_unwritten(unwritten, exit_code, &console);
     }
     Ok((tally, exit_code))
 }

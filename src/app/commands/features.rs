@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::evaluate::{exit_code, judge};
 use super::html_report;
-use super::result_files::ResultFiles;
+use super::result_files::{PictureRecords, ResultFiles, tell_unwritten};
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
@@ -22,7 +22,6 @@ use crate::inference::classifiers::{Origin, ResolvedClassifier};
 use crate::metrics::Statistics;
 use crate::metrics::{Prediction, Tally};
 use crate::report::features::{Features, Record};
-use crate::report::predictions::PredictionsFile;
 use crate::report::{self, Report};
 use crate::text::ClassNames;
 use crate::util::memory;
@@ -63,8 +62,10 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     let report = report(settings, record, resolved, &ranker, outcome, seconds);
     let exit_code = exit_code(&report);
     let pictures = html_report::pictures(&report);
-    result_files.finish(&report, |name| pictures.get(name).cloned())?;
-    Ok(judge(&report.expectations, exit_code, &console))
+    let find = |name: &str| pictures.get(name).cloned();
+    let unwritten = result_files.finish(&report, find, None)?;
+    let exit_code = judge(&report.expectations, exit_code, &console);
+    Ok(tell_unwritten(unwritten, exit_code, &console))
 }
 
 /// The classifier that was kept with the features, or another one of the same text tower.
@@ -157,7 +158,7 @@ fn evaluate(
     };
     let findings = features.pictures().zip(samples).map(finding);
     let findings = findings.collect::<Result<Vec<_>, Error>>()?;
-    let mut writer = Writer(result_files.records.predictions.as_mut());
+    let mut writer = Writer(&mut result_files.records);
     Ok(Evaluator::new(Vec::new(), &mut writer, samples, findings)?.outcome)
 }
 
@@ -208,7 +209,7 @@ fn report(
 }
 
 /// Writes predictions.
-struct Writer<'a>(Option<&'a mut PredictionsFile>);
+struct Writer<'a>(&'a mut PictureRecords);
 
 impl Observer for Writer<'_> {
     fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), EvaluationError> {
@@ -220,10 +221,8 @@ impl Observer for Writer<'_> {
         sample: &Sample,
         prediction: &Prediction,
     ) -> Result<(), EvaluationError> {
-        match &mut self.0 {
-            Some(file) => Ok(file.add(sample, prediction)?),
-            None => Ok(()),
-        }
+        self.0.add_prediction(sample, prediction);
+        Ok(())
     }
 
     fn unreadable(&mut self, _: &Unreadable) -> Result<(), EvaluationError> {

@@ -32,11 +32,11 @@ pub fn run(settings: &Merge) -> Result<ExitCode, Error> {
     merged.expectations = settings
         .expectations
         .check(model, &statistics.top1, &statistics.top5);
+    json_output::write(json, &merged)?;
     if let Some(file) = html {
         let pictures = html_report::pictures(&merged);
         html_report::write(file, &merged, |name| pictures.get(name).cloned())?;
     }
-    json_output::write(json, &merged)?;
     let exit_code = exit_code(&merged);
     Ok(judge(&merged.expectations, exit_code, &Console::default()))
 }

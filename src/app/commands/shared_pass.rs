@@ -151,10 +151,8 @@ impl Observer for Watcher<'_> {
     }
 
     fn encoded(&mut self, features: &[Vec<f32>]) -> Result<(), EvaluationError> {
-        match &mut self.records.features {
-            Some(file) => Ok(file.add(features)?),
-            None => Ok(()),
-        }
+        self.records.add_features(features);
+        Ok(())
     }
 
     fn predicted(
@@ -162,10 +160,8 @@ impl Observer for Watcher<'_> {
         sample: &Sample,
         prediction: &Prediction,
     ) -> Result<(), EvaluationError> {
-        match &mut self.records.predictions {
-            Some(file) => Ok(file.add(sample, prediction)?),
-            None => Ok(()),
-        }
+        self.records.add_prediction(sample, prediction);
+        Ok(())
     }
 
     fn unreadable(&mut self, picture: &Unreadable) -> Result<(), EvaluationError> {
