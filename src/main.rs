@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use uta_eval::app::commands;
 use uta_eval::app::console::Talk;
-use uta_eval::app::flags::{Cli, TalkArgs};
+use uta_eval::app::flags::{BEGIN, Cli, TalkArgs};
 use uta_eval::app::settings::Settings;
 use uta_eval::app::trace;
 use uta_eval::app::{signals, stderr};
@@ -22,6 +22,10 @@ fn main() -> ExitCode {
     let finish_trace = || drop(trace::finish());
     // Without the handler an interrupt would only leave temporary files behind.
     let _ = signals::handle(finish_trace);
+    if std::env::args_os().len() <= 1 {
+        stderr::line(BEGIN);
+        return uta_eval::app::exit_code::ExitCode::Usage.into();
+    }
     let cli = Cli::parse();
     talk(cli.talk).choose();
     match Settings::new(cli).and_then(commands::run) {

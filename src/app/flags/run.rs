@@ -13,6 +13,7 @@ pub(super) const MOST_WORKERS: u64 = 1024;
 
 /// How the models compute.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Computing")]
 pub struct ComputeArgs {
     /// What computes: auto, cpu, cuda, or cuda:N[,M...] [default: auto]
     ///
@@ -87,6 +88,7 @@ impl BatchSizeArg {
 
 /// How the work is done. Only the precision changes the result.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Computing")]
 pub struct RunArgs {
     #[command(flatten)]
     pub compute: ComputeArgs,
@@ -122,6 +124,7 @@ pub struct RunArgs {
 
 /// Where results go beside the text on standard output.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Results")]
 pub struct OutputArgs {
     /// Write the result as JSON; `-` is standard output, then without the text
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
