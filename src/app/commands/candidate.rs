@@ -347,10 +347,9 @@ pub fn preprocessor_of(settings: &Evaluate) -> Preprocessor {
 
 /// The preparation of pictures that a configuration asks for.
 pub fn preprocessor(config: &ModelConfig) -> Preprocessor {
-    Preprocessor::new(
-        config.preprocessing.size,
-        config.preprocessing.interpolation,
-    )
+    let preprocessing = &config.preprocessing;
+    Preprocessor::new(preprocessing.size, preprocessing.interpolation)
+        .resizing(preprocessing.resize)
 }
 
 /// A file's SHA-256, which a thread computes meanwhile.
