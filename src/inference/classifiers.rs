@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use tracing::info_span;
 
-use crate::checkpoint::Checkpoint;
 use crate::classifier::cache::Cache;
 use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::recipe::Recipe;
 use crate::classifier::{self, Classifier, Trie};
 use crate::inference::loading;
+use crate::inference::weights::Weights;
 use crate::inference::{InferenceError, Progress, Work};
+use crate::model::config::Mlp;
 use crate::model::{Compute, ModelConfig, TextTower};
 use crate::text::{ClassNames, Templates, Tokenizer, prompts};
 use crate::util::warning::Warning;
@@ -68,8 +69,8 @@ pub fn tokens(
 /// Which classifier is request.
 #[derive(Debug, Clone, Copy)]
 pub struct ClassifierRequest<'a> {
-    pub checkpoint: &'a Arc<Checkpoint>,
-    /// [`Checkpoint::fingerprint`] of the text tower.
+    pub weights: &'a Arc<Weights>,
+    /// [`Weights::text_fingerprint`].
     pub fingerprint: &'a str,
     pub config: &'a ModelConfig,
     pub compute: &'a Compute,
@@ -83,11 +84,12 @@ pub struct ClassifierRequest<'a> {
 /// Only if the embedded tokenizer is damaged.
 pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, Vec<Vec<u32>>), InferenceError> {
     let tokens = tokens(request.classes, request.templates)?;
-    // The number of heads is nowhere in the weights, but decides what they mean.
-    let tower = format!(
-        "{}, {} heads",
-        request.fingerprint, request.config.text.transformer.heads
-    );
+    // The number of heads and the kind of GELU are nowhere in the weights, but decide what they mean.
+    let transformer = &request.config.text.transformer;
+    let mut tower = format!("{}, {} heads", request.fingerprint, transformer.heads);
+    if transformer.mlp == Mlp::QuickGelu {
+        tower += ", QuickGELU";
+    }
     let names = request.classes.names();
     let recipe = Recipe::new(tower, names, &tokens, request.compute.precision());
     Ok((recipe, tokens))
@@ -159,7 +161,7 @@ fn find_or_build(
         });
     }
     progress.start(Work::Waiting("loading the text tower"));
-    let tower = loading::text_tower(request.checkpoint, request.config, request.compute)?;
+    let tower = loading::text_tower(request.weights, request.config, request.compute)?;
     let cache = match source {
         ClassifierSource::Cache(cache) => Some(cache),
         _ => None,

@@ -5,10 +5,14 @@ pub mod classifiers;
 /// Which devices compute, in which precision.
 pub mod devices;
 mod error;
+/// Which configuration a checkpoint looks like.
+pub mod identity;
 /// From a checkpoint to the towers.
 pub mod loading;
 /// What long work tells its user.
 pub mod progress;
+/// A checkpoint's tensors, under the names that the towers use.
+pub mod weights;
 /// Crops of pictures in, ranked classes out.
 pub mod zero_shot;
 

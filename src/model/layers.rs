@@ -110,14 +110,17 @@ pub enum Gated {
 }
 
 impl Gated {
-    /// The layers `w1` and `w2` below `vb`, each [inputs -> outputs].
+    /// The layers `gate` and `up` below `vb`, each [inputs -> outputs].
     ///
     /// # Errors
     /// When a weight is missing or has another shape.
     pub fn load(inputs: usize, outputs: usize, compute: &Compute, vb: VarBuilder) -> Result<Self> {
         let weight = |name: &str| vb.pp(name).get((outputs, inputs), "weight");
         let bias = |name: &str| vb.pp(name).get(outputs, "bias");
-        let (weights, biases) = ([weight("w1")?, weight("w2")?], [bias("w1")?, bias("w2")?]);
+        let (weights, biases) = (
+            [weight("gate")?, weight("up")?],
+            [bias("gate")?, bias("up")?],
+        );
         let Some(Kernels { isa, precision }) = compute.kernels() else {
             return Ok(Self::Candle(Linear::stacked(&weights, &biases, compute)?));
         };

@@ -3,6 +3,7 @@
 pub mod compute;
 pub mod config;
 mod layers;
+pub mod layouts;
 pub mod micro_batch;
 pub mod mixed;
 mod ops;
@@ -14,5 +15,6 @@ pub mod vision;
 
 pub use compute::Compute;
 pub use config::ModelConfig;
+pub use layouts::Layout;
 pub use text::{Forest, Kept, TextTower};
 pub use vision::VisionTower;

@@ -1,7 +1,7 @@
 //! The text tower: OpenCLIP's causal transformer, over a forest of token prefixes.
 //!
 //! Source: the reference's `eva_vit_model/transformer.py` (`TextTransformer`). Names are the
-//! checkpoint's keys below `text.`.
+//! [schema](super::schema)'s below `text.`.
 //!
 //! Attention is causal: a token's state depends on the tokens before it and on nothing else. So
 //! the tower does not work on padded rows of 77 tokens but on the nodes of a [`Forest`]: each
@@ -91,11 +91,9 @@ impl TextTower {
         vb: VarBuilder,
     ) -> Result<Self> {
         let width = config.transformer.width;
-        let blocks = vb.pp("transformer.resblocks");
+        let blocks = vb.pp("blocks");
         Ok(Self {
-            token_embedding: vb
-                .pp("token_embedding")
-                .get((config.vocabulary, width), "weight")?,
+            token_embedding: vb.get((config.vocabulary, width), "token_embedding")?,
             positional_embedding: vb.get((config.context, width), "positional_embedding")?,
             blocks: match compute.mixed() {
                 None => Blocks::Layers(
@@ -109,8 +107,11 @@ impl TextTower {
                         .collect::<Result<_>>()?,
                 ),
             },
-            ln_final: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("ln_final"))?,
-            text_projection: vb.get((width, embedding), "text_projection")?,
+            ln_final: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("norm"))?,
+            text_projection: vb
+                .get((embedding, width), "projection.weight")?
+                .t()?
+                .contiguous()?,
             mixed: compute.mixed().cloned(),
         })
     }
@@ -240,11 +241,11 @@ impl Block {
         let (width, hidden) = (config.transformer.width, config.transformer.mlp_hidden);
         let mlp = vb.pp("mlp");
         Ok(Self {
-            ln_1: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("ln_1"))?,
+            ln_1: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("norm1"))?,
             attn: Attention::new(config, compute, vb.pp("attn"))?,
-            ln_2: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("ln_2"))?,
-            c_fc: Linear::load(width, hidden, compute, mlp.pp("c_fc"))?,
-            c_proj: Linear::load(hidden, width, compute, mlp.pp("c_proj"))?,
+            ln_2: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("norm2"))?,
+            c_fc: Linear::load(width, hidden, compute, mlp.pp("fc1"))?,
+            c_proj: Linear::load(hidden, width, compute, mlp.pp("fc2"))?,
         })
     }
 
@@ -277,12 +278,18 @@ impl Attention {
         let width = config.transformer.width;
         Ok(Self {
             heads: config.transformer.heads,
-            in_proj: Linear::new(
-                vb.get((3 * width, width), "in_proj_weight")?,
-                vb.get(3 * width, "in_proj_bias")?,
+            in_proj: Linear::stacked(
+                &["q", "k", "v"]
+                    .map(|name| vb.pp(name).get((width, width), "weight"))
+                    .into_iter()
+                    .collect::<Result<Vec<_>>>()?,
+                &["q", "k", "v"]
+                    .map(|name| vb.pp(name).get(width, "bias"))
+                    .into_iter()
+                    .collect::<Result<Vec<_>>>()?,
                 compute,
             )?,
-            out_proj: Linear::load(width, width, compute, vb.pp("out_proj"))?,
+            out_proj: Linear::load(width, width, compute, vb.pp("proj"))?,
             isa: compute.kernels().map_or(Isa::portable(), |k| k.isa),
         })
     }

@@ -1,6 +1,6 @@
 //! The vision tower: an EVA-02 transformer, pre-norm, with SwiGLU and a rotary embedding.
 //!
-//! Source: the reference's `eva_vit_model/eva_vit.py`. Names are the checkpoint's keys below
+//! Source: the reference's `eva_vit_model/eva_vit.py`. Names are the [schema](super::schema)'s below
 //! `visual.`. Shapes: B pictures, N = 1 + patches tokens, W width, H heads, D head dim.
 
 use std::sync::Arc;
@@ -60,7 +60,12 @@ impl VisionTower {
                 .map(|i| Block::new(config, &rope, compute, blocks.pp(i)))
                 .collect::<Result<_>>()?,
             norm: LayerNorm::load(config.transformer.width, VISION_EPS, compute, vb.pp("norm"))?,
-            head: Linear::load(config.transformer.width, embedding, compute, vb.pp("head"))?,
+            head: Linear::load(
+                config.transformer.width,
+                embedding,
+                compute,
+                vb.pp("projection"),
+            )?,
         })))
     }
 
@@ -133,7 +138,7 @@ struct Embeddings {
 impl Embeddings {
     fn new(config: &VisionConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
         let (patch, width) = (config.patch, config.transformer.width);
-        let proj = vb.pp("patch_embed.proj");
+        let proj = vb.pp("patch_embedding");
         let weight = proj.get((width, 3, patch, patch), "weight")?;
         Ok(Self {
             patch,
@@ -143,8 +148,10 @@ impl Embeddings {
                 proj.get(width, "bias")?,
                 compute,
             )?,
-            cls_token: vb.get((1, 1, width), "cls_token")?,
-            pos_embed: vb.get((1, config.tokens(), width), "pos_embed")?,
+            cls_token: vb.get(width, "class_embedding")?.reshape((1, 1, width))?,
+            pos_embed: vb
+                .get((config.tokens(), width), "positional_embedding")?
+                .unsqueeze(0)?,
         })
     }
 
@@ -203,12 +210,12 @@ impl Attention {
     fn new(config: &VisionConfig, rope: &Rope, compute: &Compute, vb: VarBuilder) -> Result<Self> {
         let width = config.transformer.width;
         let weight = |name: &str| vb.pp(name).get((width, width), "weight");
-        let q_bias = vb.get(width, "q_bias")?;
-        let v_bias = vb.get(width, "v_bias")?;
+        let q_bias = vb.pp("q").get(width, "bias")?;
+        let v_bias = vb.pp("v").get(width, "bias")?;
         let k_bias = q_bias.zeros_like()?;
         Ok(Self {
             qkv: Linear::stacked(
-                &[weight("q_proj")?, weight("k_proj")?, weight("v_proj")?],
+                &[weight("q")?, weight("k")?, weight("v")?],
                 &[q_bias, k_bias, v_bias],
                 compute,
             )?,
@@ -301,8 +308,8 @@ impl SwiGlu {
         let (width, hidden) = (config.transformer.width, config.transformer.mlp_hidden);
         Ok(Self {
             w12: Gated::load(width, hidden, compute, vb.clone())?,
-            ffn_ln: LayerNorm::load(hidden, VISION_EPS, compute, vb.pp("ffn_ln"))?,
-            w3: Linear::load(hidden, width, compute, vb.pp("w3"))?,
+            ffn_ln: LayerNorm::load(hidden, VISION_EPS, compute, vb.pp("norm"))?,
+            w3: Linear::load(hidden, width, compute, vb.pp("down"))?,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Pictures: from the bytes of a file to the square of pixels that a model takes.
 //!
-//! Equal to Pillow 11 and torchvision, byte for byte: decode, drop alpha, resize the short side
-//! (antialiased, horizontal pass first), crop the centre. The format is told by content, never by
+//! Equal to Pillow 11 and torchvision, byte for byte: decode, drop alpha, resize the short side, or
+//! both (antialiased, horizontal pass first), crop the centre. The format is told by content, never by
 //! a file's name. Nothing here reads files.
 
 mod axis;
@@ -16,7 +16,7 @@ mod resize;
 pub use error::PictureError;
 pub use facts::{Colour, Facts, facts};
 
-use crate::picture::preprocessing::Interpolation;
+use crate::picture::preprocessing::{Interpolation, ResizeMode};
 use crate::util::panics;
 use crate::util::semaphore::{Permit, Semaphore};
 use resize::Side;
@@ -82,6 +82,7 @@ impl Scratch {
 pub struct Preprocessor {
     size: usize,
     interpolation: Interpolation,
+    resize: ResizeMode,
     border: usize,
 }
 
@@ -91,8 +92,15 @@ impl Preprocessor {
         Self {
             size,
             interpolation,
+            resize: ResizeMode::Shortest,
             border: 0,
         }
+    }
+
+    /// The same, with another way to make pictures square.
+    #[must_use]
+    pub fn resizing(self, resize: ResizeMode) -> Self {
+        Self { resize, ..self }
     }
 
     /// The same, for pictures whose outermost pixels on each side do not belong to them: they are
@@ -159,9 +167,12 @@ impl Preprocessor {
         Ok(())
     }
 
-    /// Size after resizing: the short side becomes `size`, the long side keeps the proportion,
-    /// rounded down (torchvision's `Resize`).
+    /// Size after resizing. By the shortest side, that becomes `size` and the long side keeps the
+    /// proportion, rounded down (torchvision's `Resize`).
     fn resized(&self, width: usize, height: usize) -> (usize, usize) {
+        if self.resize == ResizeMode::Squash {
+            return (self.size, self.size);
+        }
         let long =
             |long: usize, short: usize| ((self.size as f64 * long as f64) / short as f64) as usize;
         if width <= height {

@@ -42,7 +42,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     }
     // Everything that can be wrong with the inputs and outputs is found here, in seconds.
     let pictures = Pictures::find(settings, &mut console)?;
-    let checkpoint = loading::open_for(
+    let weights = loading::open_for(
         &settings.model.checkpoint,
         &settings.model.config,
         &mut console,
@@ -52,7 +52,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     let prepared = PreparedEvaluation::prepare(
         settings,
         start,
-        checkpoint,
+        weights,
         &pictures,
         journal.as_mut(),
         &mut SharedClassifiers::default(),

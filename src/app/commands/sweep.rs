@@ -17,11 +17,11 @@ use crate::app::exit_code::ExitCode;
 use crate::app::json_output;
 use crate::app::settings::{Evaluate, Sweep};
 use crate::app::stdout::show;
-use crate::checkpoint::Checkpoint;
 use crate::evaluation::EvaluationError;
 use crate::evaluation::journal::Journal;
 use crate::inference::classifiers::SharedClassifiers;
 use crate::inference::loading;
+use crate::inference::weights::Weights;
 use crate::report::Report;
 use crate::report::table::{self, Columns, Failure, Figures, Row, Table};
 use crate::util::interrupt;
@@ -113,7 +113,7 @@ pub fn create_folder(sweep: &Sweep) -> Result<(), Error> {
 struct Group {
     pictures: Arc<Pictures>,
     /// Their numbers in the sweep, and their files.
-    members: Vec<(usize, Arc<Checkpoint>)>,
+    members: Vec<(usize, Arc<Weights>)>,
 }
 
 struct Running<'a> {
@@ -143,14 +143,14 @@ impl<'a> Running<'a> {
             let set = run.stream();
             let mut open = || -> Result<_, Error> {
                 let model = &run.model;
-                let checkpoint = loading::open_for(&model.checkpoint, &model.config, console)?;
+                let weights = loading::open_for(&model.checkpoint, &model.config, console)?;
                 let pictures = match found.get(&set) {
                     Some(pictures) => Arc::clone(pictures),
                     None => Arc::new(Pictures::find(run, console)?),
                 };
-                Ok((checkpoint, pictures))
+                Ok((weights, pictures))
             };
-            let (checkpoint, pictures) = match open() {
+            let (weights, pictures) = match open() {
                 Ok(opened) => opened,
                 Err(error) => {
                     self.failed(number, &error, console);
@@ -168,12 +168,12 @@ impl<'a> Running<'a> {
                 run.run.strict
             );
             match groups.iter_mut().find(|(key, _)| *key == shared) {
-                Some((_, group)) => group.members.push((number, checkpoint)),
+                Some((_, group)) => group.members.push((number, weights)),
                 None => groups.push((
                     shared,
                     Group {
                         pictures,
-                        members: vec![(number, checkpoint)],
+                        members: vec![(number, weights)],
                     },
                 )),
             }
@@ -197,10 +197,10 @@ impl<'a> Running<'a> {
             if !evaluations.is_empty() && taken > budget {
                 break;
             }
-            let Some((number, checkpoint)) = members.next() else {
+            let Some((number, weights)) = members.next() else {
                 break;
             };
-            match self.prepare(run, checkpoint, &pictures, console) {
+            match self.prepare(run, weights, &pictures, console) {
                 Ok(prepared) => {
                     evaluations.push(prepared);
                     numbers.push(number);
@@ -244,14 +244,14 @@ impl<'a> Running<'a> {
     fn prepare(
         &mut self,
         run: &'a Evaluate,
-        checkpoint: Arc<Checkpoint>,
+        weights: Arc<Weights>,
         pictures: &Pictures,
         console: &mut Console,
     ) -> Result<PreparedEvaluation<'a>, Error> {
         let start = Instant::now();
         let mut journal = self.journal.as_ref().map(RefCell::borrow_mut);
         let (journal, shared) = (journal.as_deref_mut(), &mut self.shared);
-        PreparedEvaluation::prepare(run, start, checkpoint, pictures, journal, shared, console)
+        PreparedEvaluation::prepare(run, start, weights, pictures, journal, shared, console)
     }
 
     /// Writes the result of an evaluation, unless it is partial.

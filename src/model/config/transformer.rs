@@ -1,5 +1,7 @@
 //! The dimensions and choices of a transformer, of which every tower is one.
 
+use serde::Deserialize;
+
 /// A stack of equal blocks over a residual stream of `width` channels.
 ///
 /// The towers of all CLIP families are such stacks; what differs between the families is a field here.
@@ -34,7 +36,8 @@ impl TransformerConfig {
 }
 
 /// Where a block's LayerNorms stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum NormPlacement {
     /// `x += attention(norm1(x)); x += mlp(norm2(x))`.
     Before,
@@ -43,7 +46,8 @@ pub enum NormPlacement {
 }
 
 /// Which of queries, keys and values have a bias.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum QkvBias {
     /// Queries and values, as in EVA.
     QueryValue,
@@ -52,9 +56,11 @@ pub enum QkvBias {
 }
 
 /// What an MLP computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mlp {
     /// `down(norm(silu(gate(x)) * up(x)))`, as in EVA-02 B and L.
+    #[serde(rename = "swiglu")]
     SwiGlu,
     /// `fc2(gelu(fc1(x)))`, with GELU in its erf form.
     Gelu,

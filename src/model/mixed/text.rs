@@ -31,16 +31,28 @@ impl TextBlock {
         Ok(Self {
             mixed: mixed.clone(),
             heads: config.transformer.heads,
-            ln_1: Norm::load(width, TEXT_EPS, vb.pp("ln_1"))?,
+            ln_1: Norm::load(width, TEXT_EPS, vb.pp("norm1"))?,
             in_proj: Linear::new(
-                &attn.get((3 * width, width), "in_proj_weight")?,
-                attn.get(3 * width, "in_proj_bias")?,
+                &Tensor::cat(
+                    &["q", "k", "v"]
+                        .map(|name| attn.pp(name).get((width, width), "weight"))
+                        .into_iter()
+                        .collect::<Result<Vec<_>>>()?,
+                    0,
+                )?,
+                Tensor::cat(
+                    &["q", "k", "v"]
+                        .map(|name| attn.pp(name).get(width, "bias"))
+                        .into_iter()
+                        .collect::<Result<Vec<_>>>()?,
+                    0,
+                )?,
                 factors,
             )?,
-            out_proj: Linear::load(width, width, factors, attn.pp("out_proj"))?,
-            ln_2: Norm::load(width, TEXT_EPS, vb.pp("ln_2"))?,
-            c_fc: Linear::load(width, hidden, factors, mlp.pp("c_fc"))?,
-            c_proj: Linear::load(hidden, width, factors, mlp.pp("c_proj"))?,
+            out_proj: Linear::load(width, width, factors, attn.pp("proj"))?,
+            ln_2: Norm::load(width, TEXT_EPS, vb.pp("norm2"))?,
+            c_fc: Linear::load(width, hidden, factors, mlp.pp("fc1"))?,
+            c_proj: Linear::load(hidden, width, factors, mlp.pp("fc2"))?,
         })
     }
 

@@ -58,7 +58,7 @@ impl Vision {
     ) -> Result<Self> {
         let (patch, width) = (config.patch, config.transformer.width);
         let factors = mixed.factors.dtype();
-        let proj = vb.pp("patch_embed.proj");
+        let proj = vb.pp("patch_embedding");
         let weight = proj.get((width, 3, patch, patch), "weight")?;
         let blocks = vb.pp("blocks");
         let (cos, sin) = rope.tables();
@@ -75,15 +75,13 @@ impl Vision {
                 proj.get(width, "bias")?,
                 factors,
             )?,
-            cls_token: vb.get((1, 1, width), "cls_token")?.flatten_all()?,
-            pos_embed: vb
-                .get((1, config.tokens(), width), "pos_embed")?
-                .squeeze(0)?,
+            cls_token: vb.get(width, "class_embedding")?,
+            pos_embed: vb.get((config.tokens(), width), "positional_embedding")?,
             blocks: (0..config.transformer.depth)
                 .map(|i| Block::new(config, factors, blocks.pp(i)))
                 .collect::<Result<_>>()?,
             norm: Norm::load(width, VISION_EPS, vb.pp("norm"))?,
-            head: Linear::load(width, embedding, factors, vb.pp("head"))?,
+            head: Linear::load(width, embedding, factors, vb.pp("projection"))?,
         })
     }
 
@@ -207,38 +205,31 @@ impl Block {
         let norm = |name: &str, width| Norm::load(width, VISION_EPS, vb.pp(name));
         let (attn, mlp) = (vb.pp("attn"), vb.pp("mlp"));
         let of_heads = |name: &str| attn.pp(name).get((width, width), "weight");
-        let (q_bias, v_bias) = (attn.get(width, "q_bias")?, attn.get(width, "v_bias")?);
+        let (q_bias, v_bias) = (attn.get(width, "q.bias")?, attn.get(width, "v.bias")?);
         let k_bias = q_bias.zeros_like()?;
         let gate = |name: &str| mlp.pp(name).get((hidden, width), "weight");
         let gate_bias = |name: &str| mlp.pp(name).get(hidden, "bias");
         let more = padded_hidden(hidden) - hidden;
         let longer = |t: Tensor| t.pad_with_zeros(0, 0, more);
-        let w3 = mlp.pp("w3").get((width, hidden), "weight")?;
+        let w3 = mlp.pp("down").get((width, hidden), "weight")?;
         Ok(Self {
             norm1: norm("norm1", width)?,
             qkv: Linear::new(
-                &Tensor::cat(
-                    &[
-                        of_heads("q_proj")?,
-                        of_heads("k_proj")?,
-                        of_heads("v_proj")?,
-                    ],
-                    0,
-                )?,
+                &Tensor::cat(&[of_heads("q")?, of_heads("k")?, of_heads("v")?], 0)?,
                 Tensor::cat(&[q_bias, k_bias, v_bias], 0)?,
                 factors,
             )?,
             proj: Linear::load(width, width, factors, attn.pp("proj"))?,
             norm2: norm("norm2", width)?,
             w12: Linear::new(
-                &Tensor::cat(&[longer(gate("w1")?)?, longer(gate("w2")?)?], 0)?,
-                Tensor::cat(&[longer(gate_bias("w1")?)?, longer(gate_bias("w2")?)?], 0)?,
+                &Tensor::cat(&[longer(gate("gate")?)?, longer(gate("up")?)?], 0)?,
+                Tensor::cat(&[longer(gate_bias("gate")?)?, longer(gate_bias("up")?)?], 0)?,
                 factors,
             )?,
-            ffn_ln: Norm::load(hidden, VISION_EPS, mlp.pp("ffn_ln"))?.padded(more)?,
+            ffn_ln: Norm::load(hidden, VISION_EPS, mlp.pp("norm"))?.padded(more)?,
             w3: Linear::new(
                 &w3.pad_with_zeros(D::Minus1, 0, more)?,
-                mlp.pp("w3").get(width, "bias")?,
+                mlp.pp("down").get(width, "bias")?,
                 factors,
             )?,
         })

@@ -1,8 +1,8 @@
 //! Which configuration a checkpoint looks like, judged by the shapes of a few tensors.
 
-use super::{Checkpoint, verify};
+use super::weights::fit;
+use crate::checkpoint::Checkpoint;
 use crate::model::ModelConfig;
-use crate::model::schema;
 
 /// The dimensions that a checkpoint's shapes give away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,20 +72,19 @@ impl Dimensions {
 /// The built-in configuration that the checkpoint has the dimensions of.
 pub fn looks_like(checkpoint: &Checkpoint) -> Option<ModelConfig> {
     if let Some(found) = Dimensions::of(checkpoint) {
-        return ModelConfig::built_in()
-            .into_iter()
-            .find(|v| Dimensions::of_config(v) == found);
+        let mut all = ModelConfig::built_in().iter();
+        return all.find(|v| Dimensions::of_config(v) == found).cloned();
     }
     // A key that the dimensions are read from is missing: take the configuration that most keys fit.
-    let fitting = |config: &ModelConfig| match verify(checkpoint, &schema::tensors(config)) {
-        Ok(()) => usize::MAX,
+    let fitting = |config: &ModelConfig| match fit(checkpoint, config) {
+        Ok(_) => usize::MAX,
         Err(mismatch) if mismatch.misshaped.is_empty() => mismatch.fitting,
         Err(_) => 0,
     };
     ModelConfig::built_in()
-        .into_iter()
-        .map(|config| (fitting(&config), config))
+        .iter()
+        .map(|config| (fitting(config), config))
         .filter(|(fitting, _)| *fitting > 0)
         .max_by_key(|(fitting, _)| *fitting)
-        .map(|(_, config)| config)
+        .map(|(_, config)| config.clone())
 }
