@@ -9,9 +9,9 @@ use crate::data::{DataError, Remark, Unreadable};
 use crate::evaluation::journal::JournalError;
 use crate::metrics::Tally;
 use crate::metrics::expectation::Checked;
+use crate::model::backend::TooLarge;
 use crate::model::config::ConfigError;
 use crate::model::micro_batch::is_out_of_memory;
-use crate::model::mixed::TooLarge;
 use crate::text::TextError;
 use crate::util::output_file::OutputError;
 

@@ -3,14 +3,17 @@ use uta_eval::app::flags::{DeviceArg, PrecisionArg};
 use uta_eval::inference::devices::{Devices, select_with};
 use uta_eval::kernels::Precision;
 use uta_eval::model::Compute;
-use uta_eval::model::mixed::Factors;
+use uta_eval::model::backend::GpuPrecision;
 
 use super::emulator::compute;
 
 fn chosen(device: &str, precision: PrecisionArg, gpus: usize) -> Result<Devices, Error> {
-    let open = |number: usize, factors: Factors| match number < gpus {
-        true => Ok(compute(factors)),
-        false => Err(format!("there are {gpus}")),
+    let open = |number: usize, precision: GpuPrecision| {
+        if number < gpus {
+            Ok(compute(precision))
+        } else {
+            Err(format!("there are {gpus}"))
+        }
     };
     select_with(&DeviceArg::parse(device).unwrap(), precision, true, &open)
 }
