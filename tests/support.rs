@@ -4,8 +4,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
-use uta_eval::checkpoint::Checkpoint;
 use uta_eval::inference::loading;
+use uta_eval::inference::weights::Weights;
 use uta_eval::kernels::{Isa, Precision};
 use uta_eval::model::{Compute, ModelConfig, TextTower, VisionTower};
 
@@ -54,7 +54,7 @@ pub fn tiny() -> ModelConfig {
     ModelConfig::from_name_or_file(fixture("tiny.json").to_str().unwrap()).unwrap()
 }
 
-pub fn open(checkpoint: &Path, config: &ModelConfig) -> Arc<Checkpoint> {
+pub fn open(checkpoint: &Path, config: &ModelConfig) -> Arc<Weights> {
     loading::open_for(checkpoint, config).unwrap()
 }
 

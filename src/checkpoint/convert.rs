@@ -123,7 +123,9 @@ impl Converted<'_> {
             None => Ok(encode(&values, self.target)),
             Some(unusable) => {
                 let target = dtype_name(self.target);
-                Err(self.checkpoint.unusable(self.name, unusable, &target))
+                Err(self
+                    .checkpoint
+                    .unusable(self.name, self.stored, unusable, &target))
             }
         }
     }

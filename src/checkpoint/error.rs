@@ -88,7 +88,8 @@ pub enum CheckpointError {
         path: PathBuf,
         model: String,
         mismatch: Box<Mismatch>,
-        looks_like: Option<String>,
+        /// What the checkpoint may be, and what to do then.
+        advice: Option<String>,
     },
     #[error("{} exists already", path.display())]
     OutputExists { path: PathBuf },
@@ -135,14 +136,11 @@ impl CheckpointError {
                     .into()
             }
             Self::Mismatch {
-                looks_like: Some(name),
+                advice: Some(advice),
                 ..
-            } => format!("the checkpoint looks like {name}: try --model {name}"),
+            } => advice.clone(),
             Self::Mismatch { mismatch, .. } => match mismatch.extra_prefix() {
                 Some(prefix) => format!("the keys would fit without the prefix {prefix}"),
-                None if mismatch.is_total() => {
-                    "no key fits: is it a UTA checkpoint with keys visual.* and text.*?".into()
-                }
                 None => "uta-eval inspect shows what the checkpoint holds".into(),
             },
             Self::OutputExists { .. } => {

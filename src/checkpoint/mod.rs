@@ -12,7 +12,7 @@
 //! | `safetensors_file` | safetensors headers |
 //! | `torch_file`, `pickle`, `pickle_machine`, `rebuild`, `state_dict` | PyTorch: zip members, pickle, tensors, state dict |
 //! | `values` | a tensor's place in the file, and its numbers |
-//! | `verify`, `identity` | comparison with a model's tensors; which model it looks like |
+//! | `verify` | comparison with the tensors that a model needs |
 //! | `convert` | writing safetensors |
 //! | `weights` | tensors for candle's layers |
 //! | `error` | everything that can be wrong, and what to do |
@@ -21,7 +21,6 @@ pub mod convert;
 mod error;
 /// Checkpoints of the Hugging Face Hub, downloaded into its cache.
 pub mod hub;
-pub mod identity;
 mod pickle;
 mod pickle_machine;
 mod rebuild;
@@ -46,8 +45,8 @@ use sha2::{Digest, Sha256};
 pub use convert::{ConvertSummary, convert};
 pub use error::CheckpointError;
 pub use sniff::Found;
-pub use verify::{Mismatch, verify};
-pub use weights::load_with;
+pub use verify::{Mismatch, TensorSpec, verify, verify_except};
+pub use weights::{TensorSource, load_with};
 
 use error::{is_sound_key, printable};
 use source::Source;
@@ -225,22 +224,51 @@ impl Checkpoint {
         dtype: DType,
         device: &Device,
     ) -> Result<Tensor, CheckpointError> {
+        self.read(name, self.stored(name)?, dtype, device)
+    }
+
+    /// As [`tensor`](Self::tensor), but one of three equal parts of the tensor's first axis.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor), or when there are no such parts.
+    pub fn third(
+        &self,
+        name: &str,
+        index: usize,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor, CheckpointError> {
+        let third = self.stored(name)?.third(index);
+        let third = third.ok_or_else(|| CheckpointError::NoSuchTensor {
+            path: self.path().into(),
+            tensor: format!("{name} in three parts"),
+        })?;
+        self.read(name, &third, dtype, device)
+    }
+
+    fn read(
+        &self,
+        name: &str,
+        stored: &Stored,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor, CheckpointError> {
         if !dtype.is_float() {
             return Err(CheckpointError::NoTarget {
                 dtype: dtype.as_str().into(),
             });
         }
-        let values = self.values(name)?;
+        let values = stored.values(&self.source);
+        let values = values.map_err(|e| self.unusable(name, stored, e, "f32"))?;
         let range = match dtype {
             DType::F16 => values::out_of_range(&values, Dtype::F16),
             DType::BF16 => values::out_of_range(&values, Dtype::BF16),
             _ => None,
         };
         if let Some(unusable) = range {
-            return Err(self.unusable(name, unusable, dtype.as_str()));
+            return Err(self.unusable(name, stored, unusable, dtype.as_str()));
         }
-        let shape = self.stored(name)?.shape.as_slice();
-        Tensor::from_vec(values, shape, device)
+        Tensor::from_vec(values, stored.shape.as_slice(), device)
             .and_then(|tensor| tensor.to_dtype(dtype))
             .map_err(|source| CheckpointError::Device {
                 path: self.path().into(),
@@ -265,21 +293,24 @@ impl Checkpoint {
         Ok(hex::digest(hasher))
     }
 
-    /// A hash of the names, shapes, dtypes and bytes of all tensors whose name begins with
-    /// `prefix`, whatever else the file holds and in whichever format.
+    /// A hash of the names, shapes, dtypes and bytes of all tensors to which `rename` gives a name,
+    /// whatever else the file holds and in whichever format.
     ///
     /// Each tensor is hashed by itself (SHA-256), on all cores, and then the hashes in the order
     /// of the names: about a second for UTA's text tower in f32 on two cores.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn fingerprint(&self, prefix: &str) -> Result<String, CheckpointError> {
-        let tensors: Vec<(&String, &Stored)> = self
+    pub fn fingerprint(
+        &self,
+        rename: impl Fn(&str) -> Option<String>,
+    ) -> Result<String, CheckpointError> {
+        let tensors: Vec<(String, &Stored)> = self
             .tensors
             .iter()
-            .filter(|(name, _)| name.starts_with(prefix))
+            .filter_map(|(name, stored)| Some((rename(name)?, stored)))
             .collect();
-        let hash = |(name, stored): &(&String, &Stored)| {
+        let hash = |(name, stored): &(String, &Stored)| {
             let mut hasher = Sha256::new();
             let Stored { dtype, shape, .. } = stored;
             hasher.update(format!("{name} {shape:?} {}\n", dtype_name(*dtype)));
@@ -303,16 +334,20 @@ impl Checkpoint {
 
     /// The values of a floating-point tensor, all finite.
     fn values(&self, name: &str) -> Result<Vec<f32>, CheckpointError> {
-        let values = self.stored(name)?.values(&self.source);
-        values.map_err(|unusable| self.unusable(name, unusable, "f32"))
+        let stored = self.stored(name)?;
+        let values = stored.values(&self.source);
+        values.map_err(|unusable| self.unusable(name, stored, unusable, "f32"))
     }
 
     /// The error for a tensor without usable values; `wanted` names the dtype they should have.
-    fn unusable(&self, name: &str, unusable: Unusable, wanted: &str) -> CheckpointError {
+    fn unusable(
+        &self,
+        name: &str,
+        stored: &Stored,
+        unusable: Unusable,
+        wanted: &str,
+    ) -> CheckpointError {
         let (path, tensor) = (self.path().into(), name.to_string());
-        let Some(stored) = self.tensors.get(name) else {
-            return CheckpointError::NoSuchTensor { path, tensor };
-        };
         match unusable {
             Unusable::Unread(error) => error,
             Unusable::NotFloating => CheckpointError::NotFloating {

@@ -52,6 +52,26 @@ impl Stored {
         self.shape.iter().product()
     }
 
+    /// One of three equal parts of the first axis; `None` if that has no thirds.
+    pub(super) fn third(&self, index: usize) -> Option<Self> {
+        let (first, rest) = self.shape.split_first()?;
+        if index > 2 || !first.is_multiple_of(3) {
+            return None;
+        }
+        let rows = first / 3;
+        let step = match &self.strides {
+            Some(strides) => *strides.first()?,
+            None => rest.iter().product(),
+        };
+        let mut shape = self.shape.clone();
+        shape[0] = rows;
+        Some(Self {
+            shape,
+            offset: self.offset + index * rows * step * (self.dtype.bitsize() / 8),
+            ..self.clone()
+        })
+    }
+
     /// Coordinates of the element at `position` in row-major order.
     pub(super) fn coordinates(&self, position: usize) -> Vec<usize> {
         let mut rest = position;

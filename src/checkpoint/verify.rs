@@ -5,7 +5,14 @@ use std::fmt;
 
 use super::values::is_floating;
 use super::{Checkpoint, dtype_name};
-use crate::model::schema::TensorSpec;
+
+/// A tensor that a checkpoint must have, or may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorSpec {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub required: bool,
+}
 
 /// Everything about a checkpoint's keys that does not fit a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +66,18 @@ impl Mismatch {
 /// # Errors
 /// All differences at once.
 pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Box<Mismatch>> {
+    verify_except(checkpoint, specs, |_| false)
+}
+
+/// As [`verify`], but takes other keys that `ignored` says, whatever they hold.
+///
+/// # Errors
+/// All differences at once.
+pub fn verify_except(
+    checkpoint: &Checkpoint,
+    specs: &[TensorSpec],
+    ignored: impl Fn(&str) -> bool,
+) -> Result<(), Box<Mismatch>> {
     let mut mismatch = Mismatch::default();
     let mut expected: BTreeMap<&str, &TensorSpec> = specs
         .iter()
@@ -67,6 +86,7 @@ pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Box<M
     for entry in checkpoint.entries() {
         let name = entry.name.to_string();
         match expected.remove(entry.name) {
+            None if ignored(entry.name) => {}
             None => mismatch.unexpected.push((name, entry.shape.into())),
             Some(spec) if !same_shape(&spec.shape, entry.shape) => {
                 mismatch
@@ -80,8 +100,9 @@ pub fn verify(checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), Box<M
         }
     }
     for name in checkpoint.without_tensor() {
-        expected.remove(name.as_str());
-        mismatch.without_tensor.push(name.clone());
+        if expected.remove(name.as_str()).is_some() || !ignored(name) {
+            mismatch.without_tensor.push(name.clone());
+        }
     }
     let missing = expected.into_values().filter(|spec| spec.required);
     mismatch.missing = missing

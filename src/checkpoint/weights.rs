@@ -8,12 +8,44 @@ use candle_nn::var_builder::SimpleBackend;
 
 use super::{Checkpoint, CheckpointError};
 
-/// Builds something from a checkpoint's weights, converted to f32.
+/// Something that has tensors by name.
+pub trait TensorSource: Send + Sync + 'static {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::tensor`].
+    fn tensor(
+        &self,
+        name: &str,
+        dtype: DType,
+        device: &Device,
+    ) -> std::result::Result<Tensor, CheckpointError>;
+
+    /// Whether there is one of that name.
+    fn contains(&self, name: &str) -> bool;
+}
+
+impl TensorSource for Checkpoint {
+    fn tensor(
+        &self,
+        name: &str,
+        dtype: DType,
+        device: &Device,
+    ) -> std::result::Result<Tensor, CheckpointError> {
+        Self::tensor(self, name, dtype, device)
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+}
+
+/// Builds something from weights, converted to f32.
 ///
 /// # Errors
 /// The checkpoint's own error when a tensor could not be read; otherwise candle's.
-pub fn load_with<T, E>(
-    checkpoint: &Arc<Checkpoint>,
+pub fn load_with<S: TensorSource, T, E>(
+    source: &Arc<S>,
     device: &Device,
     build: impl FnOnce(VarBuilder) -> Result<T>,
 ) -> std::result::Result<T, E>
@@ -22,7 +54,7 @@ where
 {
     let failure = Arc::new(Mutex::new(None));
     let backend = Weights {
-        checkpoint: Arc::clone(checkpoint),
+        source: Arc::clone(source),
         failure: Arc::clone(&failure),
     };
     let vb = VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone());
@@ -33,12 +65,12 @@ where
     })
 }
 
-struct Weights {
-    checkpoint: Arc<Checkpoint>,
+struct Weights<S> {
+    source: Arc<S>,
     failure: Arc<Mutex<Option<CheckpointError>>>,
 }
 
-impl SimpleBackend for Weights {
+impl<S: TensorSource> SimpleBackend for Weights<S> {
     fn get(
         &self,
         shape: Shape,
@@ -55,18 +87,16 @@ impl SimpleBackend for Weights {
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
-        self.checkpoint
-            .tensor(name, dtype, device)
-            .map_err(|error| {
-                let message = error.to_string();
-                if let Ok(mut failure) = self.failure.lock() {
-                    *failure = Some(error);
-                }
-                candle_core::Error::Msg(message)
-            })
+        self.source.tensor(name, dtype, device).map_err(|error| {
+            let message = error.to_string();
+            if let Ok(mut failure) = self.failure.lock() {
+                *failure = Some(error);
+            }
+            candle_core::Error::Msg(message)
+        })
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        self.checkpoint.get(name).is_some()
+        self.source.contains(name)
     }
 }

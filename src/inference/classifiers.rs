@@ -9,12 +9,13 @@ use tracing::info_span;
 
 use crate::app::console::Console;
 use crate::app::error::{Error, Warning};
-use crate::checkpoint::Checkpoint;
 use crate::classifier::cache::Cache;
 use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::recipe::Recipe;
 use crate::classifier::{self, Classifier, Progress, Trie};
 use crate::inference::loading;
+use crate::inference::weights::Weights;
+use crate::model::config::Mlp;
 use crate::model::{Compute, ModelConfig, TextTower};
 use crate::text::{ClassNames, Templates, Tokenizer, prompts};
 
@@ -65,8 +66,8 @@ pub fn tokens(classes: &ClassNames, templates: &Templates) -> Result<Vec<Vec<u32
 /// Which classifier is wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    pub checkpoint: &'a Arc<Checkpoint>,
-    /// [`Checkpoint::fingerprint`] of the text tower.
+    pub weights: &'a Arc<Weights>,
+    /// [`Weights::text_fingerprint`].
     pub fingerprint: &'a str,
     pub config: &'a ModelConfig,
     pub compute: &'a Compute,
@@ -80,11 +81,12 @@ pub struct Wanted<'a> {
 /// Only if the embedded tokenizer is damaged.
 pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), Error> {
     let tokens = tokens(wanted.classes, wanted.templates)?;
-    // The number of heads is nowhere in the weights, but decides what they mean.
-    let tower = format!(
-        "{}, {} heads",
-        wanted.fingerprint, wanted.config.text.transformer.heads
-    );
+    // The number of heads and the kind of GELU are nowhere in the weights, but decide what they mean.
+    let transformer = &wanted.config.text.transformer;
+    let mut tower = format!("{}, {} heads", wanted.fingerprint, transformer.heads);
+    if transformer.mlp == Mlp::QuickGelu {
+        tower += ", QuickGELU";
+    }
     let names = wanted.classes.names();
     let recipe = Recipe::new(tower, names, &tokens, wanted.compute.precision());
     Ok((recipe, tokens))
@@ -154,7 +156,7 @@ fn find_or_build(
         });
     }
     console.wait_for("loading the text tower");
-    let tower = loading::text_tower(wanted.checkpoint, wanted.config, wanted.compute)?;
+    let tower = loading::text_tower(wanted.weights, wanted.config, wanted.compute)?;
     let cache = match stock {
         Stock::Cache(cache) => Some(cache),
         _ => None,

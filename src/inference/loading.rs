@@ -9,14 +9,11 @@ use tracing::info_span;
 use crate::app::console::Console;
 use crate::app::error::{Error, Warning};
 use crate::checkpoint::hub::{HubFile, PublishedModel};
-use crate::checkpoint::{Checkpoint, CheckpointError, identity, load_with, verify};
+use crate::checkpoint::{Checkpoint, CheckpointError, Mismatch, load_with};
+use crate::inference::identity;
+use crate::inference::weights::{Weights, fit};
 use crate::model::rope::RopeTables;
-use crate::model::{Compute, ModelConfig, TextTower, VisionTower, schema};
-
-/// What the names of the text tower's tensors begin with.
-pub const TEXT_TOWER: &str = "text.";
-/// What the names of the vision tower's tensors begin with.
-pub const VISION_TOWER: &str = "visual.";
+use crate::model::{Compute, ModelConfig, TextTower, VisionTower};
 
 /// Opens a checkpoint; one at an address `hf://…`, or that of a published model that is only named, is
 /// downloaded first if it is not in the cache.
@@ -46,20 +43,33 @@ pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
 ///
 /// # Errors
 /// When it cannot be opened or does not fit, with every difference.
-pub fn open_for(path: &Path, config: &ModelConfig) -> Result<Arc<Checkpoint>, CheckpointError> {
+pub fn open_for(path: &Path, config: &ModelConfig) -> Result<Arc<Weights>, CheckpointError> {
     let _span = info_span!("open the checkpoint", path = %path.display()).entered();
     let checkpoint = open(path)?;
-    match verify(&checkpoint, &schema::tensors(config)) {
-        Ok(()) => Ok(Arc::new(checkpoint)),
-        Err(mismatch) => {
-            let looks_like = identity::looks_like(&checkpoint).map(|found| found.name);
-            Err(CheckpointError::Mismatch {
-                path: path.into(),
-                model: config.name.clone(),
-                mismatch,
-                looks_like: looks_like.filter(|name| *name != config.name),
-            })
+    match fit(&checkpoint, config) {
+        Ok(layout) => Ok(Arc::new(Weights { checkpoint, layout })),
+        Err(mismatch) => Err(CheckpointError::Mismatch {
+            path: path.into(),
+            model: config.name.clone(),
+            advice: advice(&checkpoint, &mismatch, config),
+            mismatch,
+        }),
+    }
+}
+
+/// What a checkpoint that does not fit may be.
+fn advice(checkpoint: &Checkpoint, mismatch: &Mismatch, config: &ModelConfig) -> Option<String> {
+    match identity::looks_like(checkpoint) {
+        Some(found) if found.name != config.name => {
+            let name = found.name;
+            Some(format!(
+                "the checkpoint looks like {name}: try --model {name}"
+            ))
         }
+        _ if mismatch.is_total() && mismatch.extra_prefix().is_none() => {
+            Some("no key fits: is it a UTA checkpoint with keys visual.* and text.*?".into())
+        }
+        _ => None,
     }
 }
 
@@ -68,7 +78,7 @@ pub fn open_for(path: &Path, config: &ModelConfig) -> Result<Arc<Checkpoint>, Ch
 /// # Errors
 /// When the device cannot take the model, or a weight cannot be read or is not finite.
 pub fn vision_tower(
-    checkpoint: &Arc<Checkpoint>,
+    weights: &Arc<Weights>,
     config: &ModelConfig,
     compute: &Compute,
     warn: &mut dyn FnMut(Warning),
@@ -76,11 +86,11 @@ pub fn vision_tower(
     let _span = info_span!("load the vision tower").entered();
     fits(config, compute)?;
     let tables = if config.vision.rope {
-        Some(rope_tables(checkpoint, config, &compute.device, warn)?)
+        Some(rope_tables(weights, config, &compute.device, warn)?)
     } else {
         None
     };
-    load_with(checkpoint, &compute.device, |vb| {
+    load_with(weights, &compute.device, |vb| {
         VisionTower::new(
             &config.vision,
             config.embedding,
@@ -96,7 +106,7 @@ pub fn vision_tower(
 /// # Errors
 /// As [`vision_tower`].
 pub fn vision_towers<'a>(
-    checkpoint: &Arc<Checkpoint>,
+    weights: &Arc<Weights>,
     config: &ModelConfig,
     lanes: impl Iterator<Item = &'a Compute>,
     warn: &mut dyn FnMut(Warning),
@@ -108,7 +118,7 @@ pub fn vision_towers<'a>(
             let mut ignore = |_| ();
             let warn: &mut dyn FnMut(Warning) = if told { &mut ignore } else { warn };
             told = true;
-            vision_tower(checkpoint, config, compute, warn)
+            vision_tower(weights, config, compute, warn)
         })
         .collect()
 }
@@ -118,13 +128,13 @@ pub fn vision_towers<'a>(
 /// # Errors
 /// When the device cannot take the model, or a weight cannot be read or is not finite.
 pub fn text_tower(
-    checkpoint: &Arc<Checkpoint>,
+    weights: &Arc<Weights>,
     config: &ModelConfig,
     compute: &Compute,
 ) -> Result<TextTower, Error> {
     let _span = info_span!("load the text tower").entered();
     fits(config, compute)?;
-    load_with(checkpoint, &compute.device, |vb| {
+    load_with(weights, &compute.device, |vb| {
         TextTower::new(&config.text, config.embedding, compute, vb.pp("text"))
     })
 }
@@ -143,7 +153,7 @@ fn fits(config: &ModelConfig, compute: &Compute) -> Result<(), Error> {
 /// The rotary tables as the reference's loading leaves them: one pair shared by all blocks, in
 /// which each stored copy overwrites the one before, over computed ones.
 fn rope_tables(
-    checkpoint: &Checkpoint,
+    weights: &Weights,
     config: &ModelConfig,
     device: &Device,
     warn: &mut dyn FnMut(Warning),
@@ -151,9 +161,12 @@ fn rope_tables(
     let vision = &config.vision;
     let mut tables = RopeTables::compute(vision.grid(), vision.transformer.head_dim(), device)?;
     for (part, table) in [("cos", &mut tables.cos), ("sin", &mut tables.sin)] {
-        let stored = schema::rope_names(vision.transformer.depth, part)
-            .filter(|name| checkpoint.get(name).is_some())
-            .map(|name| checkpoint.tensor(&name, DType::F32, device))
+        let checkpoint = &weights.checkpoint;
+        let stored = weights
+            .layout
+            .rope_keys(vision.transformer.depth, part)
+            .filter(|key| checkpoint.get(key).is_some())
+            .map(|key| checkpoint.tensor(&key, DType::F32, device))
             .collect::<Result<Vec<_>, _>>()?;
         let Some(last) = stored.last() else { continue };
         let values = last.flatten_all()?.to_vec1::<f32>()?;
@@ -163,7 +176,8 @@ fn rope_tables(
                 break;
             }
         }
-        *table = last.clone();
+        // Some files have the rows and columns of the grid as two axes.
+        *table = last.reshape(((), vision.transformer.head_dim()))?;
     }
     Ok(tables)
 }

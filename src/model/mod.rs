@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod compute;
 pub mod config;
+pub mod layouts;
 pub mod micro_batch;
 mod paths;
 pub mod rope;
@@ -13,5 +14,6 @@ pub mod vision;
 
 pub use compute::Compute;
 pub use config::ModelConfig;
+pub use layouts::Layout;
 pub use text::{Forest, Kept, TextTower};
 pub use vision::VisionTower;

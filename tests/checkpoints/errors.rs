@@ -68,7 +68,10 @@ fn a_file_that_is_cut_while_it_is_in_use_is_an_error() {
     for error in [
         read.map(drop).unwrap_err(),
         checkpoint.sha256().map(drop).unwrap_err(),
-        checkpoint.fingerprint("a").map(drop).unwrap_err(),
+        checkpoint
+            .fingerprint(|key| Some(key.into()))
+            .map(drop)
+            .unwrap_err(),
         convert(&checkpoint, &out, None).map(drop).unwrap_err(),
     ] {
         let text = error.to_string();
@@ -255,7 +258,7 @@ fn weights_too_large_for_the_wanted_type_are_an_error_that_says_where() {
 fn a_type_that_is_no_weight_is_reported_by_verification() {
     let header = r#"{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}"#;
     let file = open_bytes(&safetensors(header, b"\0")).unwrap();
-    let spec = uta_eval::model::schema::TensorSpec {
+    let spec = uta_eval::checkpoint::TensorSpec {
         name: "a".into(),
         shape: vec![1],
         required: true,

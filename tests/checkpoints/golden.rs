@@ -4,8 +4,7 @@ use std::fs;
 
 use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
-use uta_eval::checkpoint::{Checkpoint, Dtype, Format, verify};
-use uta_eval::model::schema::TensorSpec;
+use uta_eval::checkpoint::{Checkpoint, Dtype, Format, TensorSpec, verify};
 
 use super::util::{fixture, open, values};
 

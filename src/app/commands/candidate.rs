@@ -11,7 +11,7 @@ use tracing::info_span;
 use crate::app::console::Console;
 use crate::app::error::{Error, Warning};
 use crate::app::settings::Evaluate;
-use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
+use crate::checkpoint::{CheckpointError, dtype_name};
 use crate::classifier;
 use crate::classifier::ranker::Ranker;
 use crate::data::{DataSet, Protocol, Sample, Set, identity};
@@ -19,6 +19,7 @@ use crate::evaluation::journal::{Journal, Subject};
 use crate::evaluation::{Finding, Outcome};
 use crate::inference::classifiers::{self, Obtained, Shelf, Stock, Wanted};
 use crate::inference::loading;
+use crate::inference::weights::Weights;
 use crate::inference::zero_shot::{ImageEncoder, ZeroShot};
 use crate::metrics::Statistics;
 use crate::model::ModelConfig;
@@ -120,7 +121,7 @@ pub struct Candidate<'a> {
     pub warnings: Vec<Warning>,
     /// When its turn came.
     pub start: Instant,
-    checkpoint: Arc<Checkpoint>,
+    weights: Arc<Weights>,
     sha256: Hash,
     /// The classifier of all classes.
     pub obtained: Obtained,
@@ -136,7 +137,7 @@ impl<'a> Candidate<'a> {
     pub fn prepare(
         settings: &'a Evaluate,
         start: Instant,
-        checkpoint: Arc<Checkpoint>,
+        weights: Arc<Weights>,
         pictures: &Pictures,
         journal: Option<&mut Journal>,
         shelf: &mut Shelf,
@@ -147,28 +148,28 @@ impl<'a> Candidate<'a> {
         let mut seconds = report::Seconds::default();
         let remark = devices.remark.iter();
         let mut warnings: Vec<Warning> = remark.chain(&pictures.warnings).cloned().collect();
-        let mut sha256 = Hash::start(&checkpoint)?;
+        let mut sha256 = Hash::start(&weights)?;
         console.wait_for("loading the checkpoint");
         // Reading the text tower for its fingerprint takes the time that loading the vision tower
         // takes anyway; and a vision weight that is not a number is found before the long part.
         let (fingerprint, vision) = std::thread::scope(|scope| {
             let fingerprint = scope.spawn(|| {
                 let _span = info_span!("fingerprint of the text tower").entered();
-                checkpoint.fingerprint(loading::TEXT_TOWER)
+                weights.text_fingerprint()
             });
             let warn = &mut |warning| {
                 console.warn(&warning);
                 warnings.push(warning);
             };
-            let vision = loading::vision_towers(&checkpoint, config, devices.lanes(), warn);
+            let vision = loading::vision_towers(&weights, config, devices.lanes(), warn);
             let fingerprint = fingerprint
                 .join()
-                .unwrap_or_else(|_| checkpoint.fingerprint(loading::TEXT_TOWER));
+                .unwrap_or_else(|_| weights.text_fingerprint());
             (fingerprint, vision)
         });
         let (fingerprint, vision) = (fingerprint?, vision?);
         let wanted = Wanted {
-            checkpoint: &checkpoint,
+            weights: &weights,
             fingerprint: &fingerprint,
             config,
             compute: devices.first(),
@@ -211,7 +212,7 @@ impl<'a> Candidate<'a> {
             seconds,
             warnings,
             start,
-            checkpoint,
+            weights,
             sha256,
         })
     }
@@ -255,7 +256,7 @@ impl<'a> Candidate<'a> {
             interrupted,
             program: report::Program::default(),
             model: report::Model::of(&settings.model.config),
-            checkpoint: checkpoint_facts(&self.checkpoint, sha256),
+            checkpoint: checkpoint_facts(&self.weights, sha256),
             data: report::Data {
                 path: data.root.clone(),
                 source: data.source,
@@ -354,27 +355,27 @@ pub fn preprocessor(config: &ModelConfig) -> Preprocessor {
 
 /// A file's SHA-256, which a thread computes meanwhile.
 struct Hash {
-    checkpoint: Arc<Checkpoint>,
+    weights: Arc<Weights>,
     thread: Option<std::thread::JoinHandle<Result<String, CheckpointError>>>,
     value: String,
 }
 
 impl Hash {
-    fn start(checkpoint: &Arc<Checkpoint>) -> Result<Self, Error> {
-        let checkpoint = Arc::clone(checkpoint);
-        let file = Arc::clone(&checkpoint);
+    fn start(weights: &Arc<Weights>) -> Result<Self, Error> {
+        let weights = Arc::clone(weights);
+        let file = Arc::clone(&weights);
         let thread = std::thread::Builder::new()
             .name("sha256".into())
             .spawn(move || {
                 let _span = info_span!("SHA-256 of the checkpoint").entered();
-                file.sha256()
+                file.checkpoint.sha256()
             })
             .map_err(|source| Error::System {
                 what: "a thread cannot be started",
                 source,
             })?;
         Ok(Self {
-            checkpoint,
+            weights,
             thread: Some(thread),
             value: String::new(),
         })
@@ -383,13 +384,15 @@ impl Hash {
     /// Waits for it.
     fn get(&mut self) -> Result<&str, CheckpointError> {
         if let Some(thread) = self.thread.take() {
-            self.value = thread.join().unwrap_or_else(|_| self.checkpoint.sha256())?;
+            let hash = thread.join();
+            self.value = hash.unwrap_or_else(|_| self.weights.checkpoint.sha256())?;
         }
         Ok(&self.value)
     }
 }
 
-fn checkpoint_facts(checkpoint: &Checkpoint, sha256: String) -> report::CheckpointFacts {
+fn checkpoint_facts(weights: &Weights, sha256: String) -> report::CheckpointFacts {
+    let checkpoint = &weights.checkpoint;
     let mut dtypes: Vec<String> = checkpoint.entries().map(|e| dtype_name(e.dtype)).collect();
     dtypes.sort_unstable();
     dtypes.dedup();

@@ -28,13 +28,13 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         console.warn(remark);
     }
     let config = &settings.model.config;
-    let checkpoint = loading::open_for(&settings.model.checkpoint, config)?;
+    let weights = loading::open_for(&settings.model.checkpoint, config)?;
     let mut target = TemporaryFile::beside(out).map_err(failed)?;
 
     console.wait_for("reading the text tower");
     let wanted = Wanted {
-        checkpoint: &checkpoint,
-        fingerprint: &checkpoint.fingerprint(loading::TEXT_TOWER)?,
+        weights: &weights,
+        fingerprint: &weights.text_fingerprint()?,
         config,
         compute: settings.devices.first(),
         classes: &settings.prompts.classes,

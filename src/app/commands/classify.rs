@@ -67,11 +67,11 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             }
         }
     }
-    let checkpoint = loading::open_for(&settings.model.checkpoint, config)?;
+    let weights = loading::open_for(&settings.model.checkpoint, config)?;
     let compute = settings.devices.first();
     console.wait_for("loading the checkpoint");
-    let vision = loading::vision_tower(&checkpoint, config, compute, &mut |w| console.warn(&w))?;
-    let text = loading::text_tower(&checkpoint, config, compute)?;
+    let vision = loading::vision_tower(&weights, config, compute, &mut |w| console.warn(&w))?;
+    let text = loading::text_tower(&weights, config, compute)?;
     let tokens = classifiers::tokens(&settings.labels, &settings.templates)?;
     let labels = settings.labels.len();
     let (console, warnings) = (&mut console, &mut Vec::new());

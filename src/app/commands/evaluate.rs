@@ -40,13 +40,13 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     }
     // Everything that can be wrong with the inputs and outputs is found here, in seconds.
     let pictures = Pictures::find(settings, &mut console)?;
-    let checkpoint = loading::open_for(&settings.model.checkpoint, &settings.model.config)?;
+    let weights = loading::open_for(&settings.model.checkpoint, &settings.model.config)?;
     let mut sinks = Sinks::open(&settings.outputs)?;
     let mut journal = settings.journal.as_deref().map(Journal::open).transpose()?;
     let candidate = Candidate::prepare(
         settings,
         start,
-        checkpoint,
+        weights,
         &pictures,
         journal.as_mut(),
         &mut Shelf::default(),

@@ -6,10 +6,11 @@ use std::fmt::Write;
 use crate::app::error::{Error, ExitCode};
 use crate::app::settings::Inspect;
 use crate::app::stdout::show;
-use crate::checkpoint::identity::{Dimensions, looks_like};
-use crate::checkpoint::{Checkpoint, dtype_name, verify};
+use crate::checkpoint::{Checkpoint, dtype_name};
+use crate::inference::identity::{Dimensions, looks_like};
 use crate::inference::loading;
-use crate::model::{ModelConfig, schema};
+use crate::inference::weights::fit;
+use crate::model::ModelConfig;
 
 /// Prints the checkpoint's facts. The exit code says whether it fits the model that was named.
 ///
@@ -93,10 +94,12 @@ fn describe_fit(out: &mut String, checkpoint: &Checkpoint, config: Option<&Model
         return false;
     };
     let name = config.display_name();
-    match verify(checkpoint, &schema::tensors(config)) {
-        Ok(()) => {
-            let tables = schema::rope_names(config.vision.transformer.depth, "cos")
-                .chain(schema::rope_names(config.vision.transformer.depth, "sin"));
+    match fit(checkpoint, config) {
+        Ok(layout) => {
+            let depth = config.vision.transformer.depth;
+            let tables = ["cos", "sin"]
+                .into_iter()
+                .flat_map(|part| layout.rope_keys(depth, part));
             let (mut stored, mut all) = (0, 0);
             for table in tables {
                 all += 1;

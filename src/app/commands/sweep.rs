@@ -16,10 +16,10 @@ use crate::app::error::{Error, ExitCode, Warning};
 use crate::app::json_output;
 use crate::app::settings::{Evaluate, Sweep};
 use crate::app::stdout::show;
-use crate::checkpoint::Checkpoint;
 use crate::evaluation::journal::Journal;
 use crate::inference::classifiers::Shelf;
 use crate::inference::loading;
+use crate::inference::weights::Weights;
 use crate::report::Report;
 use crate::report::table::{self, Columns, Failure, Figures, Row, Table};
 use crate::util::interrupt;
@@ -110,7 +110,7 @@ pub fn create_folder(sweep: &Sweep) -> Result<(), Error> {
 struct Group {
     pictures: Arc<Pictures>,
     /// Their numbers in the sweep, and their files.
-    members: Vec<(usize, Arc<Checkpoint>)>,
+    members: Vec<(usize, Arc<Weights>)>,
 }
 
 struct Running<'a> {
@@ -140,14 +140,14 @@ impl<'a> Running<'a> {
             let set = run.stream();
             let mut open = || -> Result<_, Error> {
                 let model = &run.model;
-                let checkpoint = loading::open_for(&model.checkpoint, &model.config)?;
+                let weights = loading::open_for(&model.checkpoint, &model.config)?;
                 let pictures = match found.get(&set) {
                     Some(pictures) => Arc::clone(pictures),
                     None => Arc::new(Pictures::find(run, console)?),
                 };
-                Ok((checkpoint, pictures))
+                Ok((weights, pictures))
             };
-            let (checkpoint, pictures) = match open() {
+            let (weights, pictures) = match open() {
                 Ok(opened) => opened,
                 Err(error) => {
                     self.failed(number, &error, console);
@@ -165,12 +165,12 @@ impl<'a> Running<'a> {
                 run.run.strict
             );
             match groups.iter_mut().find(|(key, _)| *key == shared) {
-                Some((_, group)) => group.members.push((number, checkpoint)),
+                Some((_, group)) => group.members.push((number, weights)),
                 None => groups.push((
                     shared,
                     Group {
                         pictures,
-                        members: vec![(number, checkpoint)],
+                        members: vec![(number, weights)],
                     },
                 )),
             }
@@ -194,10 +194,10 @@ impl<'a> Running<'a> {
             if !candidates.is_empty() && taken > budget {
                 break;
             }
-            let Some((number, checkpoint)) = members.next() else {
+            let Some((number, weights)) = members.next() else {
                 break;
             };
-            match self.prepare(run, checkpoint, &pictures, console) {
+            match self.prepare(run, weights, &pictures, console) {
                 Ok(candidate) => {
                     candidates.push(candidate);
                     numbers.push(number);
@@ -238,14 +238,14 @@ impl<'a> Running<'a> {
     fn prepare(
         &mut self,
         run: &'a Evaluate,
-        checkpoint: Arc<Checkpoint>,
+        weights: Arc<Weights>,
         pictures: &Pictures,
         console: &mut Console,
     ) -> Result<Candidate<'a>, Error> {
         let start = Instant::now();
         let mut journal = self.journal.as_ref().map(RefCell::borrow_mut);
         let (journal, shelf) = (journal.as_deref_mut(), &mut self.shelf);
-        Candidate::prepare(run, start, checkpoint, pictures, journal, shelf, console)
+        Candidate::prepare(run, start, weights, pictures, journal, shelf, console)
     }
 
     /// Writes the result of an evaluation, unless it is partial.

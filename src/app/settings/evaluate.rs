@@ -9,7 +9,6 @@ use crate::app::flags::{EvaluateArgs, LabelsArg};
 use crate::data::{Place, Protocol, Set, Truth};
 use crate::evaluation::shard::Shard;
 use crate::inference::classifiers::Stock;
-use crate::inference::loading;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
@@ -106,10 +105,10 @@ impl Evaluate {
             "bf16" | "f16" => 2,
             _ => 4,
         };
-        let vision = |tensor: &TensorSpec| tensor.name.starts_with(loading::VISION_TOWER);
+        let vision = |tensor: &TensorSpec| tensor.name.starts_with("visual.");
         let elements: usize = schema::tensors(&self.model.config)
             .iter()
-            .filter(|tensor| tensor.required && vision(tensor))
+            .filter(|tensor| vision(tensor))
             .map(|tensor| tensor.shape.iter().product::<usize>())
             .sum();
         (elements * element * self.run.devices.lanes().count()) as u64

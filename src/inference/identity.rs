@@ -1,8 +1,8 @@
 //! Which configuration a checkpoint looks like, judged by the shapes of a few tensors.
 
-use super::{Checkpoint, verify};
+use super::weights::fit;
+use crate::checkpoint::Checkpoint;
 use crate::model::ModelConfig;
-use crate::model::schema;
 
 /// The dimensions that a checkpoint's shapes give away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,8 +77,8 @@ pub fn looks_like(checkpoint: &Checkpoint) -> Option<ModelConfig> {
             .find(|v| Dimensions::of_config(v) == found);
     }
     // A key that the dimensions are read from is missing: take the configuration that most keys fit.
-    let fitting = |config: &ModelConfig| match verify(checkpoint, &schema::tensors(config)) {
-        Ok(()) => usize::MAX,
+    let fitting = |config: &ModelConfig| match fit(checkpoint, config) {
+        Ok(_) => usize::MAX,
         Err(mismatch) if mismatch.misshaped.is_empty() => mismatch.fitting,
         Err(_) => 0,
     };
