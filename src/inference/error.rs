@@ -2,7 +2,7 @@
 
 use crate::checkpoint::CheckpointError;
 use crate::classifier::file::ClassifierFileError;
-use crate::model::mixed::TooLarge;
+use crate::model::backend::TooLarge;
 use crate::text::TextError;
 
 /// What can go wrong between a checkpoint and predictions.

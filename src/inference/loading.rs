@@ -88,12 +88,16 @@ pub fn vision_tower(
 ) -> Result<VisionTower, InferenceError> {
     let _span = info_span!("load the vision tower").entered();
     fits(config, compute)?;
-    let tables = rope_tables(weights, config, &compute.device, warn)?;
+    let tables = if config.vision.rope {
+        Some(rope_tables(weights, config, &compute.device, warn)?)
+    } else {
+        None
+    };
     load_with(weights, &compute.device, |vb| {
         VisionTower::new(
             &config.vision,
             config.embedding,
-            &tables,
+            tables.as_ref(),
             compute,
             vb.pp("visual"),
         )
@@ -140,11 +144,13 @@ pub fn text_tower(
 
 /// Whether the device's kernels can take a model of such dimensions.
 fn fits(config: &ModelConfig, compute: &Compute) -> Result<(), InferenceError> {
-    let checked = compute.mixed().map_or(Ok(()), |mixed| mixed.check(config));
-    checked.map_err(|reason| InferenceError::TooLarge {
-        model: config.name.clone(),
-        reason,
-    })
+    compute
+        .backend
+        .check(config)
+        .map_err(|reason| InferenceError::TooLarge {
+            model: config.name.clone(),
+            reason,
+        })
 }
 
 /// The rotary tables as the reference's loading leaves them: one pair shared by all blocks, in

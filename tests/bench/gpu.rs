@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -12,8 +13,7 @@ use uta_eval::inference::devices::{self, DeviceChoice, Devices, PrecisionChoice}
 use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::gpu::{Engine, Launch};
 use uta_eval::metrics::{Prediction, Tally};
-use uta_eval::model::compute::Arithmetic;
-use uta_eval::model::mixed::Mixed;
+use uta_eval::model::backend::Gpu;
 use uta_eval::model::{Compute, ModelConfig};
 use uta_eval::text::{ClassNames, Templates};
 use uta_eval::util::warning::Warning;
@@ -77,9 +77,15 @@ pub fn table() {
     }
 }
 
+/// The backend of a device that is a GPU.
+fn gpu(compute: &Compute) -> &Gpu {
+    let backend: &dyn Any = &*compute.backend;
+    backend.downcast_ref().unwrap()
+}
+
 /// TFLOP/s of a large product.
 fn peak(compute: &Compute) -> f64 {
-    let dtype = compute.mixed().unwrap().factors.dtype();
+    let dtype = gpu(compute).precision.dtype();
     let square = Tensor::from_vec(noise(LARGE * LARGE), (LARGE, LARGE), &compute.device);
     let square = square.unwrap().to_dtype(dtype).unwrap();
     let seconds = fastest(|| {
@@ -240,19 +246,17 @@ impl Engine for Watched {
 
 /// Milliseconds of a batch by kernel; the rest is matrix products and transfers.
 fn kernels(config: &ModelConfig, compute: &Compute, size: usize) {
-    let mixed = compute.mixed().unwrap();
+    let gpu = gpu(compute);
     let watched = Arc::new(Watched {
-        engine: Arc::clone(&mixed.engine),
+        engine: Arc::clone(&gpu.engine),
         device: compute.device.clone(),
         seconds: Mutex::default(),
     });
-    let compute = Compute {
-        device: compute.device.clone(),
-        arithmetic: Arithmetic::Mixed(Mixed {
-            engine: watched.clone(),
-            factors: mixed.factors,
-        }),
+    let watching = Gpu {
+        engine: watched.clone(),
+        precision: gpu.precision,
     };
+    let compute = Compute::gpu(compute.device.clone(), watching);
     let (zero_shot, batch) = (zero_shot(config, &compute), batch(config, size));
     zero_shot.predict(&batch).unwrap();
     watched.seconds.lock().unwrap().clear();

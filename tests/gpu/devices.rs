@@ -1,15 +1,18 @@
 use uta_eval::inference::devices::{DeviceChoice, Devices, PrecisionChoice, select_with};
 use uta_eval::kernels::Precision;
 use uta_eval::model::Compute;
-use uta_eval::model::mixed::Factors;
+use uta_eval::model::backend::GpuPrecision;
 use uta_eval::util::usage::UsageError;
 
 use super::emulator::compute;
 
 fn chosen(device: &str, precision: PrecisionChoice, gpus: usize) -> Result<Devices, UsageError> {
-    let open = |number: usize, factors: Factors| match number < gpus {
-        true => Ok(compute(factors)),
-        false => Err(format!("there are {gpus}")),
+    let open = |number: usize, precision: GpuPrecision| {
+        if number < gpus {
+            Ok(compute(precision))
+        } else {
+            Err(format!("there are {gpus}"))
+        }
     };
     select_with(
         &DeviceChoice::parse(device).unwrap(),

@@ -7,10 +7,9 @@ use uta_eval::inference::loading;
 use uta_eval::inference::zero_shot::ImageEncoder;
 use uta_eval::kernels::gpu::{Engine, Launch};
 use uta_eval::model::Compute;
-use uta_eval::model::compute::Arithmetic;
-use uta_eval::model::mixed::{Factors, Mixed};
+use uta_eval::model::backend::{Gpu, GpuPrecision};
 
-use super::emulator::mixed;
+use super::emulator::gpu;
 use crate::support::{Golden, fixture, open, relative_error, tiny, towers_by};
 
 /// An emulated GPU that cannot hold large tensors, or that has little shared memory.
@@ -40,16 +39,13 @@ impl Engine for Small {
 }
 
 fn small(largest: usize, shared: usize) -> Compute {
-    let Mixed { engine, factors } = mixed(Factors::F32);
+    let Gpu { engine, precision } = gpu(GpuPrecision::F32);
     let engine = Arc::new(Small {
         engine,
         largest,
         shared,
     });
-    Compute {
-        device: candle_core::Device::Cpu,
-        arithmetic: Arithmetic::Mixed(Mixed { engine, factors }),
-    }
+    Compute::gpu(candle_core::Device::Cpu, Gpu { engine, precision })
 }
 
 #[test]
