@@ -3,6 +3,7 @@
 //! A configuration is either built in (the three published models and the demo) or read from a JSON
 //! file, so that another size of the same architecture needs no recompilation.
 
+mod facts;
 mod transformer;
 
 use serde::Deserialize;

@@ -8,7 +8,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use sha2::{Digest, Sha256};
 
-use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record};
+use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record, VERSION};
 use crate::app::error::Error;
 use crate::classifier::Classifier;
 use crate::util::output_file::OutputFile;
@@ -56,9 +56,9 @@ impl FeaturesFile {
     /// # Errors
     /// When the disk is full or gone.
     pub fn finish(mut self, record: &Record, classifier: &Classifier) -> Result<(), Error> {
-        let judgements = record.report.judgements.iter();
-        let labels: Vec<u8> = judgements
-            .flat_map(|judgement| i64::from(judgement.label).to_le_bytes())
+        let labels = record.labels.iter();
+        let labels: Vec<u8> = labels
+            .flat_map(|label| (*label as u64).to_le_bytes())
             .collect();
         let columns = (0..classifier.classes()).flat_map(|class| classifier.column(class));
         let columns: Vec<u8> = columns.flat_map(|value| value.to_le_bytes()).collect();
@@ -100,7 +100,7 @@ impl FeaturesFile {
             self.append(bytes)?;
         }
         let digest = hex::digest(self.hash.clone());
-        let own = [(FORMAT.0, FORMAT.1.to_string()), (DIGEST, digest)];
+        let own = [(FORMAT, VERSION.to_string()), (DIGEST, digest)];
         let own = own.map(|(name, value)| (name.to_string(), value));
         let metadata = Metadata::new(Some(HashMap::from(own)), tensors)
             .map_err(|e| unformed(std::io::Error::other(e)))?;
