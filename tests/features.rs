@@ -363,6 +363,18 @@ fn files_that_hold_no_features_and_damaged_ones_are_told_apart() {
 }
 
 #[test]
+fn equal_runs_keep_equal_files() {
+    let folder = Folder::new();
+    let made = || {
+        let (_, features) = kept(&folder, &demo("imagenet"), &["--limit", "3"], 0);
+        let bytes = std::fs::read(&features).unwrap();
+        std::fs::remove_file(features).unwrap();
+        bytes
+    };
+    assert!(made() == made());
+}
+
+#[test]
 fn features_of_another_version_are_refused_with_both_versions() {
     let folder = Folder::new();
     let (_, features) = kept(&folder, &demo("imagenet"), &["--limit", "3"], 0);

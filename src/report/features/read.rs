@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use crate::util::hex;
 use rayon::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
@@ -13,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record, VERSION};
 use crate::app::error::Error;
 use crate::classifier::Classifier;
+use crate::util::hex;
 
 /// Longer headers are not ours.
 const MOST_HEADER: u64 = 1 << 20;

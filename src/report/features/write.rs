@@ -1,22 +1,19 @@
 //! Writing features while they are computed.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use crate::util::hex;
 use safetensors::Dtype;
-use safetensors::tensor::{Metadata, TensorInfo};
 use sha2::{Digest, Sha256};
 
 use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record, VERSION};
 use crate::app::error::Error;
 use crate::classifier::Classifier;
+use crate::util::hex;
 use crate::util::output_file::OutputFile;
+use crate::util::safetensors_header::header;
 
 /// Bytes at the beginning of the file that are left for the header: several times what it takes.
 const HEADER: usize = 4096;
-/// Bytes of the header's length, in front of it.
-const LENGTH: usize = 8;
 
 /// A file of features that is being written.
 #[derive(Debug)]
@@ -68,49 +65,24 @@ impl FeaturesFile {
         };
         let record = serde_json::to_vec(record).map_err(|e| unformed(e.into()))?;
         let (pictures, embedding) = (self.pictures, classifier.embedding());
-        let mut end = 0;
-        let mut tensor = |name: &str, dtype: Dtype, shape: &[usize], bytes: usize| {
-            let data_offsets = (end, end + bytes);
-            end += bytes;
-            let shape = shape.to_vec();
-            let info = TensorInfo {
-                dtype,
-                shape,
-                data_offsets,
-            };
-            (name.to_string(), info)
-        };
-        let tensors = vec![
-            tensor(
-                FEATURES,
-                Dtype::F32,
-                &[pictures, embedding],
-                pictures * embedding * size_of::<f32>(),
-            ),
-            tensor(LABELS, Dtype::I64, &[pictures], labels.len()),
-            tensor(
-                CLASSIFIER,
-                Dtype::F32,
-                &[classifier.classes(), embedding],
-                columns.len(),
-            ),
-            tensor(RECORD, Dtype::U8, &[record.len()], record.len()),
-        ];
         for bytes in [&labels, &columns, &record] {
             self.append(bytes)?;
         }
-        let digest = hex::digest(self.hash.clone());
-        let own = [(FORMAT, VERSION.to_string()), (DIGEST, digest)];
-        let own = own.map(|(name, value)| (name.to_string(), value));
-        let metadata = Metadata::new(Some(HashMap::from(own)), tensors)
-            .map_err(|e| unformed(std::io::Error::other(e)))?;
-        let mut header = ((HEADER - LENGTH) as u64).to_le_bytes().to_vec();
-        header.extend(serde_json::to_vec(&metadata).map_err(|e| unformed(e.into()))?);
+        let metadata = [
+            (FORMAT, VERSION.to_string()),
+            (DIGEST, hex::digest(self.hash.clone())),
+        ];
+        let tensors: [(&str, Dtype, &[usize]); 4] = [
+            (FEATURES, Dtype::F32, &[pictures, embedding]),
+            (LABELS, Dtype::I64, &[pictures]),
+            (CLASSIFIER, Dtype::F32, &[classifier.classes(), embedding]),
+            (RECORD, Dtype::U8, &[record.len()]),
+        ];
+        let header = header(metadata, tensors, HEADER).map_err(|e| unformed(e.into()))?;
         if header.len() > HEADER {
             let reason = format!("its header takes {} bytes", header.len());
             return Err(unformed(std::io::Error::other(reason)));
         }
-        // Blanks behind the header belong to it.
         self.file.rewrite_beginning(&header)?;
         Ok(self.file.finish()?)
     }
