@@ -82,7 +82,11 @@ pub fn write_file(mut file: OutputFile, result: &impl Serialize) -> Result<(), E
     Ok(file.finish()?)
 }
 
-fn document(result: &impl Serialize) -> Result<String, Error> {
+/// A JSON document's text.
+///
+/// # Errors
+/// When the value has no JSON form.
+pub fn document(result: &impl Serialize) -> Result<String, Error> {
     layout::to_string(result).map_err(|e| Error::System {
         what: "the result cannot be formed",
         source: e.into(),

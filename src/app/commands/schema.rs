@@ -1,6 +1,7 @@
 //! `uta-eval schema`: the JSON schema of a result or a comparison.
 
 use crate::app::error::{Error, ExitCode};
+use crate::app::json_output;
 use crate::app::settings::Document;
 use crate::app::stdout::print;
 use crate::report::schema;
@@ -10,9 +11,10 @@ use crate::report::schema;
 /// # Errors
 /// When standard output cannot be written to.
 pub fn run(document: Document) -> Result<ExitCode, Error> {
-    print(match document {
-        Document::Result => schema::RESULT,
-        Document::Comparison => schema::COMPARISON,
-    })?;
+    let schema = match document {
+        Document::Result => schema::result(),
+        Document::Comparison => schema::comparison(),
+    };
+    print(&json_output::document(&schema)?)?;
     Ok(ExitCode::Success)
 }
