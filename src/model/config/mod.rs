@@ -14,6 +14,7 @@
 
 mod built_in;
 mod check;
+mod facts;
 mod fields;
 mod files;
 mod open_clip;
