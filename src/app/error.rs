@@ -7,6 +7,7 @@ use crate::checkpoint::CheckpointError;
 use crate::classifier::file::ClassifierFileError;
 use crate::data::{DataError, Remark, Unreadable};
 use crate::evaluation::journal::JournalError;
+use crate::inference::relayout::RelayoutError;
 use crate::metrics::Tally;
 use crate::metrics::expectation::Checked;
 use crate::model::config::ConfigError;
@@ -56,6 +57,8 @@ pub enum Error {
     },
     #[error(transparent)]
     ModelConfig(#[from] ConfigError),
+    #[error(transparent)]
+    Relayout(#[from] RelayoutError),
     #[error(transparent)]
     Text(#[from] TextError),
     #[error(transparent)]
@@ -116,6 +119,7 @@ impl Error {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
             Self::ModelConfig(e) => e.hint(),
+            Self::Relayout(_) => Some("uta-eval inspect shows the layout and the tensors".into()),
             Self::Text(e) => e.hint(),
             Self::Classifier(e) => Some(e.hint()),
             Self::Data(e) => e.hint(),
@@ -146,6 +150,7 @@ impl Error {
         match self {
             Self::Usage { .. }
             | Self::ModelConfig(_)
+            | Self::Relayout(_)
             | Self::TooLarge { .. }
             | Self::Text(_)
             | Self::Classifier(_) => ExitCode::Usage,
@@ -215,6 +220,13 @@ pub enum Warning {
     SmallerRuns {
         nodes: usize,
     },
+    /// The model has another kind of GELU than a name says that the weights were trained with.
+    OtherGelu {
+        model: String,
+        has: &'static str,
+        by: String,
+        meant: String,
+    },
     StaleResults {
         folder: PathBuf,
         files: Vec<String>,
@@ -264,6 +276,15 @@ impl std::fmt::Display for Warning {
             Self::RopeTablesDiffer { part } => write!(
                 f,
                 "the checkpoint's rotary {part} tables differ from block to block; the last one is used for all, as the reference does"
+            ),
+            Self::OtherGelu {
+                model,
+                has,
+                by,
+                meant,
+            } => write!(
+                f,
+                "{model} computes {has}, but the name \"{by}\" says that the weights were trained with the other kind; the accuracy may be points too low: is {meant} meant?"
             ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")

@@ -8,6 +8,7 @@ pub mod micro_batch;
 pub mod mixed;
 mod ops;
 mod paths;
+pub mod published;
 pub mod rope;
 pub mod schema;
 pub mod text;

@@ -148,6 +148,16 @@ impl<'a> Candidate<'a> {
         let mut seconds = report::Seconds::default();
         let remark = devices.remark.iter();
         let mut warnings: Vec<Warning> = remark.chain(&pictures.warnings).cloned().collect();
+        console.detail(&format!(
+            "the model is {}, by {}; the checkpoint has the layout {}",
+            config.display_name(),
+            settings.model.decided_by,
+            weights.layout.name()
+        ));
+        for warning in &settings.model.warnings {
+            console.warn(warning);
+            warnings.push(warning.clone());
+        }
         let mut sha256 = Hash::start(&weights)?;
         console.wait_for("loading the checkpoint");
         // Reading the text tower for its fingerprint takes the time that loading the vision tower
@@ -255,7 +265,7 @@ impl<'a> Candidate<'a> {
             schema_version: report::SCHEMA_VERSION,
             interrupted,
             program: report::Program::default(),
-            model: report::Model::of(&settings.model.config),
+            model: report::Model::of(&settings.model),
             checkpoint: checkpoint_facts(&self.weights, sha256),
             data: report::Data {
                 path: data.root.clone(),
@@ -404,6 +414,7 @@ fn checkpoint_facts(weights: &Weights, sha256: String) -> report::CheckpointFact
             .to_string_lossy()
             .into_owned(),
         format: checkpoint.format().to_string(),
+        layout: weights.layout.name().into(),
         bytes: checkpoint.bytes(),
         sha256,
         dtypes,

@@ -8,6 +8,7 @@ use crate::app::error::Error;
 use crate::app::flags::{EvaluateArgs, LabelsArg};
 use crate::data::{Place, Protocol, Set, Truth};
 use crate::evaluation::shard::Shard;
+use crate::inference::choice::{Asked, choose};
 use crate::inference::classifiers::Stock;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
@@ -116,13 +117,14 @@ impl Evaluate {
 
     pub(super) fn new(
         args: EvaluateArgs,
-        checkpoint: &Path,
+        checkpoint: Option<&Path>,
         opened: &mut Opened,
     ) -> Result<Self, Error> {
-        let model = Model {
-            config: ModelConfig::from_name_or_file(&args.model.model)?,
-            checkpoint: checkpoint.into(),
-        };
+        let model = choose(Asked {
+            model: args.model.model.as_deref(),
+            pretrained: args.model.pretrained.as_deref(),
+            checkpoint,
+        })?;
         check_image_size(args.image_size, &model.config)?;
         let shard = args.shard.as_deref().map(Shard::from_flag).transpose()?;
         let expectations = expectations(&args.expect)?;
