@@ -5,13 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use uta_eval::app::commands;
 use uta_eval::app::console::Talk;
-use uta_eval::app::error::Error;
-use uta_eval::app::flags::{Cli, TalkArgs};
+use uta_eval::app::flags::{BEGIN, Cli, TalkArgs};
 use uta_eval::app::settings::Settings;
-use uta_eval::app::signals;
 use uta_eval::app::trace;
+use uta_eval::app::{signals, stderr};
 use uta_eval::kernels::keep_freed_memory;
-use uta_eval::util::escape::visible;
 
 // Blocks of activations come and go by the hundred; this allocator can keep their pages, where the
 // system's returns them and takes the time to clear new ones.
@@ -24,29 +22,27 @@ fn main() -> ExitCode {
     let finish_trace = || drop(trace::finish());
     // Without the handler an interrupt would only leave temporary files behind.
     let _ = signals::handle(finish_trace);
+    if std::env::args_os().len() <= 1 {
+        stderr::line(BEGIN);
+        return uta_eval::app::exit_code::ExitCode::Usage.into();
+    }
     let cli = Cli::parse();
     talk(cli.talk).choose();
     match Settings::new(cli).and_then(commands::run) {
         Ok(code) => code.into(),
         Err(error) => {
-            explain(&error);
+            stderr::error(&error.with_causes(), error.hint().as_deref());
             error.exit_code().into()
         }
     }
 }
 
 fn talk(args: TalkArgs) -> Talk {
-    match (args.quiet, args.verbose) {
-        (true, _) => Talk::Quiet,
-        (_, true) => Talk::Verbose,
-        _ => Talk::Normal,
-    }
-}
-
-/// Prints what went wrong with all its causes, and what to do next.
-fn explain(error: &Error) {
-    eprintln!("error: {}", visible(&error.with_causes()));
-    if let Some(hint) = error.hint() {
-        eprintln!("hint: {}", visible(&hint));
+    if args.quiet {
+        Talk::Quiet
+    } else if args.verbose {
+        Talk::Verbose
+    } else {
+        Talk::Normal
     }
 }

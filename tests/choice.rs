@@ -3,20 +3,21 @@
 
 use std::path::{Path, PathBuf};
 
-use uta_eval::app::error::Error;
-use uta_eval::inference::choice::{Asked, Chosen, choose};
+use uta_eval::inference::Silent;
+use uta_eval::inference::choice::{Asked, ChoiceError, Chosen, choose};
 use uta_eval::model::config::{ConfigError, Mlp};
 use uta_eval::model::{Layout, ModelConfig};
 use uta_eval::picture::preprocessing::{Interpolation, ResizeMode};
 
 use crate::support::{Folder, demo, fixture, run};
 
-fn asked(model: Option<&str>, checkpoint: &Path) -> Result<Chosen, Error> {
-    choose(Asked {
+fn asked(model: Option<&str>, checkpoint: &Path) -> Result<Chosen, ChoiceError> {
+    let asked = Asked {
         model,
         pretrained: None,
         checkpoint: Some(checkpoint),
-    })
+    };
+    choose(asked, &mut Silent)
 }
 
 fn chosen(checkpoint: &Path) -> Chosen {
@@ -25,7 +26,7 @@ fn chosen(checkpoint: &Path) -> Chosen {
 
 fn refused(checkpoint: &Path) -> ConfigError {
     match asked(None, checkpoint).unwrap_err() {
-        Error::ModelConfig(error) => error,
+        ChoiceError::Model(error) => error,
         other => panic!("{other}"),
     }
 }

@@ -17,7 +17,7 @@ struct Report {
     checkpoint: Checkpoint,
     data: Data,
     prompts: Prompts,
-    classifier: ClassifierFacts,
+    classifier: ClassifierInfo,
     settings: Settings,
     features_file: Option<String>,
     top1: Accuracy,
@@ -101,7 +101,7 @@ struct Prompts {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ClassifierFacts {
+struct ClassifierInfo {
     origin: String,
     path: Option<String>,
     key: String,

@@ -103,3 +103,43 @@ fn a_file_name_cannot_command_the_terminal() {
     assert!(!told.stderr.contains('\u{1b}'));
     told.said(&["a\\u{1b}[32m.safetensors does not exist"]);
 }
+
+#[test]
+fn alone_it_says_how_to_begin() {
+    let none: [&str; 0] = [];
+    run(&none)
+        .ended_with(2)
+        .said(&["uta-eval demo", "--imagenet-path", "--help"]);
+}
+
+#[test]
+fn help_has_groups_and_three_examples_in_each_form() {
+    for flag in ["-h", "--help"] {
+        let help = run(&[flag]).ended_with(0);
+        for group in [
+            "Pictures:",
+            "Model:",
+            "Prompts and classifier:",
+            "Expectations:",
+            "Computing:",
+            "Results:",
+            "Examples:",
+        ] {
+            assert!(help.stdout.contains(&format!("\n{group}\n")), "{group}");
+        }
+        let examples = help.stdout.split("Examples:").nth(1).unwrap();
+        let lines = examples
+            .lines()
+            .filter(|line| line.starts_with("  uta-eval"));
+        assert_eq!(lines.count(), 3);
+    }
+}
+
+#[test]
+fn the_manual_page_refers_to_no_page_that_does_not_exist() {
+    let page = run(&["man"]).ended_with(0);
+    assert!(page.stdout.contains("Examples:"));
+    for line in page.stdout.lines() {
+        assert!(!line.ends_with("(1)"), "{line}");
+    }
+}

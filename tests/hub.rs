@@ -533,7 +533,6 @@ fn a_repositorys_address_stands_for_its_weights_and_its_description() {
         ("HF_HOME", home.path().to_str().unwrap()),
         ("HF_ENDPOINT", server.endpoint.as_str()),
     ];
-    // The towers of this family are another matter; what is found and opened is seen by inspect.
     let inspected = ["inspect", "hf://someone/CLIP"];
     let first = run_with(&inspected, &variables)
         .ended_with(0)
@@ -542,7 +541,7 @@ fn a_repositorys_address_stands_for_its_weights_and_its_description() {
     let offline = [&variables[..], &[("HF_HUB_OFFLINE", "1")]].concat();
     let again = run_with(&inspected, &offline).ended_with(0);
     assert_eq!((again.stdout, server.asked()), (first.stdout, asked));
-    run_with(&arguments, &variables);
+    run_with(&arguments, &variables).ended_with(0);
     let snapshot = home.join("hub/models--someone--CLIP/snapshots/0123");
     assert!(snapshot.join("open_clip_config.json").exists());
     assert!(snapshot.join("open_clip_model.safetensors").exists());

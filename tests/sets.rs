@@ -5,6 +5,7 @@ use serde_json::Value;
 use uta_eval::classifier::{Classifier, file};
 use uta_eval::data::Set;
 use uta_eval::data::loader::load_one;
+use uta_eval::inference::Silent;
 use uta_eval::inference::loading;
 use uta_eval::inference::zero_shot::ImageEncoder;
 use uta_eval::kernels::Precision;
@@ -69,7 +70,8 @@ impl Parts {
     fn new(classifier: &Path) -> Self {
         let config = ModelConfig::from_name_or_file("uta_demo").unwrap();
         let compute = Compute::cpu(Precision::F32);
-        let checkpoint = loading::open_for(&demo("uta_demo.safetensors"), &config).unwrap();
+        let checkpoint =
+            loading::open_for(&demo("uta_demo.safetensors"), &config, &mut Silent).unwrap();
         let warn = &mut |warning| panic!("{warning}");
         let tower = loading::vision_tower(&checkpoint, &config, &compute, warn).unwrap();
         let preprocessing = &config.preprocessing;

@@ -4,10 +4,10 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use uta_eval::inference::Silent;
 use uta_eval::inference::loading;
 use uta_eval::inference::weights::Weights;
 use uta_eval::kernels::{Isa, Precision};
-use uta_eval::model::compute::{Arithmetic, Kernels};
 use uta_eval::model::{Compute, ModelConfig, TextTower, VisionTower};
 
 /// A file below `tests/fixtures`. One that is missing fails the test.
@@ -56,30 +56,18 @@ pub fn tiny() -> ModelConfig {
 }
 
 pub fn open(checkpoint: &Path, config: &ModelConfig) -> Arc<Weights> {
-    loading::open_for(checkpoint, config).unwrap()
+    loading::open_for(checkpoint, config, &mut Silent).unwrap()
 }
 
 /// Every way to compute in f32 that this machine has: each instruction set, and candle's own
 /// operations.
 pub fn ways() -> Vec<(&'static str, Compute)> {
-    let kernels = |isa| Kernels {
-        isa,
-        precision: Precision::F32,
-    };
-    let own = |isa: Isa| {
-        (
-            isa.name(),
-            Compute {
-                device: Device::Cpu,
-                arithmetic: Arithmetic::Packed(kernels(isa)),
-            },
-        )
-    };
-    let candle = ("candle", Compute::candle(Device::Cpu));
+    let own = |isa: Isa| (isa.name(), Compute::cpu_with(isa, Precision::F32));
+    let plain = ("plain", Compute::plain(Device::Cpu));
     Isa::available()
         .into_iter()
         .map(own)
-        .chain([candle])
+        .chain([plain])
         .collect()
 }
 

@@ -4,6 +4,9 @@
 /// Fixtures, temporary folders, and running the program.
 mod support;
 
+/// Which room uses which, who prints, where `unsafe` is.
+mod architecture;
+
 /// Both towers, the classifier and logits against the reference's numbers.
 mod golden;
 
@@ -62,6 +65,10 @@ mod errors;
 
 /// The same pictures from folders, flat folders with labels, and archives.
 mod sources;
+
+/// Logs that cannot be written, full disks, signals: what befalls a run.
+#[cfg(target_os = "linux")]
+mod environment;
 
 /// Completions, the manual page, and how much is said on standard error.
 mod habits;

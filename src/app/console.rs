@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::app::error::Warning;
+use crate::app::stderr;
+use crate::inference::{Progress, Work};
 use crate::metrics::Tally;
-use crate::util::escape::visible;
+use crate::util::warning::Warning;
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,39 +53,55 @@ impl Default for Console {
     }
 }
 
+impl Progress for Console {
+    fn start(&mut self, work: Work) {
+        match work {
+            Work::Waiting(what) => self.wait_for(what),
+            Work::Download(bytes) => self.start_download(bytes),
+            Work::Classifier(positions) => self.start_classifier(positions),
+        }
+    }
+
+    fn advance(&mut self, done: usize) {
+        self.bar.set_position(done as u64);
+    }
+
+    fn finish(&mut self) {
+        self.clear();
+    }
+
+    fn say(&mut self, line: &str) {
+        Console::say(self, line);
+    }
+
+    fn warn(&mut self, warning: &Warning) {
+        Console::warn(self, warning);
+    }
+}
+
 impl Console {
     /// Shows that something without a countable end is going on.
     pub fn wait_for(&mut self, what: &'static str) {
         let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
-        self.start(what, ProgressBar::new_spinner(), style, what);
+        self.show(what, ProgressBar::new_spinner(), style, what);
     }
 
     /// Starts the classifier's bar; its steps are token positions.
-    pub fn start_classifier(&mut self, positions: usize) {
+    fn start_classifier(&mut self, positions: usize) {
         let style = ProgressStyle::with_template(
             "classifier {wide_bar} {percent} % of {len} token positions, {eta} left",
         );
         let bar = ProgressBar::new(positions as u64);
-        self.start("building the classifier", bar, style, "");
-    }
-
-    /// Token positions done.
-    pub fn classifier_done(&self, positions: usize) {
-        self.bar.set_position(positions as u64);
+        self.show("building the classifier", bar, style, "");
     }
 
     /// Starts a download's bar.
-    pub fn start_download(&mut self, bytes: usize) {
+    fn start_download(&mut self, bytes: usize) {
         let style = ProgressStyle::with_template(
             "download {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
         );
         let bar = ProgressBar::new(bytes as u64);
-        self.start("downloading the checkpoint", bar, style, "");
-    }
-
-    /// Bytes that have come.
-    pub fn downloaded(&self, bytes: usize) {
-        self.bar.set_position(bytes as u64);
+        self.show("downloading the checkpoint", bar, style, "");
     }
 
     /// Starts the pictures' bar.
@@ -93,7 +110,7 @@ impl Console {
             "pictures {wide_bar} {pos}/{len}, {per_sec}, {eta} left, top-1 {msg}",
         );
         let bar = ProgressBar::new(pictures as u64);
-        self.start("evaluating the pictures", bar, style, "–");
+        self.show("evaluating the pictures", bar, style, "–");
     }
 
     /// Pictures done, with the running accuracy.
@@ -109,7 +126,7 @@ impl Console {
         let style =
             ProgressStyle::with_template("pictures {wide_bar} {pos}/{len}, {per_sec}, {eta} left");
         let bar = ProgressBar::new(pictures as u64);
-        self.start("looking at the pictures", bar, style, "");
+        self.show("looking at the pictures", bar, style, "");
         let bar = self.bar.clone();
         move || bar.inc(1)
     }
@@ -139,14 +156,7 @@ impl Console {
 
     /// Prints an error that does not end the program, however quiet it is to be.
     pub fn error(&self, message: &str, hint: Option<&str>) {
-        let message = visible(message);
-        let hint = hint.map(visible);
-        self.bar.suspend(|| {
-            eprintln!("error: {message}");
-            if let Some(hint) = hint {
-                eprintln!("hint: {hint}");
-            }
-        });
+        self.bar.suspend(|| stderr::error(message, hint));
     }
 
     /// Prints a line above the bar, unless the program is to be quiet.
@@ -154,11 +164,10 @@ impl Console {
         if Talk::chosen() == Talk::Quiet {
             return;
         }
-        let line = visible(line);
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| stderr::line(line));
     }
 
-    fn start(
+    fn show(
         &mut self,
         what: &'static str,
         bar: ProgressBar,

@@ -1,60 +1,27 @@
 //! Errors as the command line meets them, and the exit codes that stand for them.
 
-use std::path::PathBuf;
-
+use crate::app::exit_code::ExitCode;
 use crate::app::sweep_file::SweepFileError;
 use crate::checkpoint::CheckpointError;
 use crate::classifier::file::ClassifierFileError;
-use crate::data::{DataError, Remark, Unreadable};
+use crate::data::DataError;
+use crate::evaluation::EvaluationError;
 use crate::evaluation::journal::JournalError;
+use crate::inference::InferenceError;
+use crate::inference::choice::ChoiceError;
 use crate::inference::relayout::RelayoutError;
 use crate::metrics::Tally;
-use crate::metrics::expectation::Checked;
 use crate::model::config::ConfigError;
 use crate::model::micro_batch::is_out_of_memory;
-use crate::model::mixed::TooLarge;
 use crate::text::TextError;
 use crate::util::output_file::OutputError;
-
-/// How the program ends. The numbers are part of its interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExitCode {
-    /// Everything asked for was done.
-    Success = 0,
-    /// The result was computed and written, but is not the expected one; or a data set is not whole.
-    Unexpected = 1,
-    /// Flags that make no sense, or a model, template, class-name, classifier or result file that cannot be used.
-    Usage = 2,
-    /// The pictures' folder cannot be evaluated, or (with `--strict`) a picture cannot be read.
-    Data = 3,
-    /// The checkpoint cannot be used.
-    Checkpoint = 4,
-    /// A result cannot be written.
-    Output = 5,
-    /// The evaluation ended, but pictures could not be read and are not counted.
-    SkippedPictures = 6,
-    /// The computation failed: out of memory, a defect.
-    Failure = 7,
-    /// Some evaluations of a sweep failed; the others are done.
-    PartOfSweep = 8,
-    /// The user ended it, as shells number it.
-    Interrupted = 130,
-}
-
-impl From<ExitCode> for std::process::ExitCode {
-    fn from(code: ExitCode) -> Self {
-        Self::from(code as u8)
-    }
-}
+use crate::util::usage::UsageError;
 
 /// Everything that can stop a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{message}")]
-    Usage {
-        message: String,
-        hint: Option<String>,
-    },
+    #[error(transparent)]
+    Usage(#[from] UsageError),
     #[error(transparent)]
     ModelConfig(#[from] ConfigError),
     #[error(transparent)]
@@ -62,31 +29,25 @@ pub enum Error {
     #[error(transparent)]
     Text(#[from] TextError),
     #[error(transparent)]
-    Classifier(#[from] ClassifierFileError),
+    ClassifierFile(#[from] ClassifierFileError),
     #[error(transparent)]
     Data(#[from] DataError),
-    #[error("{}: {}", .0.path.display(), .0.reason)]
-    Picture(Unreadable),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    #[error("{model} does not fit on the GPU: {reason}")]
-    TooLarge { model: String, reason: TooLarge },
     #[error(transparent)]
-    Output(#[from] OutputError),
-    #[error("the model's output for {} is not a number", path.display())]
-    NotANumber { path: PathBuf },
-    #[error("the demo's result differs on this machine: expected {expected}, found {found}")]
-    DemoDiffers { expected: Tally, found: Tally },
-    #[error("{}", missed(.0))]
-    Missed(Vec<Checked>),
-    #[error("the computation failed")]
-    Compute(#[from] candle_core::Error),
+    Inference(#[from] InferenceError),
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error(transparent)]
     SweepFile(#[from] SweepFileError),
-    #[error("interrupted")]
-    Interrupted,
+    #[error("the computation failed")]
+    Compute(#[from] candle_core::Error),
+    #[error("the demo's result differs on this machine: expected {expected}, found {found}")]
+    DemoDiffers { expected: Tally, found: Tally },
     #[error("{what}")]
     System {
         what: &'static str,
@@ -94,13 +55,20 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// Flags that contradict each other or the facts.
-    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Usage {
-            message: message.into(),
-            hint: Some(hint.into()),
+impl From<ChoiceError> for Error {
+    fn from(error: ChoiceError) -> Self {
+        match error {
+            ChoiceError::Usage(e) => Self::Usage(e),
+            ChoiceError::Model(e) => Self::ModelConfig(e),
+            ChoiceError::Checkpoint(e) => Self::Checkpoint(e),
         }
+    }
+}
+
+impl Error {
+    /// Flags that contradict each other, or what they name.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage(UsageError::new(message, hint))
     }
 
     /// The message with those of all its causes, in one line.
@@ -117,207 +85,86 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Usage(e) => e.hint.clone(),
             Self::ModelConfig(e) => e.hint(),
             Self::Relayout(_) => Some("uta-eval inspect shows the layout and the tensors".into()),
-            Self::Text(e) => e.hint(),
-            Self::Classifier(e) => Some(e.hint()),
+            Self::Text(e) | Self::Inference(InferenceError::Text(e)) => e.hint(),
+            Self::ClassifierFile(e) | Self::Inference(InferenceError::Classifier(e)) => {
+                Some(e.hint())
+            }
             Self::Data(e) => e.hint(),
-            Self::Checkpoint(e) => e.hint(),
-            Self::TooLarge { .. } => Some("choose --device cpu".into()),
-            Self::Picture(_) => {
+            Self::Checkpoint(e) | Self::Inference(InferenceError::Checkpoint(e)) => e.hint(),
+            Self::Inference(InferenceError::TooLarge { .. }) => Some("choose --device cpu".into()),
+            Self::Evaluation(EvaluationError::Unreadable(_)) => {
                 Some("without --strict the picture is reported and left out of the counts".into())
             }
-            Self::Output(_) => {
-                Some("check that the folder exists and may be written to".into())
-            }
-            Self::NotANumber { .. } => {
+            Self::Evaluation(EvaluationError::NotANumber { .. }) => {
                 Some("the weights are finite but overflow; is the checkpoint damaged?".into())
             }
+            Self::Output(e) | Self::Evaluation(EvaluationError::Output(e)) => Some(e.hint().into()),
             Self::DemoDiffers { .. } => Some(
                 "this is a defect; please report it with the machine's processor and system".into(),
             ),
-            Self::Compute(e) if is_out_of_memory(e) => Some(
-                "the device's memory is too small even for a single picture, or others use it: free some, or choose another --device".into(),
-            ),
-            Self::Journal(e) => Some(e.hint()),
+            Self::Compute(e)
+            | Self::Inference(InferenceError::Compute(e))
+            | Self::Evaluation(EvaluationError::Compute(e)) => {
+                is_out_of_memory(e).then(|| OUT_OF_MEMORY.into())
+            }
+            Self::Journal(e) | Self::Evaluation(EvaluationError::Journal(e)) => Some(e.hint()),
             Self::SweepFile(e) => Some(e.hint().into()),
-            Self::Missed(_) | Self::Compute(_) | Self::System { .. } | Self::Interrupted => None,
+            Self::Evaluation(EvaluationError::Interrupted) | Self::System { .. } => None,
         }
     }
 
+    /// How the program ends because of it.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage { .. }
+            Self::Usage(_)
             | Self::ModelConfig(_)
             | Self::Relayout(_)
-            | Self::TooLarge { .. }
             | Self::Text(_)
-            | Self::Classifier(_) => ExitCode::Usage,
-            Self::Data(_) | Self::Picture(_) => ExitCode::Data,
-            Self::Checkpoint(
-                CheckpointError::OutputExists { .. } | CheckpointError::Unwritable { .. },
-            )
-            | Self::Output(_)
-            | Self::Journal(JournalError::Io { .. }) => ExitCode::Output,
-            Self::Journal(_) | Self::SweepFile(_) => ExitCode::Usage,
-            Self::Interrupted => ExitCode::Interrupted,
-            Self::Checkpoint(_) | Self::NotANumber { .. } => ExitCode::Checkpoint,
-            Self::DemoDiffers { .. } | Self::Missed(_) => ExitCode::Unexpected,
+            | Self::ClassifierFile(_)
+            | Self::SweepFile(_) => ExitCode::Usage,
+            Self::Data(_) => ExitCode::Data,
+            Self::Checkpoint(e) => of_checkpoint(e),
+            Self::Inference(e) => match e {
+                InferenceError::Checkpoint(e) => of_checkpoint(e),
+                InferenceError::TooLarge { .. }
+                | InferenceError::Classifier(_)
+                | InferenceError::Text(_) => ExitCode::Usage,
+                InferenceError::Compute(_) => ExitCode::Failure,
+            },
+            Self::Evaluation(e) => match e {
+                EvaluationError::Interrupted => ExitCode::Interrupted,
+                EvaluationError::NotANumber { .. } => ExitCode::Checkpoint,
+                EvaluationError::Unreadable(_) => ExitCode::Data,
+                EvaluationError::Compute(_) => ExitCode::Failure,
+                EvaluationError::Output(_) => ExitCode::Output,
+                EvaluationError::Journal(e) => of_journal(e),
+            },
+            Self::Journal(e) => of_journal(e),
+            Self::Output(_) => ExitCode::Output,
+            Self::DemoDiffers { .. } => ExitCode::Unexpected,
             Self::Compute(_) | Self::System { .. } => ExitCode::Failure,
         }
     }
 }
 
-/// The expectations that were not met, as one line.
-fn missed(checked: &[Checked]) -> String {
-    let missed = checked.iter().filter(|checked| !checked.met);
-    missed
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
-}
+/// What to do when a device's memory does not suffice.
+const OUT_OF_MEMORY: &str = "the device's memory is too small even for a single picture, or others use it: free some, or choose another --device";
 
-/// Something a user should know that does not stop the run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Warning {
-    PartialDataSet {
-        pictures: usize,
-        present: usize,
-        classes: usize,
-        /// The set that has exactly these classes.
-        meant: Option<&'static str>,
-    },
-    OtherSize {
-        set: &'static str,
-        pictures: usize,
-        whole: usize,
-    },
-    IgnoredFiles {
-        hidden: usize,
-        not_pictures: usize,
-    },
-    DataSet(Remark),
-    RopeTablesDiffer {
-        part: &'static str,
-    },
-    UnreadablePictures {
-        count: usize,
-    },
-    UnusableCache {
-        reason: String,
-    },
-    CacheNotWritten {
-        path: PathBuf,
-        reason: String,
-    },
-    NoGpu {
-        reason: String,
-    },
-    SmallerBatches {
-        pictures: usize,
-    },
-    SmallerRuns {
-        nodes: usize,
-    },
-    /// The model has another kind of GELU than a name says that the weights were trained with.
-    OtherGelu {
-        model: String,
-        has: &'static str,
-        by: String,
-        meant: String,
-    },
-    StaleResults {
-        folder: PathBuf,
-        files: Vec<String>,
-    },
-    ResultNotWritten {
-        reason: String,
-    },
-}
-
-impl std::fmt::Display for Warning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::PartialDataSet {
-                pictures,
-                present,
-                classes,
-                meant,
-            } => {
-                write!(
-                    f,
-                    "the data set has {pictures} pictures of {present} of the {classes} classes; they are ranked among all, but the accuracy is not that of the whole set"
-                )?;
-                match meant {
-                    Some(set) => write!(
-                        f,
-                        "; these are the classes of {set}: is --dataset {set} meant?"
-                    ),
-                    None => Ok(()),
-                }
-            }
-            Self::OtherSize {
-                set,
-                pictures,
-                whole,
-            } => write!(
-                f,
-                "the data set has {pictures} pictures, but {set} has {whole}; the accuracy is not that of the whole set"
-            ),
-            Self::IgnoredFiles {
-                hidden,
-                not_pictures,
-            } => write!(
-                f,
-                "ignored {hidden} hidden files and {not_pictures} files without a picture's ending"
-            ),
-            Self::DataSet(remark) => write!(f, "{remark}"),
-            Self::RopeTablesDiffer { part } => write!(
-                f,
-                "the checkpoint's rotary {part} tables differ from block to block; the last one is used for all, as the reference does"
-            ),
-            Self::OtherGelu {
-                model,
-                has,
-                by,
-                meant,
-            } => write!(
-                f,
-                "{model} computes {has}, but the name \"{by}\" says that the weights were trained with the other kind; the accuracy may be points too low: is {meant} meant?"
-            ),
-            Self::UnusableCache { reason } => {
-                write!(f, "{reason}; it is ignored and replaced")
-            }
-            Self::CacheNotWritten { path, reason } => {
-                write!(
-                    f,
-                    "the classifier cannot be kept in {}: {reason}",
-                    path.display()
-                )
-            }
-            Self::NoGpu { reason } => write!(f, "no GPU works, so the CPU computes: {reason}"),
-            Self::SmallerBatches { pictures } => write!(
-                f,
-                "the device's memory is short: from now on at most {pictures} pictures are computed at once; nothing is left out"
-            ),
-            Self::StaleResults { folder, files } => write!(
-                f,
-                "{} holds results of another sweep, which stay there: {}",
-                folder.display(),
-                files.join(", ")
-            ),
-            Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
-            Self::SmallerRuns { nodes } => write!(
-                f,
-                "the device's memory is short: from now on at most {nodes} tokens of prompts are computed at once; the classifier is whole all the same"
-            ),
-            Self::UnreadablePictures { count } => {
-                write!(
-                    f,
-                    "{count} pictures could not be read; they are left out of the counts"
-                )
-            }
+fn of_checkpoint(error: &CheckpointError) -> ExitCode {
+    match error {
+        CheckpointError::OutputExists { .. } | CheckpointError::Unwritable { .. } => {
+            ExitCode::Output
         }
+        _ => ExitCode::Checkpoint,
+    }
+}
+
+fn of_journal(error: &JournalError) -> ExitCode {
+    match error {
+        JournalError::Io { .. } => ExitCode::Output,
+        _ => ExitCode::Usage,
     }
 }

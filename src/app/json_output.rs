@@ -8,7 +8,7 @@ use crate::app::error::Error;
 use crate::app::stdout::{print, show};
 use crate::report::layout;
 use crate::util::destination::Destination;
-use crate::util::output_file::OutputFile;
+use crate::util::output_file::{OutputError, OutputFile};
 
 /// Where a JSON document goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +56,8 @@ impl JsonOutput {
     }
 }
 
-/// Writes a result: as JSON if there is an output for it, and as text on standard output unless
-/// the JSON goes there.
+/// Writes a result: as text on standard output, and as JSON if there is an output for it, which may
+/// take the place of the text.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -65,24 +65,41 @@ pub fn write(
     output: Option<JsonOutput>,
     result: &(impl Serialize + std::fmt::Display),
 ) -> Result<(), Error> {
-    match output {
+    let file = match output {
         Some(JsonOutput::Stdout) => return Ok(print(&document(result)?)?),
-        Some(JsonOutput::File(file)) => write_file(file, result)?,
-        None => {}
+        Some(JsonOutput::File(file)) => Some(file),
+        None => None,
+    };
+    // The text first: no full disk takes it away.
+    show(&result.to_string())?;
+    match file {
+        Some(file) => write_file(file, result),
+        None => Ok(()),
     }
-    Ok(show(&result.to_string())?)
 }
 
 /// Writes a result into a file only.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_file(mut file: OutputFile, result: &impl Serialize) -> Result<(), Error> {
-    file.write(document(result)?.as_bytes())?;
-    Ok(file.finish()?)
+pub fn write_file(file: OutputFile, result: &impl Serialize) -> Result<(), Error> {
+    Ok(write_text(file, &document(result)?)?)
 }
 
-fn document(result: &impl Serialize) -> Result<String, Error> {
+/// Writes a document into a file.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_text(mut file: OutputFile, document: &str) -> Result<(), OutputError> {
+    file.write(document.as_bytes())?;
+    file.finish()
+}
+
+/// A result's JSON document.
+///
+/// # Errors
+/// When it has none.
+pub fn document(result: &impl Serialize) -> Result<String, Error> {
     layout::to_string(result).map_err(|e| Error::System {
         what: "the result cannot be formed",
         source: e.into(),

@@ -6,6 +6,8 @@ pub mod commands;
 pub mod console;
 /// Errors as the command line meets them, with hints and exit codes.
 pub mod error;
+/// How the program ends.
+pub mod exit_code;
 /// The flags, as clap reads them.
 pub mod flags;
 /// A result as JSON, as text, or as both.
@@ -14,6 +16,8 @@ pub mod json_output;
 pub mod settings;
 /// What an interrupt does.
 pub mod signals;
+/// Standard error.
+pub mod stderr;
 /// Standard output.
 pub mod stdout;
 /// A sweep's file as command lines.

@@ -1,9 +1,12 @@
 //! The evaluation loop. It sees batches and predictors, nothing of models or files.
 
+mod error;
 /// What an evaluation found so far, for the run that goes on.
 pub mod journal;
 /// The part of a data set that one of several processes evaluates.
 pub mod shard;
+
+pub use error::EvaluationError;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,13 +14,13 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tracing::info_span;
 
-use crate::app::error::{Error, Warning};
 use crate::data::{Batch, Sample, Unreadable};
 use crate::metrics::Judgement;
 use crate::metrics::{Prediction, Tally};
 use crate::util::escape;
 use crate::util::in_order::in_order;
 use crate::util::interrupt;
+use crate::util::warning::Warning;
 
 /// Names the classes of a batch's pictures.
 pub trait Predictor: Sync {
@@ -25,10 +28,10 @@ pub trait Predictor: Sync {
     ///
     /// # Errors
     /// When the computation fails.
-    fn predict(&self, batch: &Batch) -> Result<Predicted, Error>;
+    fn predict(&self, batch: &Batch) -> Result<Predicted, EvaluationError>;
 
-    /// Something that its user should know and was not told yet.
-    fn news(&self) -> Option<Warning> {
+    /// Something that the user should know and was not told yet.
+    fn warning(&self) -> Option<Warning> {
         None
     }
 }
@@ -51,21 +54,21 @@ impl From<Vec<Prediction>> for Predicted {
     }
 }
 
-/// Is told of every picture while the evaluation runs.
+/// Is told of every picture while the evaluation results.
 pub trait Observer {
     /// A batch is about to be counted: what was found in consecutive pictures, in file order, of
     /// which `first` is the first one's number.
     ///
     /// # Errors
     /// When it cannot be recorded; the batch is not counted then.
-    fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), Error>;
+    fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), EvaluationError>;
 
     /// A batch is about to be counted of which the predictor kept the features [embedding], one
     /// for each picture that could be read.
     ///
     /// # Errors
     /// When they cannot be recorded.
-    fn encoded(&mut self, _features: &[Vec<f32>]) -> Result<(), Error> {
+    fn encoded(&mut self, _features: &[Vec<f32>]) -> Result<(), EvaluationError> {
         Ok(())
     }
 
@@ -73,15 +76,19 @@ pub trait Observer {
     ///
     /// # Errors
     /// When the prediction cannot be recorded.
-    fn predicted(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error>;
+    fn predicted(
+        &mut self,
+        sample: &Sample,
+        prediction: &Prediction,
+    ) -> Result<(), EvaluationError>;
 
     /// A picture could not be read.
     ///
     /// # Errors
     /// When the evaluation is to stop because of it.
-    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error>;
+    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), EvaluationError>;
 
-    /// A predictor has news.
+    /// A predictor has something to tell.
     fn warned(&mut self, warning: Warning);
 
     /// A batch is done.
@@ -114,20 +121,20 @@ impl Outcome {
 }
 
 /// One of those that see the same batches.
-pub struct Entrant<'a> {
-    /// One for each lane; they predict the same.
+pub struct Evaluator<'a> {
+    /// One for each replica; they predict the same.
     predictors: Vec<&'a dyn Predictor>,
     observer: &'a mut dyn Observer,
     pub outcome: Outcome,
     /// What stopped this one; the others go on.
-    pub failure: Option<Error>,
+    pub failure: Option<EvaluationError>,
     /// This one's part of the time of the evaluation, in proportion to the work of its predictors.
     pub time: Duration,
     /// Pictures that were not found in a journal.
     pub computed: usize,
 }
 
-impl<'a> Entrant<'a> {
+impl<'a> Evaluator<'a> {
     /// # Errors
     /// When the observer fails on what is known already.
     pub fn new(
@@ -135,8 +142,8 @@ impl<'a> Entrant<'a> {
         observer: &'a mut dyn Observer,
         samples: &[Sample],
         known: Vec<Finding>,
-    ) -> Result<Self, Error> {
-        let mut entrant = Self {
+    ) -> Result<Self, EvaluationError> {
+        let mut evaluator = Self {
             predictors,
             observer,
             outcome: Outcome::default(),
@@ -144,8 +151,8 @@ impl<'a> Entrant<'a> {
             time: Duration::ZERO,
             computed: 0,
         };
-        entrant.count(samples, known)?;
-        Ok(entrant)
+        evaluator.count(samples, known)?;
+        Ok(evaluator)
     }
 
     /// Counts those pictures of a batch that are not counted yet. `samples` are all of the
@@ -156,7 +163,7 @@ impl<'a> Entrant<'a> {
         samples: &[Sample],
         predicted: Predicted,
         unreadable: &[Unreadable],
-    ) -> Result<(), Error> {
+    ) -> Result<(), EvaluationError> {
         let _span = info_span!("count", first).entered();
         let counted = self.outcome.pictures();
         let mut predictions = predicted.predictions.into_iter();
@@ -180,7 +187,7 @@ impl<'a> Entrant<'a> {
         Ok(())
     }
 
-    fn count(&mut self, samples: &[Sample], findings: Vec<Finding>) -> Result<(), Error> {
+    fn count(&mut self, samples: &[Sample], findings: Vec<Finding>) -> Result<(), EvaluationError> {
         for (sample, finding) in samples.iter().zip(findings) {
             match finding {
                 Finding::Predicted(prediction) => {
@@ -202,74 +209,84 @@ impl<'a> Entrant<'a> {
     }
 }
 
-/// The number of the first picture that some entrant still needs.
-pub fn first_needed(entrants: &[Entrant<'_>]) -> usize {
-    let counted = entrants.iter().map(|entrant| entrant.outcome.pictures());
+/// The number of the first picture that some evaluator still needs.
+pub fn first_needed(evaluators: &[Evaluator<'_>]) -> usize {
+    let counted = evaluators
+        .iter()
+        .map(|evaluator| evaluator.outcome.pictures());
     counted.min().unwrap_or(0)
 }
 
-/// Lets each entrant evaluate all batches, which begin with the picture that [`first_needed`]
-/// names. Observers see them in order, however many lanes there are. Ends early when all entrants
+/// Lets each evaluator evaluate all batches, which begin with the picture that [`first_needed`]
+/// names. Observers see them in order, however many replicas there are. Ends early when all evaluators
 /// have failed or the user interrupts.
 pub fn evaluate(
     samples: &[Sample],
     batches: impl Iterator<Item = Batch>,
-    entrants: &mut [Entrant<'_>],
+    evaluators: &mut [Evaluator<'_>],
 ) {
     let clock = Instant::now();
-    let mut next = first_needed(entrants);
+    let mut next = first_needed(evaluators);
     let numbered = batches.map_while(|batch| {
         let first = next;
         next += batch.samples.len() + batch.unreadable.len();
         (!interrupt::requested()).then_some((first, batch))
     });
-    let lanes = entrants.iter().map(|entrant| entrant.predictors.len());
-    let racing: Vec<Racing<'_>> = entrants.iter().map(Racing::new).collect();
-    let workers: Vec<_> = (0..lanes.min().unwrap_or(0))
-        .map(|lane| {
-            let racing = &racing;
+    let counts = evaluators
+        .iter()
+        .map(|evaluator| evaluator.predictors.len());
+    let count = counts.min().unwrap_or(0);
+    let replicas: Vec<Replicas<'_>> = evaluators.iter().map(Replicas::new).collect();
+    let workers: Vec<_> = (0..count)
+        .map(|replica| {
+            let replicas = &replicas;
             move |(first, batch): (usize, Batch)| {
-                let runs: Vec<_> = racing.iter().map(|r| r.run(lane, first, &batch)).collect();
-                (first, batch, runs)
+                let results: Vec<_> = replicas
+                    .iter()
+                    .map(|r| r.run(replica, first, &batch))
+                    .collect();
+                (first, batch, results)
             }
         })
         .collect();
-    let stopped = in_order(numbered, &workers, |(first, batch, runs)| {
+    let stopped = in_order(numbered, &workers, |(first, batch, results)| {
         let behind = first + batch.samples.len() + batch.unreadable.len();
-        for ((entrant, racing), run) in entrants.iter_mut().zip(&racing).zip(runs) {
-            let Some(run) = run else { continue };
-            if entrant.failure.is_some() {
+        for ((evaluator, replicas), result) in evaluators.iter_mut().zip(&replicas).zip(results) {
+            let Some(result) = result else { continue };
+            if evaluator.failure.is_some() {
                 continue;
             }
-            entrant.time += run.time;
-            if let Some(warning) = run.news {
-                entrant.observer.warned(warning);
+            evaluator.time += result.time;
+            if let Some(warning) = result.warning {
+                evaluator.observer.warned(warning);
             }
-            let entered = run.predicted.and_then(|predicted| {
-                entrant.enter(first, &samples[first..behind], predicted, &batch.unreadable)
+            let entered = result.predicted.and_then(|predicted| {
+                evaluator.enter(first, &samples[first..behind], predicted, &batch.unreadable)
             });
             match entered {
                 // The batch in flight is lost, as the user wished.
-                Err(Error::Interrupted) => return Err(Stop),
-                result => entrant.failure = result.err(),
+                Err(EvaluationError::Interrupted) => return Err(Stop),
+                entered => evaluator.failure = entered.err(),
             }
-            racing
+            replicas
                 .failed
-                .store(entrant.failure.is_some(), Ordering::Relaxed);
+                .store(evaluator.failure.is_some(), Ordering::Relaxed);
         }
-        let all_failed = entrants.iter().all(|entrant| entrant.failure.is_some());
+        let all_failed = evaluators
+            .iter()
+            .all(|evaluator| evaluator.failure.is_some());
         if all_failed { Err(Stop) } else { Ok(()) }
     });
-    // Why it ended is in the entrants.
+    // Why it ended is in the evaluators.
     drop(stopped);
-    share_time(entrants, clock.elapsed());
+    share_time(evaluators, clock.elapsed());
 }
 
 /// Ends the evaluation early.
 struct Stop;
 
-/// What the lanes see of an entrant.
-struct Racing<'a> {
+/// What the replicas see of an evaluator.
+struct Replicas<'a> {
     predictors: Vec<&'a dyn Predictor>,
     /// Pictures that a journal knew of.
     known: usize,
@@ -277,49 +294,49 @@ struct Racing<'a> {
 }
 
 /// A predictor's work on a batch.
-struct Run {
-    predicted: Result<Predicted, Error>,
+struct ReplicaResult {
+    predicted: Result<Predicted, EvaluationError>,
     time: Duration,
-    news: Option<Warning>,
+    warning: Option<Warning>,
 }
 
-impl<'a> Racing<'a> {
-    fn new(entrant: &Entrant<'a>) -> Self {
+impl<'a> Replicas<'a> {
+    fn new(evaluator: &Evaluator<'a>) -> Self {
         Self {
-            predictors: entrant.predictors.clone(),
-            known: entrant.outcome.pictures(),
+            predictors: evaluator.predictors.clone(),
+            known: evaluator.outcome.pictures(),
             failed: AtomicBool::new(false),
         }
     }
 
     /// Predicts, unless there is no need to.
-    fn run(&self, lane: usize, first: usize, batch: &Batch) -> Option<Run> {
+    fn run(&self, replica: usize, first: usize, batch: &Batch) -> Option<ReplicaResult> {
         let behind = first + batch.samples.len() + batch.unreadable.len();
         if self.known >= behind || self.failed.load(Ordering::Relaxed) {
             return None;
         }
-        let predictor = self.predictors[lane];
+        let predictor = self.predictors[replica];
         let pictures = batch.samples.len();
-        let _span = info_span!("predict", lane, first, pictures).entered();
+        let _span = info_span!("predict", replica, first, pictures).entered();
         let clock = Instant::now();
-        Some(Run {
+        Some(ReplicaResult {
             predicted: predictor.predict(batch),
             time: clock.elapsed(),
-            news: predictor.news(),
+            warning: predictor.warning(),
         })
     }
 }
 
-/// Divides the time of an evaluation among the entrants.
-fn share_time(entrants: &mut [Entrant<'_>], whole: Duration) {
-    let work: Duration = entrants.iter().map(|entrant| entrant.time).sum();
-    let count = entrants.len() as f64;
-    for entrant in entrants {
+/// Divides the time of an evaluation among the evaluators.
+fn share_time(evaluators: &mut [Evaluator<'_>], whole: Duration) {
+    let work: Duration = evaluators.iter().map(|evaluator| evaluator.time).sum();
+    let count = evaluators.len() as f64;
+    for evaluator in evaluators {
         let share = match work.is_zero() {
             true => 1.0 / count,
-            false => entrant.time.div_duration_f64(work),
+            false => evaluator.time.div_duration_f64(work),
         };
-        entrant.time = whole.mul_f64(share);
+        evaluator.time = whole.mul_f64(share);
     }
 }
 
@@ -331,7 +348,7 @@ mod tests {
     struct ByteReader;
 
     impl Predictor for ByteReader {
-        fn predict(&self, batch: &Batch) -> Result<Predicted, Error> {
+        fn predict(&self, batch: &Batch) -> Result<Predicted, EvaluationError> {
             let logits = |byte: &u8| {
                 (0..10)
                     .map(|c| -(f32::from(*byte) - c as f32).abs())
@@ -350,9 +367,9 @@ mod tests {
     struct Broken;
 
     impl Predictor for Broken {
-        fn predict(&self, batch: &Batch) -> Result<Predicted, Error> {
-            let path = batch.samples[0].path.clone();
-            Err(Error::NotANumber { path })
+        fn predict(&self, batch: &Batch) -> Result<Predicted, EvaluationError> {
+            let picture = batch.samples[0].path.display().to_string();
+            Err(EvaluationError::NotANumber { picture })
         }
     }
 
@@ -364,16 +381,16 @@ mod tests {
     }
 
     impl Observer for Recorder {
-        fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), Error> {
+        fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), EvaluationError> {
             assert_eq!(first, self.seen.len() + self.skipped);
             self.found.extend_from_slice(findings);
             Ok(())
         }
-        fn predicted(&mut self, sample: &Sample, _: &Prediction) -> Result<(), Error> {
+        fn predicted(&mut self, sample: &Sample, _: &Prediction) -> Result<(), EvaluationError> {
             self.seen.push(sample.label);
             Ok(())
         }
-        fn unreadable(&mut self, _: &Unreadable) -> Result<(), Error> {
+        fn unreadable(&mut self, _: &Unreadable) -> Result<(), EvaluationError> {
             self.skipped += 1;
             Ok(())
         }
@@ -381,13 +398,13 @@ mod tests {
         fn batch_done(&mut self, _: &Tally, _: usize) {}
     }
 
-    fn entrant<'a>(
+    fn evaluator<'a>(
         predictor: &'a dyn Predictor,
-        lanes: usize,
+        replicas: usize,
         recorder: &'a mut Recorder,
         known: Vec<Finding>,
-    ) -> Entrant<'a> {
-        Entrant::new(vec![predictor; lanes], recorder, &samples(), known).unwrap()
+    ) -> Evaluator<'a> {
+        Evaluator::new(vec![predictor; replicas], recorder, &samples(), known).unwrap()
     }
 
     /// What is in a picture (255: it cannot be read), and its label.
@@ -441,24 +458,24 @@ mod tests {
     #[test]
     fn counts_and_order_depend_neither_on_batches_nor_on_where_an_earlier_run_ended() {
         let mut all = Recorder::default();
-        let mut entrants = [entrant(&ByteReader, 1, &mut all, vec![])];
-        evaluate(&samples(), batches(0, 8), &mut entrants);
+        let mut evaluators = [evaluator(&ByteReader, 1, &mut all, vec![])];
+        evaluate(&samples(), batches(0, 8), &mut evaluators);
         let findings = all.found;
         assert_eq!(findings.len(), PICTURES.len());
-        for (size, lanes) in (1..=PICTURES.len()).flat_map(|size| [(size, 1), (size, 3)]) {
+        for (size, replicas) in (1..=PICTURES.len()).flat_map(|size| [(size, 1), (size, 3)]) {
             for known in 0..=PICTURES.len() {
                 let mut recorder = Recorder::default();
                 let before = findings[..known].to_vec();
-                let mut entrants = [entrant(&ByteReader, lanes, &mut recorder, before)];
-                let first = first_needed(&entrants);
-                evaluate(&samples(), batches(first, size), &mut entrants);
-                assert_eq!(entrants[0].outcome.tally, EXPECTED);
-                let judgements = &entrants[0].outcome.judgements;
+                let mut evaluators = [evaluator(&ByteReader, replicas, &mut recorder, before)];
+                let first = first_needed(&evaluators);
+                evaluate(&samples(), batches(first, size), &mut evaluators);
+                assert_eq!(evaluators[0].outcome.tally, EXPECTED);
+                let judgements = &evaluators[0].outcome.judgements;
                 let ranks: Vec<_> = judgements.iter().map(|j| j.rank).collect();
                 assert_eq!(ranks.iter().filter(|rank| rank.is_some()).count(), 4);
                 assert_eq!(ranks[..2], [Some(0), Some(2)]);
-                assert_eq!(entrants[0].outcome.unreadable.len(), 2);
-                assert_eq!(entrants[0].computed, PICTURES.len() - known);
+                assert_eq!(evaluators[0].outcome.unreadable.len(), 2);
+                assert_eq!(evaluators[0].computed, PICTURES.len() - known);
                 assert_eq!(recorder.seen, [0, 2, 5, 0, 3, 1]);
                 assert_eq!(recorder.found, findings[known..]);
             }
@@ -468,25 +485,25 @@ mod tests {
     #[test]
     fn entrants_that_are_ahead_or_fail_change_nothing_for_the_others() {
         let mut whole = Recorder::default();
-        let mut one = [entrant(&ByteReader, 1, &mut whole, vec![])];
+        let mut one = [evaluator(&ByteReader, 1, &mut whole, vec![])];
         evaluate(&samples(), batches(0, 8), &mut one);
         let ahead = whole.found[..5].to_vec();
-        for lanes in [1, 3] {
+        for replicas in [1, 3] {
             let mut recorders: [Recorder; 3] = Default::default();
             let [a, b, c] = &mut recorders;
-            let mut entrants = [
-                entrant(&ByteReader, lanes, a, ahead.clone()),
-                entrant(&Broken, lanes, b, vec![]),
-                entrant(&ByteReader, lanes, c, vec![]),
+            let mut evaluators = [
+                evaluator(&ByteReader, replicas, a, ahead.clone()),
+                evaluator(&Broken, replicas, b, vec![]),
+                evaluator(&ByteReader, replicas, c, vec![]),
             ];
-            evaluate(&samples(), batches(0, 3), &mut entrants);
+            evaluate(&samples(), batches(0, 3), &mut evaluators);
             assert!(matches!(
-                entrants[1].failure,
-                Some(Error::NotANumber { .. })
+                evaluators[1].failure,
+                Some(EvaluationError::NotANumber { .. })
             ));
             for index in [0, 2] {
-                assert!(entrants[index].failure.is_none());
-                assert_eq!(entrants[index].outcome.tally, EXPECTED);
+                assert!(evaluators[index].failure.is_none());
+                assert_eq!(evaluators[index].outcome.tally, EXPECTED);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::error::Error;
+use crate::util::usage::UsageError;
 
 /// Part `index` of `of`, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,34 +19,34 @@ impl Shard {
     ///
     /// # Errors
     /// When it is neither, or the environment does not say.
-    pub fn from_flag(flag: &str) -> Result<Self, Error> {
+    pub fn from_flag(flag: &str) -> Result<Self, UsageError> {
         match flag {
             "auto" => Self::from_environment(|name| std::env::var(name).ok()),
             _ => Self::parse(flag),
         }
     }
 
-    fn parse(text: &str) -> Result<Self, Error> {
+    fn parse(text: &str) -> Result<Self, UsageError> {
         let parsed = text
             .split_once('/')
             .and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
         match parsed {
             Some((index, of)) if (1..=of).contains(&index) => Ok(Self { index, of }),
-            _ => Err(Error::usage(
+            _ => Err(UsageError::new(
                 format!("--shard {text} is no part"),
                 "give I/N with I from 1 to N: --shard 1/4 is the first of four",
             )),
         }
     }
 
-    fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let number = |name: &str| -> Result<Option<usize>, Error> {
+    fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, UsageError> {
+        let number = |name: &str| -> Result<Option<usize>, UsageError> {
             let Some(value) = variable(name) else {
                 return Ok(None);
             };
             match value.trim().parse() {
                 Ok(number) => Ok(Some(number)),
-                Err(_) => Err(Error::usage(
+                Err(_) => Err(UsageError::new(
                     format!("--shard auto: {name} is \"{value}\", not a number"),
                     EXPLICIT,
                 )),
@@ -72,7 +72,7 @@ impl Shard {
                         of: count,
                     }),
                     None => {
-                        return Err(Error::usage(
+                        return Err(UsageError::new(
                             format!(
                                 "--shard auto: task {id} of this Slurm array of {count} has no place in a row without gaps"
                             ),
@@ -89,7 +89,7 @@ impl Shard {
                 of: size,
             }),
             (Some(rank), Some(size)) => {
-                return Err(Error::usage(
+                return Err(UsageError::new(
                     format!("--shard auto: RANK {rank} is not below WORLD_SIZE {size}"),
                     EXPLICIT,
                 ));
@@ -97,12 +97,12 @@ impl Shard {
             _ => None,
         };
         match (slurm, ranks) {
-            (Some(a), Some(b)) if a != b => Err(Error::usage(
+            (Some(a), Some(b)) if a != b => Err(UsageError::new(
                 format!("--shard auto: the Slurm array says {a}, RANK and WORLD_SIZE say {b}"),
                 EXPLICIT,
             )),
             (Some(shard), _) | (None, Some(shard)) => Ok(shard),
-            (None, None) => Err(Error::usage(
+            (None, None) => Err(UsageError::new(
                 "--shard auto: neither SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT nor RANK and WORLD_SIZE are set",
                 EXPLICIT,
             )),

@@ -4,18 +4,36 @@
 use std::path::{Path, PathBuf};
 
 use super::published::PublishedModel;
-use super::{identity, loading, weights};
-use crate::app::error::{Error, Warning};
-use crate::checkpoint::Checkpoint;
+use super::{Progress, identity, loading, weights};
 use crate::checkpoint::hub::{HubError, HubFile, SCHEME};
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::config::{
     ConfigError, Mlp, OPEN_CLIP_CONFIG, TRANSFORMERS_CONFIG, TRANSFORMERS_PREPROCESSOR,
 };
 use crate::model::published::{Pretrained, gelu_told_by};
 use crate::model::{Layout, ModelConfig};
+use crate::util::usage::UsageError;
+use crate::util::warning::Warning;
 
 /// The model that is evaluated where nothing can be known about the checkpoint.
 const DEFAULT: &str = "eva_base_p16";
+
+/// Why no model is chosen.
+#[derive(Debug, thiserror::Error)]
+pub enum ChoiceError {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error(transparent)]
+    Model(#[from] ConfigError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+impl From<HubError> for ChoiceError {
+    fn from(error: HubError) -> Self {
+        Self::Checkpoint(error.into())
+    }
+}
 
 /// What the flags say.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +62,7 @@ pub struct Chosen {
 /// # Errors
 /// When the flags name no model or weights, a description beside the weights cannot be used, or the shapes
 /// fit no model or several.
-pub fn choose(asked: Asked<'_>) -> Result<Chosen, Error> {
+pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, ChoiceError> {
     let mut named = asked
         .model
         .map(ModelConfig::from_name_or_file)
@@ -64,17 +82,14 @@ pub fn choose(asked: Asked<'_>) -> Result<Chosen, Error> {
         }
         (None, Some(path)) => path.into(),
         (None, None) => {
-            return Err(Error::usage(
-                "--ckpt-path is missing",
-                "see uta-eval --help",
-            ));
+            return Err(UsageError::new("--ckpt-path is missing", "see uta-eval --help").into());
         }
     };
     // A published model that is only named is looked for when it is opened.
     let of_paper = PublishedModel::parse(&path);
     let hub = match of_paper {
         Some(_) => None,
-        None => loading::hub_file(&path).map_err(crate::checkpoint::CheckpointError::from)?,
+        None => loading::hub_file(&path)?,
     };
     let checkpoint = hub.as_ref().map_or(path, |file| file.address().into());
     let (mut config, mut decided_by) = match (named, of_paper) {
@@ -85,7 +100,7 @@ pub fn choose(asked: Asked<'_>) -> Result<Chosen, Error> {
         }
         (None, None) => match beside(hub.as_ref(), &checkpoint)? {
             Some(found) => found,
-            None => by_shapes(&checkpoint)?,
+            None => by_shapes(&checkpoint, progress)?,
         },
     };
     let by_description = decided_by.ends_with(".json");
@@ -115,17 +130,18 @@ pub fn choose(asked: Asked<'_>) -> Result<Chosen, Error> {
 }
 
 /// The weights that a tag means.
-fn published(config: Option<&ModelConfig>, tag: &str) -> Result<&'static Pretrained, Error> {
+fn published(config: Option<&ModelConfig>, tag: &str) -> Result<&'static Pretrained, ChoiceError> {
     let Some(config) = config else {
-        return Err(Error::usage(
+        return Err(UsageError::new(
             "--pretrained is about the weights of a model that --model names",
             "for instance --model ViT-B-32 --pretrained openai",
-        ));
+        )
+        .into());
     };
     Pretrained::by_tag(&config.name, tag).ok_or_else(|| {
         let all = Pretrained::all().iter();
         let of_model = all.filter(|known| known.model == config.name);
-        Error::from(ConfigError::UnknownTag {
+        ChoiceError::from(ConfigError::UnknownTag {
             model: config.name.clone(),
             tag: tag.into(),
             known: of_model.map(|known| known.tag.to_string()).collect(),
@@ -137,7 +153,7 @@ fn published(config: Option<&ModelConfig>, tag: &str) -> Result<&'static Pretrai
 fn beside(
     hub: Option<&HubFile>,
     checkpoint: &Path,
-) -> Result<Option<(ModelConfig, String)>, Error> {
+) -> Result<Option<(ModelConfig, String)>, ChoiceError> {
     let find = |name: &str| match hub {
         Some(file) => fetch(&file.beside(name)),
         None => {
@@ -163,16 +179,19 @@ fn beside(
 }
 
 /// A file that a repository may have.
-fn fetch(file: &HubFile) -> Result<Option<PathBuf>, Error> {
+fn fetch(file: &HubFile) -> Result<Option<PathBuf>, ChoiceError> {
     match file.fetch(&mut |_, _| ()) {
         Ok(path) => Ok(Some(path)),
         Err(HubError::NotFound { .. } | HubError::Offline { .. }) => Ok(None),
-        Err(error) => Err(crate::checkpoint::CheckpointError::from(error).into()),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// The one built-in model whose file has these tensors.
-fn by_shapes(path: &Path) -> Result<(ModelConfig, String), Error> {
+fn by_shapes(
+    path: &Path,
+    progress: &mut dyn Progress,
+) -> Result<(ModelConfig, String), ChoiceError> {
     let said = "the shapes of the tensors".to_string();
     let default = || {
         Ok((
@@ -181,7 +200,7 @@ fn by_shapes(path: &Path) -> Result<(ModelConfig, String), Error> {
         ))
     };
     let is_address = path.to_str().is_some_and(|path| path.starts_with(SCHEME));
-    let checkpoint = match loading::open(path) {
+    let checkpoint = match loading::open(path, progress) {
         Ok(checkpoint) => checkpoint,
         // What opens it for the computation says why it cannot be opened.
         Err(_) if !is_address => return default(),

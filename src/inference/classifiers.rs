@@ -7,24 +7,24 @@ use std::time::{Duration, Instant};
 
 use tracing::info_span;
 
-use crate::app::console::Console;
-use crate::app::error::{Error, Warning};
 use crate::classifier::cache::Cache;
 use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::recipe::Recipe;
-use crate::classifier::{self, Classifier, Progress, Trie};
+use crate::classifier::{self, Classifier, Trie};
 use crate::inference::loading;
 use crate::inference::weights::Weights;
+use crate::inference::{InferenceError, Progress, Work};
 use crate::model::config::Mlp;
 use crate::model::{Compute, ModelConfig, TextTower};
 use crate::text::{ClassNames, Templates, Tokenizer, prompts};
+use crate::util::warning::Warning;
 
 /// How often the state of a build is kept. Less work than this is not worth going on with.
 const KEEP_EVERY: Duration = Duration::from_secs(20);
 
 /// Where to look for a classifier before building it.
 #[derive(Debug, Clone)]
-pub enum Stock {
+pub enum ClassifierSource {
     /// This file, and nothing else.
     File(PathBuf),
     /// The cache, in which a new one is kept.
@@ -35,7 +35,7 @@ pub enum Stock {
 
 /// A classifier and where it came from.
 #[derive(Debug, Clone)]
-pub struct Obtained {
+pub struct ResolvedClassifier {
     pub classifier: Arc<Classifier>,
     pub recipe: Recipe,
     pub origin: Origin,
@@ -44,7 +44,7 @@ pub struct Obtained {
 /// Classifiers of this process, by the keys of their recipes: models with equal text towers share
 /// one.
 #[derive(Debug, Default)]
-pub struct Shelf(HashMap<String, Obtained>);
+pub struct SharedClassifiers(HashMap<String, ResolvedClassifier>);
 
 /// Where a classifier came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,14 +58,17 @@ pub enum Origin {
 ///
 /// # Errors
 /// Only if the embedded tokenizer is damaged.
-pub fn tokens(classes: &ClassNames, templates: &Templates) -> Result<Vec<Vec<u32>>, Error> {
+pub fn tokens(
+    classes: &ClassNames,
+    templates: &Templates,
+) -> Result<Vec<Vec<u32>>, InferenceError> {
     let texts: Vec<String> = prompts(classes, templates).collect();
     Ok(Tokenizer::clip()?.encode_batch_to_end(&texts))
 }
 
-/// Which classifier is wanted.
+/// Which classifier is request.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct ClassifierRequest<'a> {
     pub weights: &'a Arc<Weights>,
     /// [`Weights::text_fingerprint`].
     pub fingerprint: &'a str,
@@ -79,16 +82,16 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// Only if the embedded tokenizer is damaged.
-pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), Error> {
-    let tokens = tokens(wanted.classes, wanted.templates)?;
+pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, Vec<Vec<u32>>), InferenceError> {
+    let tokens = tokens(request.classes, request.templates)?;
     // The number of heads and the kind of GELU are nowhere in the weights, but decide what they mean.
-    let transformer = &wanted.config.text.transformer;
-    let mut tower = format!("{}, {} heads", wanted.fingerprint, transformer.heads);
+    let transformer = &request.config.text.transformer;
+    let mut tower = format!("{}, {} heads", request.fingerprint, transformer.heads);
     if transformer.mlp == Mlp::QuickGelu {
         tower += ", QuickGELU";
     }
-    let names = wanted.classes.names();
-    let recipe = Recipe::new(tower, names, &tokens, wanted.compute.precision());
+    let names = request.classes.names();
+    let recipe = Recipe::new(tower, names, &tokens, request.compute.precision());
     Ok((recipe, tokens))
 }
 
@@ -96,36 +99,38 @@ pub fn recipe(wanted: &Wanted<'_>) -> Result<(Recipe, Vec<Vec<u32>>), Error> {
 ///
 /// # Errors
 /// When a file was named and cannot be used, or the text tower cannot be loaded.
-pub fn obtain(
-    wanted: &Wanted<'_>,
-    stock: &Stock,
-    shelf: &mut Shelf,
-    console: &mut Console,
+pub fn resolve(
+    request: &ClassifierRequest<'_>,
+    source: &ClassifierSource,
+    shared: &mut SharedClassifiers,
+    progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
-) -> Result<Obtained, Error> {
+) -> Result<ResolvedClassifier, InferenceError> {
     let _span = info_span!("get the classifier").entered();
-    let (recipe, tokens) = recipe(wanted)?;
+    let (recipe, tokens) = recipe(request)?;
     let key = recipe.key();
-    if let (Some(obtained), Stock::Cache(_) | Stock::None) = (shelf.0.get(&key), stock) {
-        return Ok(obtained.clone());
+    if let (Some(resolved), ClassifierSource::Cache(_) | ClassifierSource::None) =
+        (shared.0.get(&key), source)
+    {
+        return Ok(resolved.clone());
     }
-    let obtained = find_or_build(wanted, stock, recipe, &tokens, console, warnings)?;
-    if !matches!(stock, Stock::File(_)) {
-        shelf.0.insert(key, obtained.clone());
+    let resolved = find_or_build(request, source, recipe, &tokens, progress, warnings)?;
+    if !matches!(source, ClassifierSource::File(_)) {
+        shared.0.insert(key, resolved.clone());
     }
-    Ok(obtained)
+    Ok(resolved)
 }
 
 fn find_or_build(
-    wanted: &Wanted<'_>,
-    stock: &Stock,
+    request: &ClassifierRequest<'_>,
+    source: &ClassifierSource,
     recipe: Recipe,
     tokens: &[Vec<u32>],
-    console: &mut Console,
+    progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
-) -> Result<Obtained, Error> {
-    let found = match stock {
-        Stock::File(path) => {
+) -> Result<ResolvedClassifier, InferenceError> {
+    let found = match source {
+        ClassifierSource::File(path) => {
             let (classifier, found) = file::read(path)?;
             found
                 .check(&recipe)
@@ -134,48 +139,52 @@ fn find_or_build(
                     difference,
                 })?;
             let origin = Origin::File(path.clone());
-            return Ok(Obtained {
+            return Ok(ResolvedClassifier {
                 classifier: classifier.into(),
                 recipe: found,
                 origin,
             });
         }
-        Stock::Cache(cache) => cache.get(&recipe).unwrap_or_else(|e| {
+        ClassifierSource::Cache(cache) => cache.get(&recipe).unwrap_or_else(|e| {
             let reason = describe(&e);
-            tell(console, warnings, Warning::UnusableCache { reason });
+            tell(progress, warnings, Warning::UnusableCache { reason });
             None
         }),
-        Stock::None => None,
+        ClassifierSource::None => None,
     };
-    if let (Some(classifier), Stock::Cache(cache)) = (found, stock) {
+    if let (Some(classifier), ClassifierSource::Cache(cache)) = (found, source) {
         let origin = Origin::Cache(cache.path(&recipe));
-        return Ok(Obtained {
+        return Ok(ResolvedClassifier {
             classifier: classifier.into(),
             recipe,
             origin,
         });
     }
-    console.wait_for("loading the text tower");
-    let tower = loading::text_tower(wanted.weights, wanted.config, wanted.compute)?;
-    let cache = match stock {
-        Stock::Cache(cache) => Some(cache),
+    progress.start(Work::Waiting("loading the text tower"));
+    let tower = loading::text_tower(request.weights, request.config, request.compute)?;
+    let cache = match source {
+        ClassifierSource::Cache(cache) => Some(cache),
         _ => None,
     };
     let classifier = build(
         &tower,
         tokens,
-        wanted.classes.len(),
+        request.classes.len(),
         cache.map(|c| (c, &recipe)),
-        console,
+        progress,
         warnings,
     )?;
     if let Some(cache) = cache
         && let Err(e) = cache.put(&recipe, &classifier)
     {
         let (path, reason) = (cache.path(&recipe), e.to_string());
-        tell(console, warnings, Warning::CacheNotWritten { path, reason });
+        tell(
+            progress,
+            warnings,
+            Warning::CacheNotWritten { path, reason },
+        );
     }
-    Ok(Obtained {
+    Ok(ResolvedClassifier {
         classifier: classifier.into(),
         recipe,
         origin: Origin::Built,
@@ -193,48 +202,41 @@ pub fn build(
     tokens: &[Vec<u32>],
     classes: usize,
     cache: Option<(&Cache, &Recipe)>,
-    console: &mut Console,
+    progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
-) -> Result<Classifier, Error> {
+) -> Result<Classifier, InferenceError> {
     let trie = Trie::new(tokens);
     let partial = cache.and_then(|(cache, recipe)| cache.get_partial(recipe));
     if let Some(partial) = &partial {
         let percent = 100 * partial.nodes() / trie.len().max(1);
-        console.say(&format!(
+        progress.say(&format!(
             "an interrupted build of the classifier goes on at {percent} %"
         ));
     }
-    console.start_classifier(trie.len());
+    progress.start(Work::Classifier(trie.len()));
     let mut kept = Instant::now();
-    let classifier =
-        classifier::build(
-            tower,
-            &trie,
-            classes,
-            partial,
-            &mut |progress| match progress {
-                Progress::Smaller { nodes } => {
-                    tell(console, warnings, Warning::SmallerRuns { nodes });
-                }
-                Progress::Done(partial) => {
-                    console.classifier_done(partial.nodes());
-                    if let Some((cache, recipe)) = cache
-                        && kept.elapsed() > KEEP_EVERY
-                    {
-                        // If this fails, so will keeping the finished classifier, and that is reported.
-                        let _ = cache.put_partial(recipe, partial);
-                        kept = Instant::now();
-                    }
-                }
-            },
-        )?;
-    console.clear();
+    let classifier = classifier::build(tower, &trie, classes, partial, &mut |event| match event {
+        classifier::Progress::Smaller { nodes } => {
+            tell(progress, warnings, Warning::SmallerRuns { nodes });
+        }
+        classifier::Progress::Done(partial) => {
+            progress.advance(partial.nodes());
+            if let Some((cache, recipe)) = cache
+                && kept.elapsed() > KEEP_EVERY
+            {
+                // If this fails, so will keeping the finished classifier, and that is reported.
+                let _ = cache.put_partial(recipe, partial);
+                kept = Instant::now();
+            }
+        }
+    })?;
+    progress.finish();
     Ok(classifier)
 }
 
 /// Warns at once, and in the result.
-fn tell(console: &Console, warnings: &mut Vec<Warning>, warning: Warning) {
-    console.warn(&warning);
+fn tell(progress: &mut dyn Progress, warnings: &mut Vec<Warning>, warning: Warning) {
+    progress.warn(&warning);
     warnings.push(warning);
 }
 

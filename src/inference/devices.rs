@@ -3,20 +3,61 @@
 //! A GPU is worked on by several lanes, each with its own thread, stream and towers: while one waits
 //! for a result or sends pictures, the other computes.
 
-use crate::app::error::{Error, Warning};
-use crate::app::flags::{DeviceArg, PrecisionArg};
 use crate::kernels::Precision;
 use crate::model::Compute;
-use crate::model::mixed::Factors;
+use crate::model::backend::GpuPrecision;
+use crate::util::usage::UsageError;
+use crate::util::warning::Warning;
 
 /// Batches that a GPU has under way, each on a stream of its own.
 const LANES_OF_A_GPU: usize = 2;
 
-/// Tokens that a batch for a GPU should have: enough for large matrix products, little enough that
-/// the largest model's activations take less than 3 GB.
-const TOKENS_OF_A_BATCH: usize = 65_536;
-const MOST_PICTURES_OF_A_BATCH: usize = 256;
-const PICTURES_OF_A_CPU_BATCH: usize = 64;
+/// Which devices a user asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceChoice {
+    Auto,
+    Cpu,
+    /// Numbers of GPUs, at least one, all different.
+    Cuda(Vec<usize>),
+}
+
+impl DeviceChoice {
+    /// # Errors
+    /// What is wrong with the value.
+    pub fn parse(value: &str) -> Result<Self, String> {
+        match value {
+            "auto" => return Ok(Self::Auto),
+            "cpu" => return Ok(Self::Cpu),
+            "cuda" => return Ok(Self::Cuda(vec![0])),
+            _ => {}
+        }
+        let numbers = value
+            .strip_prefix("cuda:")
+            .ok_or("expected auto, cpu, cuda, or cuda: and numbers of GPUs")?;
+        let mut gpus = Vec::new();
+        for number in numbers.split(',') {
+            let gpu = number
+                .parse()
+                .map_err(|_| format!("\"{number}\" is not the number of a GPU"))?;
+            if gpus.contains(&gpu) {
+                return Err(format!("GPU {gpu} is named twice"));
+            }
+            gpus.push(gpu);
+        }
+        Ok(Self::Cuda(gpus))
+    }
+}
+
+/// Which precision of the linear layers a user asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrecisionChoice {
+    /// f32 on a CPU, f16 on a GPU.
+    Auto,
+    F32,
+    Bf16,
+    F16,
+    Tf32,
+}
 
 /// The devices of a run; at least one lane.
 #[derive(Debug, Clone)]
@@ -65,25 +106,18 @@ impl Devices {
 
     /// A good number of pictures for a batch.
     pub fn batch_size(&self, tokens: usize) -> usize {
-        match self.first.mixed() {
-            None => PICTURES_OF_A_CPU_BATCH,
-            Some(_) => {
-                let most = (TOKENS_OF_A_BATCH / tokens.max(1)).clamp(1, MOST_PICTURES_OF_A_BATCH);
-                // The largest power of two that is not above.
-                1 << most.ilog2()
-            }
-        }
+        self.first.backend.batch_size(tokens)
     }
 }
 
 /// Opens a lane on a GPU and tries whether it computes.
-pub type Open<'a> = &'a dyn Fn(usize, Factors) -> Result<Compute, String>;
+pub type Open<'a> = &'a dyn Fn(usize, GpuPrecision) -> Result<Compute, String>;
 
 /// The devices that were asked for.
 ///
 /// # Errors
 /// When a GPU was asked for that does not work, or a precision that the device does not have.
-pub fn select(device: &DeviceArg, precision: PrecisionArg) -> Result<Devices, Error> {
+pub fn select(device: &DeviceChoice, precision: PrecisionChoice) -> Result<Devices, UsageError> {
     select_with(device, precision, cfg!(feature = "cuda"), &gpu::open)
 }
 
@@ -92,31 +126,32 @@ pub fn select(device: &DeviceArg, precision: PrecisionArg) -> Result<Devices, Er
 /// # Errors
 /// As [`select`].
 pub fn select_with(
-    device: &DeviceArg,
-    precision: PrecisionArg,
+    device: &DeviceChoice,
+    precision: PrecisionChoice,
     compiled: bool,
     open: Open<'_>,
-) -> Result<Devices, Error> {
-    let factors = match precision {
-        PrecisionArg::Auto | PrecisionArg::F16 => Factors::F16,
-        PrecisionArg::Bf16 => Factors::Bf16,
-        PrecisionArg::F32 => Factors::F32,
-        PrecisionArg::Tf32 => Factors::Tf32,
+) -> Result<Devices, UsageError> {
+    let on_gpu = match precision {
+        PrecisionChoice::Auto | PrecisionChoice::F16 => GpuPrecision::F16,
+        PrecisionChoice::Bf16 => GpuPrecision::Bf16,
+        PrecisionChoice::F32 => GpuPrecision::F32,
+        PrecisionChoice::Tf32 => GpuPrecision::Tf32,
     };
     match device {
-        DeviceArg::Cpu => cpu(precision, None),
-        DeviceArg::Auto if !compiled => cpu(precision, None),
-        DeviceArg::Auto => match open_all(&[0], factors, open) {
+        DeviceChoice::Cpu => cpu(precision, None),
+        DeviceChoice::Auto if !compiled => cpu(precision, None),
+        DeviceChoice::Auto => match open_all(&[0], on_gpu, open) {
             Ok(devices) => Ok(devices),
             Err((_, reason)) => cpu(precision, Some(reason)),
         },
-        DeviceArg::Cuda(numbers) => {
-            open_all(numbers, factors, open).map_err(|(number, reason)| {
-                let hint = match compiled {
-                    true => "`nvidia-smi` shows which GPUs the driver sees; --device auto takes the CPU where none works",
-                    false => "build it with `cargo build --release --features cuda`, or choose --device cpu",
+        DeviceChoice::Cuda(numbers) => {
+            open_all(numbers, on_gpu, open).map_err(|(number, reason)| {
+                let hint = if compiled {
+                    "`nvidia-smi` shows which GPUs the driver sees; --device auto takes the CPU where none works"
+                } else {
+                    "build it with `cargo build --release --features cuda`, or choose --device cpu"
                 };
-                Error::usage(format!("GPU {number} cannot be used: {reason}"), hint)
+                UsageError::new(format!("GPU {number} cannot be used: {reason}"), hint)
             })
         }
     }
@@ -125,13 +160,13 @@ pub fn select_with(
 /// Lanes on the GPUs, one on each before the second on any; or which GPU failed, and why.
 fn open_all(
     numbers: &[usize],
-    factors: Factors,
+    precision: GpuPrecision,
     open: Open<'_>,
 ) -> Result<Devices, (usize, String)> {
     let mut lanes = Vec::new();
     for _ in 0..LANES_OF_A_GPU {
         for number in numbers {
-            lanes.push(open(*number, factors).map_err(|reason| (*number, reason))?);
+            lanes.push(open(*number, precision).map_err(|reason| (*number, reason))?);
         }
     }
     let mut lanes = lanes.into_iter();
@@ -146,30 +181,30 @@ fn open_all(
 }
 
 /// The CPU, because it was asked for or no GPU works.
-fn cpu(precision: PrecisionArg, no_gpu: Option<String>) -> Result<Devices, Error> {
+fn cpu(precision: PrecisionChoice, no_gpu: Option<String>) -> Result<Devices, UsageError> {
     let name = match precision {
-        PrecisionArg::Auto | PrecisionArg::F32 => {
+        PrecisionChoice::Auto | PrecisionChoice::F32 => {
             let remark = no_gpu.map(|reason| Warning::NoGpu { reason });
             return Ok(Devices {
                 remark,
                 ..Devices::cpu(Precision::F32)
             });
         }
-        PrecisionArg::Bf16 => {
+        PrecisionChoice::Bf16 => {
             let remark = no_gpu.map(|reason| Warning::NoGpu { reason });
             return Ok(Devices {
                 remark,
                 ..Devices::cpu(Precision::Bf16)
             });
         }
-        PrecisionArg::F16 => "f16",
-        PrecisionArg::Tf32 => "tf32",
+        PrecisionChoice::F16 => "f16",
+        PrecisionChoice::Tf32 => "tf32",
     };
     let why = match no_gpu {
         Some(reason) => format!("no GPU works ({reason})"),
         None => "this program computes on the CPU".into(),
     };
-    Err(Error::usage(
+    Err(UsageError::new(
         format!("--precision {name} needs a GPU, and {why}"),
         "choose f32, or bf16 for speed",
     ))
@@ -179,13 +214,12 @@ fn cpu(precision: PrecisionArg, no_gpu: Option<String>) -> Result<Devices, Error
 mod gpu {
     use std::sync::Arc;
 
-    use super::{Compute, Factors, brief};
+    use super::{Compute, GpuPrecision, brief};
     use crate::kernels::gpu::cuda;
-    use crate::model::compute::Arithmetic;
-    use crate::model::mixed::{Mixed, trial};
+    use crate::model::backend::Gpu;
 
     /// Opens a lane on a GPU and computes something on it.
-    pub fn open(number: usize, factors: Factors) -> Result<Compute, String> {
+    pub fn open(number: usize, precision: GpuPrecision) -> Result<Compute, String> {
         let count = cuda::count().map_err(|e| match brief(&e.to_string()) {
             none if none.contains("NO_DEVICE") => {
                 format!("there is no driver, or it shows no GPU ({none})")
@@ -199,27 +233,25 @@ mod gpu {
                 _ => format!("the driver shows {count} GPUs, numbered from 0"),
             });
         }
-        let engine = cuda::open(number, factors == Factors::Tf32)
+        let engine = cuda::open(number, precision == GpuPrecision::Tf32)
             .map_err(|e| format!("it cannot be opened ({})", brief(&e.to_string())))?;
-        let compute = Compute {
-            device: engine.device(),
-            arithmetic: Arithmetic::Mixed(Mixed {
-                engine: Arc::new(engine),
-                factors,
-            }),
+        let device = engine.device();
+        let gpu = Gpu {
+            engine: Arc::new(engine),
+            precision,
         };
-        trial(&compute)
+        gpu.trial(&device)
             .map_err(|e| format!("a computation on it failed ({})", brief(&e.to_string())))?;
-        Ok(compute)
+        Ok(Compute::gpu(device, gpu))
     }
 }
 
 #[cfg(not(feature = "cuda"))]
 mod gpu {
-    use super::{Compute, Factors};
+    use super::{Compute, GpuPrecision};
 
     /// There is none.
-    pub fn open(_: usize, _: Factors) -> Result<Compute, String> {
+    pub fn open(_: usize, _: GpuPrecision) -> Result<Compute, String> {
         Err("this program was built without the feature `cuda`".into())
     }
 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use tracing::info_span;
 
-use crate::app::console::Console;
-use crate::app::error::{Error, Warning};
 use crate::checkpoint::hub::{HubError, HubFile, HubRepository};
 use crate::checkpoint::{Checkpoint, CheckpointError, Mismatch, load_with};
 use crate::inference::identity;
 use crate::inference::published::PublishedModel;
 use crate::inference::weights::{Weights, fit};
+use crate::inference::{InferenceError, Progress, Work};
 use crate::model::rope::RopeTables;
 use crate::model::{Compute, ModelConfig, TextTower, VisionTower};
+use crate::util::warning::Warning;
 
 /// The file of the hub that a checkpoint's address `hf://…` means, or the name of a published model;
 /// `None` for a path.
@@ -37,20 +37,19 @@ pub fn hub_file(path: &Path) -> Result<Option<HubFile>, HubError> {
 ///
 /// # Errors
 /// When it cannot be downloaded or opened.
-pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
+pub fn open(path: &Path, progress: &mut dyn Progress) -> Result<Checkpoint, CheckpointError> {
     let Some(file) = hub_file(path)? else {
         return Checkpoint::open(path);
     };
-    let mut console = Console::default();
     let mut started = false;
     let downloaded = file.fetch(&mut |done, total| {
         if !started {
-            console.start_download(total);
+            progress.start(Work::Download(total));
             started = true;
         }
-        console.downloaded(done);
+        progress.advance(done);
     });
-    console.clear();
+    progress.finish();
     Checkpoint::open(&downloaded?)
 }
 
@@ -58,9 +57,13 @@ pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
 ///
 /// # Errors
 /// When it cannot be opened or does not fit, with every difference.
-pub fn open_for(path: &Path, config: &ModelConfig) -> Result<Arc<Weights>, CheckpointError> {
+pub fn open_for(
+    path: &Path,
+    config: &ModelConfig,
+    progress: &mut dyn Progress,
+) -> Result<Arc<Weights>, CheckpointError> {
     let _span = info_span!("open the checkpoint", path = %path.display()).entered();
-    let checkpoint = open(path)?;
+    let checkpoint = open(path, progress)?;
     match fit(&checkpoint, config) {
         Ok(layout) => Ok(Arc::new(Weights { checkpoint, layout })),
         Err(mismatch) => Err(CheckpointError::Mismatch {
@@ -97,15 +100,19 @@ pub fn vision_tower(
     config: &ModelConfig,
     compute: &Compute,
     warn: &mut dyn FnMut(Warning),
-) -> Result<VisionTower, Error> {
+) -> Result<VisionTower, InferenceError> {
     let _span = info_span!("load the vision tower").entered();
     fits(config, compute)?;
-    let tables = rope_tables(weights, config, &compute.device, warn)?;
+    let tables = if config.vision.rope {
+        Some(rope_tables(weights, config, &compute.device, warn)?)
+    } else {
+        None
+    };
     load_with(weights, &compute.device, |vb| {
         VisionTower::new(
             &config.vision,
             config.embedding,
-            &tables,
+            tables.as_ref(),
             compute,
             vb.pp("visual"),
         )
@@ -121,7 +128,7 @@ pub fn vision_towers<'a>(
     config: &ModelConfig,
     lanes: impl Iterator<Item = &'a Compute>,
     warn: &mut dyn FnMut(Warning),
-) -> Result<Vec<VisionTower>, Error> {
+) -> Result<Vec<VisionTower>, InferenceError> {
     let mut told = false;
     lanes
         .map(|compute| {
@@ -142,7 +149,7 @@ pub fn text_tower(
     weights: &Arc<Weights>,
     config: &ModelConfig,
     compute: &Compute,
-) -> Result<TextTower, Error> {
+) -> Result<TextTower, InferenceError> {
     let _span = info_span!("load the text tower").entered();
     fits(config, compute)?;
     load_with(weights, &compute.device, |vb| {
@@ -151,12 +158,14 @@ pub fn text_tower(
 }
 
 /// Whether the device's kernels can take a model of such dimensions.
-fn fits(config: &ModelConfig, compute: &Compute) -> Result<(), Error> {
-    let checked = compute.mixed().map_or(Ok(()), |mixed| mixed.check(config));
-    checked.map_err(|reason| Error::TooLarge {
-        model: config.name.clone(),
-        reason,
-    })
+fn fits(config: &ModelConfig, compute: &Compute) -> Result<(), InferenceError> {
+    compute
+        .backend
+        .check(config)
+        .map_err(|reason| InferenceError::TooLarge {
+            model: config.name.clone(),
+            reason,
+        })
 }
 
 /// The rotary tables as the reference's loading leaves them: one pair shared by all blocks, in
@@ -166,7 +175,7 @@ fn rope_tables(
     config: &ModelConfig,
     device: &Device,
     warn: &mut dyn FnMut(Warning),
-) -> Result<RopeTables, Error> {
+) -> Result<RopeTables, InferenceError> {
     let vision = &config.vision;
     let mut tables = RopeTables::compute(vision.grid(), vision.transformer.head_dim(), device)?;
     for (part, table) in [("cos", &mut tables.cos), ("sin", &mut tables.sin)] {

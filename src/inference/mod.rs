@@ -6,10 +6,13 @@ pub mod choice;
 pub mod classifiers;
 /// Which devices compute, in which precision.
 pub mod devices;
+mod error;
 /// Which configuration a checkpoint looks like.
 pub mod identity;
 /// From a checkpoint to the towers.
 pub mod loading;
+/// What long work tells its user.
+pub mod progress;
 /// The weights of the paper's models, by the models' names.
 pub mod published;
 /// The tensors of one layout as those of another.
@@ -18,3 +21,6 @@ pub mod relayout;
 pub mod weights;
 /// Crops of pictures in, ranked classes out.
 pub mod zero_shot;
+
+pub use error::InferenceError;
+pub use progress::{Progress, Silent, Work};

@@ -3,25 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use tracing::info_span;
 
-use crate::app::error::{Error, Warning};
 use crate::classifier::ranker::Ranker;
 use crate::classifier::{Classifier, LOGIT_SCALE};
 use crate::data::{Batch, Sample};
-use crate::evaluation::{Predicted, Predictor};
+use crate::evaluation::{EvaluationError, Predicted, Predictor};
 use crate::metrics::{Prediction, TOP, millionths};
-use crate::model::compute::Arithmetic;
+use crate::model::backend::{Backend, Rank, Ranking};
 use crate::model::micro_batch::{AtOnce, is_out_of_memory};
-use crate::model::mixed::{Mixed, Ranking};
 use crate::model::{Compute, VisionTower};
 use crate::picture::preprocessing::Preprocessing;
 use crate::util::interrupt;
-
-/// Tokens that go through the vision tower together: enough for large matrix products, few enough
-/// that activations between layers stay in the processor's last cache (of 32 MB or so).
-const TOKENS_AT_ONCE: usize = 1800;
+use crate::util::warning::Warning;
 
 /// Encodes crops with the vision tower.
 #[derive(Debug)]
@@ -35,6 +30,7 @@ pub struct ImageEncoder {
     /// [3]
     std: Tensor,
     device: Device,
+    backend: Arc<dyn Backend>,
 }
 
 impl ImageEncoder {
@@ -46,12 +42,7 @@ impl ImageEncoder {
         compute: &Compute,
     ) -> Result<Self> {
         let device = &compute.device;
-        let at_once = match compute.arithmetic {
-            Arithmetic::Packed(_) => (TOKENS_AT_ONCE / tower.tokens()).max(1),
-            Arithmetic::Candle => 1,
-            // A batch is what a GPU is given together.
-            Arithmetic::Mixed(_) => usize::MAX,
-        };
+        let at_once = compute.backend.pictures_at_once(tower.tokens());
         Ok(Self {
             at_once: AtOnce::new(at_once).into(),
             tower,
@@ -59,6 +50,7 @@ impl ImageEncoder {
             mean: Tensor::new(&preprocessing.mean, device)?,
             std: Tensor::new(&preprocessing.std, device)?,
             device: device.clone(),
+            backend: Arc::clone(&compute.backend),
         })
     }
 
@@ -106,7 +98,7 @@ impl ImageEncoder {
     /// When the computation fails.
     pub fn encode(&self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
         self.in_parts(pixels, |features| {
-            self.wait()?;
+            self.backend.wait()?;
             features.to_vec2()
         })
     }
@@ -128,18 +120,10 @@ impl ImageEncoder {
             let result = self.features(crops).and_then(|features| finish(&features));
             if result.as_ref().is_err_and(is_out_of_memory) {
                 // Memory is freed when its stream comes to that; then there may be more.
-                self.wait()?;
+                self.backend.wait()?;
             }
             result
         })
-    }
-
-    /// Waits until what was asked for is computed, without taking a core meanwhile.
-    fn wait(&self) -> Result<()> {
-        match &self.tower {
-            VisionTower::Mixed(tower) => tower.mixed().engine.wait(),
-            VisionTower::Layers(_) => Ok(()),
-        }
     }
 
     /// Features [pictures, embedding] of crops. Bytes are what travels to the device.
@@ -148,22 +132,7 @@ impl ImageEncoder {
         let _span = info_span!("vision tower", pictures).entered();
         let shape = (pictures, self.size, self.size, 3);
         let pixels = Tensor::from_slice(crops, shape, &self.device)?;
-        match &self.tower {
-            VisionTower::Mixed(tower) => tower.forward_bytes(&pixels, &self.mean, &self.std),
-            VisionTower::Layers(_) => self.tower.forward(&self.normalise(&pixels)?),
-        }
-    }
-
-    /// [pictures, 3, size, size], in the order of the reference: divide by 255, less the mean,
-    /// divided by the standard deviation.
-    fn normalise(&self, pixels: &Tensor) -> Result<Tensor> {
-        let unit = (pixels
-            .permute((0, 3, 1, 2))?
-            .contiguous()?
-            .to_dtype(DType::F32)?
-            / 255.0)?;
-        unit.broadcast_sub(&self.mean.reshape((3, 1, 1))?)?
-            .broadcast_div(&self.std.reshape((3, 1, 1))?)
+        self.tower.encode(&pixels, &self.mean, &self.std)
     }
 }
 
@@ -198,9 +167,9 @@ impl ZeroShot {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with(encoder: ImageEncoder, ranker: Ranker) -> Result<Self> {
-        let on_device = match encoder.tower {
-            VisionTower::Layers(_) => None,
-            VisionTower::Mixed(_) => Some(OnDevice::new(ranker.classifier(), &encoder.device)?),
+        let on_device = match encoder.backend.ranker() {
+            Some(_) => Some(OnDevice::new(ranker.classifier(), &encoder.device)?),
+            None => None,
         };
         Ok(Self {
             encoder,
@@ -241,12 +210,10 @@ impl ZeroShot {
     /// A prediction for each crop; none where the logits are not all finite. The features are added
     /// to `kept` if they are to be kept.
     fn ranked(&self, pixels: &[u8], kept: &mut Vec<Vec<f32>>) -> Result<Vec<Option<Prediction>>> {
-        if let (Some(on_device), VisionTower::Mixed(tower)) = (&self.on_device, &self.encoder.tower)
-        {
-            let mixed = tower.mixed();
+        if let (Some(on_device), Some(by)) = (&self.on_device, self.encoder.backend.ranker()) {
             let mut ranked = self
                 .encoder
-                .in_parts(pixels, |features| on_device.ranked(mixed, features))?;
+                .in_parts(pixels, |features| on_device.ranked(by, features))?;
             for prediction in ranked.iter_mut().flatten() {
                 self.ranker.name(&mut prediction.classes);
             }
@@ -272,8 +239,8 @@ impl OnDevice {
         })
     }
 
-    fn ranked(&self, mixed: &Mixed, features: &Tensor) -> Result<Vec<Option<Prediction>>> {
-        let places = mixed.rank(features, &self.columns, &self.column_of, TOP, LOGIT_SCALE)?;
+    fn ranked(&self, by: &dyn Rank, features: &Tensor) -> Result<Vec<Option<Prediction>>> {
+        let places = by.rank(features, &self.columns, &self.column_of, TOP, LOGIT_SCALE)?;
         let prediction = |place: Ranking| {
             place.finite.then_some(Prediction {
                 classes: place.classes,
@@ -286,12 +253,12 @@ impl OnDevice {
 }
 
 impl Predictor for ZeroShot {
-    fn news(&self) -> Option<Warning> {
+    fn warning(&self) -> Option<Warning> {
         let pictures = self.encoder.news()?;
         Some(Warning::SmallerBatches { pictures })
     }
 
-    fn predict(&self, batch: &Batch) -> std::result::Result<Predicted, Error> {
+    fn predict(&self, batch: &Batch) -> std::result::Result<Predicted, EvaluationError> {
         let mut features = Vec::new();
         let mut predictions = Vec::with_capacity(batch.samples.len());
         let mut rest = batch.pixels.as_slice();
@@ -299,13 +266,13 @@ impl Predictor for ZeroShot {
             let (crops, behind) = rest.split_at(self.encoder.bytes_at_once(rest));
             rest = behind;
             if interrupt::requested() {
-                return Err(Error::Interrupted);
+                return Err(EvaluationError::Interrupted);
             }
             predictions.extend(self.ranked(crops, &mut features)?);
         }
         let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
-            prediction.ok_or_else(|| Error::NotANumber {
-                path: sample.path.clone(),
+            prediction.ok_or_else(|| EvaluationError::NotANumber {
+                picture: sample.path.display().to_string(),
             })
         };
         let predictions = predictions.into_iter().zip(&batch.samples).map(of_sample);

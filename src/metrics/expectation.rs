@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::error::Error;
 use crate::metrics::Accuracy;
 use crate::model::ModelConfig;
+use crate::util::usage::UsageError;
 
 /// Less than what counts as a difference: rounding of decimal fractions.
 const ROUNDING: f64 = 1e-9;
@@ -35,10 +35,10 @@ pub struct Tolerance(f64);
 impl Tolerance {
     /// # Errors
     /// When it is negative or no number.
-    pub fn new(points: f64) -> Result<Self, Error> {
+    pub fn new(points: f64) -> Result<Self, UsageError> {
         match points.is_finite() && points >= 0.0 {
             true => Ok(Self(points)),
-            false => Err(Error::usage(
+            false => Err(UsageError::new(
                 format!("--tolerance {points} is no distance"),
                 "give percentage points, for instance --tolerance 0.1",
             )),
@@ -63,10 +63,10 @@ impl Expectations {
         top5: Option<f64>,
         published: bool,
         tolerance: Tolerance,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, UsageError> {
         for (flag, percent) in [("--expect-top1", top1), ("--expect-top5", top5)] {
             if let Some(percent) = percent.filter(|percent| !(0.0..=100.0).contains(percent)) {
-                return Err(Error::usage(
+                return Err(UsageError::new(
                     format!("{flag} {percent} is no percentage"),
                     "give a number from 0 to 100, for instance 77.0",
                 ));
@@ -88,9 +88,9 @@ impl Expectations {
     ///
     /// # Errors
     /// When that is so.
-    pub fn check_published(&self, model: &str) -> Result<(), Error> {
+    pub fn check_published(&self, model: &str) -> Result<(), UsageError> {
         match self.published && published_top1(model).is_none() {
-            true => Err(Error::usage(
+            true => Err(UsageError::new(
                 format!("--expect published: no accuracy is published for {model}"),
                 "give it yourself, with --expect-top1",
             )),

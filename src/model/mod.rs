@@ -1,17 +1,16 @@
-//! The UTA models in candle. Knows nothing of files, flags or pictures' formats.
+//! CLIP's models: two towers, one transformer. Knows nothing of files, flags or pictures' formats.
 
+pub mod backend;
 pub mod compute;
 pub mod config;
-mod layers;
 pub mod layouts;
 pub mod micro_batch;
-pub mod mixed;
-mod ops;
 mod paths;
 pub mod published;
 pub mod rope;
 pub mod schema;
 pub mod text;
+mod transformer;
 pub mod vision;
 
 pub use compute::Compute;

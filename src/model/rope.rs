@@ -4,9 +4,7 @@
 //! interpolated to the 16-cell grid of the pre-training, rows rotate the first half of a head's
 //! channels and columns the second, in adjacent pairs.
 
-use std::sync::Arc;
-
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 /// Cells along one side of the grid that the embedding was pre-trained on.
 const PRETRAINING_GRID: f32 = 16.0;
@@ -51,60 +49,23 @@ impl RopeTables {
     }
 }
 
-/// Rotates queries and keys; the class token, which comes first, stays as it is.
+/// By which queries and keys are rotated; the class token, which comes first, stays as it is.
 #[derive(Debug, Clone)]
-pub struct Rope {
-    /// [1 + patches, head dim], the class token's row being ones.
-    cos: Tensor,
-    /// [1 + patches, head dim], the class token's row being zeros.
-    sin: Tensor,
-    rotation: Arc<Rotation>,
-}
-
-/// The same tables as plain values, for the CPU kernels.
-#[derive(Debug)]
 pub struct Rotation {
-    /// [1 + patches, head dim]
-    pub cos: Vec<f32>,
-    /// [1 + patches, head dim]
-    pub sin: Vec<f32>,
+    /// [1 + patches, head dim], the class token's row being ones.
+    pub cos: Tensor,
+    /// [1 + patches, head dim], the class token's row being zeros.
+    pub sin: Tensor,
 }
 
-impl Rope {
-    /// Cosines and sines, both [1 + patches, head dim].
-    pub fn tables(&self) -> (&Tensor, &Tensor) {
-        (&self.cos, &self.sin)
-    }
-
-    /// The tables as plain values.
-    pub fn rotation(&self) -> Arc<Rotation> {
-        Arc::clone(&self.rotation)
-    }
-
+impl Rotation {
     /// # Errors
     /// Only when the device cannot hold the tables.
     pub fn new(tables: &RopeTables) -> Result<Self> {
         let class_row = tables.cos.narrow(0, 0, 1)?;
-        let cos = Tensor::cat(&[&class_row.ones_like()?, &tables.cos], 0)?;
-        let sin = Tensor::cat(&[&class_row.zeros_like()?, &tables.sin], 0)?;
-        let values = |table: &Tensor| table.flatten_all()?.to_vec1();
-        let rotation = Arc::new(Rotation {
-            cos: values(&cos)?,
-            sin: values(&sin)?,
-        });
-        Ok(Self { cos, sin, rotation })
-    }
-
-    /// Rotates adjacent channels: (a, b) -> (a cos - b sin, b cos + a sin).
-    ///
-    /// # Errors
-    /// When `x` is not [batch, heads, 1 + patches, head dim].
-    pub fn rotate(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, heads, tokens, head_dim) = x.dims4()?;
-        let pairs = x.reshape((batch, heads, tokens, head_dim / 2, 2))?;
-        let a = pairs.narrow(D::Minus1, 0, 1)?;
-        let b = pairs.narrow(D::Minus1, 1, 1)?;
-        let turned = Tensor::cat(&[&b.neg()?, &a], D::Minus1)?.reshape(x.shape())?;
-        x.broadcast_mul(&self.cos)? + turned.broadcast_mul(&self.sin)?
+        Ok(Self {
+            cos: Tensor::cat(&[&class_row.ones_like()?, &tables.cos], 0)?.contiguous()?,
+            sin: Tensor::cat(&[&class_row.zeros_like()?, &tables.sin], 0)?.contiguous()?,
+        })
     }
 }

@@ -1,49 +1,38 @@
-//! The text tower: OpenCLIP's causal transformer, over a forest of token prefixes.
+//! The text tower: a causal transformer over a forest of token prefixes.
 //!
-//! Source: the reference's `eva_vit_model/transformer.py` (`TextTransformer`). Names are the
-//! [schema](super::schema)'s below `text.`.
+//! Sources: the reference's `eva_vit_model/transformer.py`, which is open_clip's (`TextTransformer`).
+//! Names are the canonical ones of tensors below `text.`.
 //!
 //! Attention is causal: a token's state depends on the tokens before it and on nothing else. So
 //! the tower does not work on padded rows of 77 tokens but on the nodes of a [`Forest`]: each
 //! node is one token in the context of its ancestors, and prompts that begin alike share nodes.
 //! A single prompt is a forest of one chain. Both cuts are exact.
-//! Shapes: N nodes, P nodes kept from before, W width, H heads, D head dim.
+//! Shapes: N nodes, P nodes kept from before, W width.
+
+use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
+use super::backend::{Backend, KeysValues, Linear, Norm};
 use super::compute::Compute;
-use super::config::{TEXT_EPS, TextConfig};
-use super::layers::{LayerNorm, Linear, part};
-use super::mixed::Mixed;
-use super::mixed::text::TextBlock;
-use super::ops::ApplyForestAttention;
+use super::config::TextConfig;
 use super::paths::Paths;
-use crate::kernels::Isa;
-
-/// The matrix products are large enough to run at full speed, and the largest activation of UTA's
-/// text tower takes 32 MB.
-const NODES_AT_ONCE: usize = 2048;
-/// As above, for GPUs.
-const NODES_AT_ONCE_ON_GPU: usize = 16_384;
+use super::transformer::{Observe, Transformer};
 
 /// Encodes token prefixes into the space shared with pictures.
 #[derive(Debug)]
 pub struct TextTower {
+    backend: Arc<dyn Backend>,
+    heads: usize,
+    /// [vocabulary, W]
     token_embedding: Tensor,
+    /// [context, W]
     positional_embedding: Tensor,
-    blocks: Blocks,
-    ln_final: LayerNorm,
-    /// [W, embedding]
-    text_projection: Tensor,
-    mixed: Option<Mixed>,
-}
-
-#[derive(Debug)]
-enum Blocks {
-    Layers(Vec<Block>),
-    /// In mixed precision, with kernels that span layers.
-    Mixed(Vec<TextBlock>),
+    transformer: Transformer,
+    norm: Norm,
+    /// [embedding, W]
+    projection: Tensor,
 }
 
 /// A run of nodes, parents before children, each with the row of its parent.
@@ -75,12 +64,12 @@ impl Forest {
 pub struct Kept {
     /// For each kept row, the row of its parent.
     parents: Vec<Option<usize>>,
-    /// For each block: keys and values [P, W]. Empty before the first run.
-    blocks: Vec<(Tensor, Tensor)>,
+    /// For each block. Empty before the first run.
+    blocks: Vec<KeysValues>,
 }
 
 impl TextTower {
-    /// Builds the tower from the weights below `text.`.
+    /// Builds the tower from the weights below `vb`.
     ///
     /// # Errors
     /// When a weight is missing or has another shape.
@@ -90,29 +79,18 @@ impl TextTower {
         compute: &Compute,
         vb: VarBuilder,
     ) -> Result<Self> {
-        let width = config.transformer.width;
-        let blocks = vb.pp("blocks");
+        let (width, eps) = (config.transformer.width, config.transformer.eps);
+        let backend = &compute.backend;
+        let projection = vb.get((embedding, width), "projection.weight")?;
         Ok(Self {
+            backend: Arc::clone(backend),
+            heads: config.transformer.heads,
             token_embedding: vb.get((config.vocabulary, width), "token_embedding")?,
             positional_embedding: vb.get((config.context, width), "positional_embedding")?,
-            blocks: match compute.mixed() {
-                None => Blocks::Layers(
-                    (0..config.transformer.depth)
-                        .map(|i| Block::new(config, compute, blocks.pp(i)))
-                        .collect::<Result<_>>()?,
-                ),
-                Some(mixed) => Blocks::Mixed(
-                    (0..config.transformer.depth)
-                        .map(|i| TextBlock::new(config, mixed, blocks.pp(i)))
-                        .collect::<Result<_>>()?,
-                ),
-            },
-            ln_final: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("norm"))?,
-            text_projection: vb
-                .get((embedding, width), "projection.weight")?
-                .t()?
-                .contiguous()?,
-            mixed: compute.mixed().cloned(),
+            transformer: Transformer::new(&config.transformer, backend, &vb.pp("blocks"))?,
+            norm: Norm::load(width, eps, &vb.pp("norm"))?,
+            // Its transpose is what is multiplied.
+            projection: projection.t()?.contiguous()?.t()?,
         })
     }
 
@@ -121,15 +99,12 @@ impl TextTower {
     /// # Errors
     /// Never, for a tower that was built.
     pub fn embedding(&self) -> Result<usize> {
-        self.text_projection.dim(1)
+        self.projection.dim(0)
     }
 
     /// Nodes that should go through the tower at once, for its full speed.
     pub fn nodes_at_once(&self) -> usize {
-        match self.blocks {
-            Blocks::Layers(_) => NODES_AT_ONCE,
-            Blocks::Mixed(_) => NODES_AT_ONCE_ON_GPU,
-        }
+        self.backend.nodes_at_once()
     }
 
     /// States [N, W] of the forest's nodes after the last block.
@@ -152,7 +127,7 @@ impl TextTower {
         forest: &Forest,
         kept: &mut Kept,
         keep: &[usize],
-        observe: &mut dyn FnMut(&Tensor) -> Result<()>,
+        observe: Observe<'_>,
     ) -> Result<Tensor> {
         let device = self.token_embedding.device();
         let nodes = forest.tokens.len();
@@ -160,42 +135,20 @@ impl TextTower {
         let positions = Tensor::from_slice(&forest.positions, nodes, device)?;
         let mut parents = std::mem::take(&mut kept.parents);
         parents.extend(&forest.parents);
-        let paths = Paths::new(&parents, nodes)?;
-        let mut before = std::mem::take(&mut kept.blocks).into_iter();
+        let paths = Paths::new(&parents, nodes, keep)?;
 
-        let mut x = (self.token_embedding.index_select(&tokens, 0)?
+        let x = (self.token_embedding.index_select(&tokens, 0)?
             + self.positional_embedding.index_select(&positions, 0)?)?; // [N, W]
-        match &self.blocks {
-            Blocks::Layers(blocks) => {
-                for block in blocks {
-                    let before = before.next();
-                    let qkv;
-                    (x, qkv) = block.forward(&x, before.as_ref(), &paths)?;
-                    if !keep.is_empty() {
-                        kept.blocks
-                            .push(kept_keys_values(before.as_ref(), &qkv, keep)?);
-                    }
-                    observe(&x)?;
-                }
-            }
-            Blocks::Mixed(blocks) => {
-                // No device likes a tensor of nothing.
-                let rows = match keep {
-                    [] => None,
-                    _ => Some(Tensor::from_iter(keep.iter().map(|r| *r as u32), device)?),
-                };
-                let (start, path) = paths.flat(device)?;
-                for block in blocks {
-                    let (keys, values);
-                    (x, (keys, values)) = block.forward(&x, before.next(), (&start, &path))?;
-                    if let Some(rows) = &rows {
-                        let select = |of: &Tensor| of.index_select(rows, 0);
-                        kept.blocks.push((select(&keys)?, select(&values)?));
-                    }
-                    observe(&x)?;
-                }
-            }
-        }
+        let mut before = std::mem::take(&mut kept.blocks).into_iter();
+        let mut attend = |_, qkv: &Linear, input: &Tensor, x: Tensor| {
+            let before = before.next();
+            let (attended, keys_values) = self
+                .backend
+                .forest_attention(input, qkv, self.heads, before, &paths)?;
+            kept.blocks.extend(keys_values);
+            Ok((attended, x))
+        };
+        let x = self.transformer.forward(x, &mut attend, observe)?;
         kept.parents = keep
             .iter()
             .map(|row| parents[*row].and_then(|parent| keep.binary_search(&parent).ok()))
@@ -208,11 +161,8 @@ impl TextTower {
     /// # Errors
     /// When the states have another width.
     pub fn project(&self, states: &Tensor) -> Result<Tensor> {
-        let normed = self.ln_final.forward(states)?;
-        match &self.mixed {
-            Some(mixed) => mixed.product_in_f32(&normed, &self.text_projection.t()?),
-            None => normed.matmul(&self.text_projection),
-        }
+        let normed = self.backend.normalise_f32(states, &self.norm)?;
+        self.backend.product_in_f32(&normed, &self.projection)
     }
 
     /// Waits until what was asked for is computed, without taking a core meanwhile.
@@ -220,116 +170,6 @@ impl TextTower {
     /// # Errors
     /// When the device fails.
     pub fn wait(&self) -> Result<()> {
-        match &self.mixed {
-            Some(mixed) => mixed.engine.wait(),
-            None => Ok(()),
-        }
+        self.backend.wait()
     }
-}
-
-#[derive(Debug)]
-struct Block {
-    ln_1: LayerNorm,
-    attn: Attention,
-    ln_2: LayerNorm,
-    c_fc: Linear,
-    c_proj: Linear,
-}
-
-impl Block {
-    fn new(config: &TextConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
-        let (width, hidden) = (config.transformer.width, config.transformer.mlp_hidden);
-        let mlp = vb.pp("mlp");
-        Ok(Self {
-            ln_1: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("norm1"))?,
-            attn: Attention::new(config, compute, vb.pp("attn"))?,
-            ln_2: LayerNorm::load(width, TEXT_EPS, compute, vb.pp("norm2"))?,
-            c_fc: Linear::load(width, hidden, compute, mlp.pp("fc1"))?,
-            c_proj: Linear::load(hidden, width, compute, mlp.pp("fc2"))?,
-        })
-    }
-
-    /// New states [N, W], and the queries, keys and values [N, 3W] of the nodes. `before` are keys and
-    /// values [P, W].
-    fn forward(
-        &self,
-        x: &Tensor,
-        before: Option<&(Tensor, Tensor)>,
-        paths: &Paths,
-    ) -> Result<(Tensor, Tensor)> {
-        let (mixed, qkv) = self.attn.forward(&self.ln_1.forward(x)?, before, paths)?;
-        let x = self.attn.out_proj.forward_add(&mixed, x)?;
-        let hidden = self.c_fc.forward_gelu(&self.ln_2.forward(&x)?)?; // [N, hidden]
-        let x = self.c_proj.forward_add(&hidden, &x)?;
-        Ok((x, qkv))
-    }
-}
-
-#[derive(Debug)]
-struct Attention {
-    heads: usize,
-    in_proj: Linear,
-    out_proj: Linear,
-    isa: Isa,
-}
-
-impl Attention {
-    fn new(config: &TextConfig, compute: &Compute, vb: VarBuilder) -> Result<Self> {
-        let width = config.transformer.width;
-        Ok(Self {
-            heads: config.transformer.heads,
-            in_proj: Linear::stacked(
-                &["q", "k", "v"]
-                    .map(|name| vb.pp(name).get((width, width), "weight"))
-                    .into_iter()
-                    .collect::<Result<Vec<_>>>()?,
-                &["q", "k", "v"]
-                    .map(|name| vb.pp(name).get(width, "bias"))
-                    .into_iter()
-                    .collect::<Result<Vec<_>>>()?,
-                compute,
-            )?,
-            out_proj: Linear::load(width, width, compute, vb.pp("proj"))?,
-            isa: compute.kernels().map_or(Isa::portable(), |k| k.isa),
-        })
-    }
-
-    /// What `out_proj` is to be applied to, and queries, keys and values.
-    fn forward(
-        &self,
-        x: &Tensor,
-        before: Option<&(Tensor, Tensor)>,
-        paths: &Paths,
-    ) -> Result<(Tensor, Tensor)> {
-        let qkv = self.in_proj.forward(x)?; // [N, 3W]
-        let attention = ApplyForestAttention {
-            heads: self.heads,
-            paths,
-            isa: self.isa,
-        };
-        let mixed = match before {
-            None => qkv.apply_op1_no_bwd(&attention)?,
-            Some((keys, values)) => qkv.apply_op3_no_bwd(keys, values, &attention)?,
-        }; // [N, W]
-        Ok((mixed, qkv))
-    }
-}
-
-/// Keys and values of the rows in `keep`, from those of before and `qkv` [N, 3W].
-fn kept_keys_values(
-    before: Option<&(Tensor, Tensor)>,
-    qkv: &Tensor,
-    keep: &[usize],
-) -> Result<(Tensor, Tensor)> {
-    let select = |before: Option<&Tensor>, new: &Tensor| {
-        let kept = before.map_or(Ok(0), |before| before.dim(0))?;
-        let row = |row: &usize| match before {
-            Some(before) if *row < kept => before.narrow(0, *row, 1),
-            _ => new.narrow(0, row - kept, 1),
-        };
-        Tensor::cat(&keep.iter().map(row).collect::<Result<Vec<_>>>()?, 0)
-    };
-    let keys = select(before.map(|(keys, _)| keys), &part(qkv, 1, 3)?)?;
-    let values = select(before.map(|(_, values)| values), &part(qkv, 2, 3)?)?;
-    Ok((keys, values))
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Report;
-use crate::app::error::Error;
 use crate::metrics::mcnemar::Form;
 use crate::metrics::{Accuracy, Tally};
 use crate::metrics::{Judgement, McNemar};
+use crate::util::usage::UsageError;
 
 /// Version of the JSON form. It grows when a field appears, changes its meaning or goes away.
 pub const COMPARISON_VERSION: u32 = 1;
@@ -94,7 +94,7 @@ impl Comparison {
         (a_path, a): (&Path, &Report),
         (b_path, b): (&Path, &Report),
         common: bool,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, UsageError> {
         check_protocol(
             &format!("{} and {}", a_path.display(), b_path.display()),
             a,
@@ -113,13 +113,13 @@ impl Comparison {
         };
         let names = format!("{} and {}", a_path.display(), b_path.display());
         if pairs.is_empty() {
-            return Err(Error::usage(
+            return Err(UsageError::new(
                 format!("{names} have no picture in common"),
                 "compare results on the same pictures",
             ));
         }
         if !common && (left_out.only_in_a, left_out.only_in_b) != (0, 0) {
-            return Err(Error::usage(
+            return Err(UsageError::new(
                 format!(
                     "{names} are not on the same pictures: {} are only in the first, {} only in the second, {} in both",
                     left_out.only_in_a,
@@ -132,7 +132,7 @@ impl Comparison {
         a.check_counts(a_path)?;
         b.check_counts(b_path)?;
         if let Some((a, b)) = pairs.iter().find(|(a, b)| a.label != b.label) {
-            return Err(Error::usage(
+            return Err(UsageError::new(
                 format!(
                     "{names} label {} differently: {} and {}",
                     a.name, a.label, b.label
@@ -214,7 +214,7 @@ impl Side {
 const SHOWN_OF_KEY: usize = 12;
 
 /// Refuses results that were judged by different rules: their accuracies mean different things.
-fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), Error> {
+fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError> {
     let rules = |report: &Report| {
         let data = &report.data;
         [
@@ -231,7 +231,7 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), Error> {
         .collect();
     match differences.is_empty() {
         true => Ok(()),
-        false => Err(Error::usage(
+        false => Err(UsageError::new(
             format!(
                 "{names} were judged by different rules; they differ in {}",
                 differences.join(", ")

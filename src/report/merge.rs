@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::{Report, Seconds, unreadable_warning};
-use crate::app::error::Error;
 use crate::evaluation::shard::Shard;
 use crate::metrics::Statistics;
+use crate::util::usage::UsageError;
 
 /// Shards that a message lists before it abridges.
 const LISTED: usize = 20;
@@ -17,7 +17,7 @@ const LISTED: usize = 20;
 ///
 /// # Errors
 /// When the results are not those of all shards of one evaluation, saying what is wrong.
-pub fn merge(results: Vec<(PathBuf, Report)>) -> Result<Report, Error> {
+pub fn merge(results: Vec<(PathBuf, Report)>) -> Result<Report, UsageError> {
     let mut parts = Vec::with_capacity(results.len());
     for (path, report) in results {
         match report.settings.shard {
@@ -27,7 +27,7 @@ pub fn merge(results: Vec<(PathBuf, Report)>) -> Result<Report, Error> {
                 report,
             }),
             None => {
-                return Err(Error::usage(
+                return Err(UsageError::new(
                     format!(
                         "{} is the result of a whole run, not of a shard",
                         path.display()
@@ -47,7 +47,7 @@ pub fn merge(results: Vec<(PathBuf, Report)>) -> Result<Report, Error> {
     }
     let mut parts = parts.into_iter();
     let Some(first) = parts.next() else {
-        return Err(Error::usage("there are no results to merge", MISSING));
+        return Err(UsageError::new("there are no results to merge", MISSING));
     };
     let mut merged = first.report.without_shard();
     for part in parts {
@@ -67,9 +67,9 @@ struct Part {
 
 impl Part {
     /// Refuses a result that does not hold its whole shard.
-    fn check_complete(&self) -> Result<(), Error> {
+    fn check_complete(&self) -> Result<(), UsageError> {
         if self.report.interrupted {
-            return Err(Error::usage(
+            return Err(UsageError::new(
                 format!(
                     "{} is the partial result of an interrupted run",
                     self.path.display()
@@ -81,7 +81,7 @@ impl Part {
         let expected = self.report.to_evaluate();
         match found == expected {
             true => Ok(()),
-            false => Err(Error::usage(
+            false => Err(UsageError::new(
                 format!(
                     "{} holds {found} pictures, but shard {} has {expected}",
                     self.path.display(),
@@ -94,7 +94,7 @@ impl Part {
 }
 
 /// Refuses results of different evaluations, naming all that differs.
-fn check_settings(parts: &[Part]) -> Result<(), Error> {
+fn check_settings(parts: &[Part]) -> Result<(), UsageError> {
     let Some((first, others)) = parts.split_first() else {
         return Ok(());
     };
@@ -108,7 +108,7 @@ fn check_settings(parts: &[Part]) -> Result<(), Error> {
             .map(|((name, ours), (_, theirs))| format!("{name} ({ours} and {theirs})"))
             .collect();
         if !differences.is_empty() {
-            return Err(Error::usage(
+            return Err(UsageError::new(
                 format!(
                     "{} and {} are not of one evaluation; they differ in {}",
                     first.path.display(),
@@ -156,12 +156,12 @@ fn decisive(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 /// Refuses shards that are there twice or not at all.
-fn check_coverage(parts: &[Part]) -> Result<(), Error> {
+fn check_coverage(parts: &[Part]) -> Result<(), UsageError> {
     for pair in parts.windows(2) {
         if let [a, b] = pair
             && a.shard == b.shard
         {
-            return Err(Error::usage(
+            return Err(UsageError::new(
                 format!(
                     "{} and {} overlap: both are shard {}",
                     a.path.display(),
@@ -181,7 +181,7 @@ fn check_coverage(parts: &[Part]) -> Result<(), Error> {
         .collect();
     match of - present.len() {
         0 => Ok(()),
-        count => Err(Error::usage(
+        count => Err(UsageError::new(
             format!(
                 "{count} of {of} shards are missing: {}{}",
                 missing.join(", "),
@@ -193,11 +193,11 @@ fn check_coverage(parts: &[Part]) -> Result<(), Error> {
 }
 
 /// Refuses a picture that two shards evaluated.
-fn check_distinct(parts: &[Part]) -> Result<(), Error> {
+fn check_distinct(parts: &[Part]) -> Result<(), UsageError> {
     let mut names = HashSet::new();
     for judgement in parts.iter().flat_map(|part| &part.report.judgements) {
         if !names.insert(judgement.name.as_str()) {
-            return Err(Error::usage(
+            return Err(UsageError::new(
                 format!("{} is in two shards", judgement.name),
                 "evaluate the shards again, on equal copies of the pictures",
             ));

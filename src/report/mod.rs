@@ -18,14 +18,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::app::error::Warning;
 use crate::data::folder::Ignored;
 use crate::data::{Sample, Source, Unreadable};
 use crate::evaluation::shard::Shard;
 use crate::inference::choice::Chosen;
-use crate::inference::classifiers::{Obtained, Origin};
+use crate::inference::classifiers::{Origin, ResolvedClassifier};
 use crate::metrics::expectation::Checked;
 use crate::metrics::{Judgement, Statistics};
+use crate::util::warning::Warning;
 use crate::util::{escape, hex};
 
 /// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.
@@ -39,11 +39,11 @@ pub struct Report {
     pub interrupted: bool,
     pub program: Program,
     pub model: Model,
-    pub checkpoint: CheckpointFacts,
+    pub checkpoint: CheckpointInfo,
     pub data: Data,
     pub prompts: Prompts,
-    pub classifier: ClassifierFacts,
-    pub settings: Run,
+    pub classifier: ClassifierInfo,
+    pub settings: RunSettings,
     /// The features that were evaluated instead of pictures; absent when pictures were.
     pub features_file: Option<PathBuf>,
     #[serde(flatten)]
@@ -114,7 +114,7 @@ impl Model {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckpointFacts {
+pub struct CheckpointInfo {
     pub path: PathBuf,
     /// The file's name.
     pub name: String,
@@ -165,7 +165,7 @@ pub struct Prompts {
 
 /// Where the text classifier came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClassifierFacts {
+pub struct ClassifierInfo {
     /// `built`, `cache` or `file`.
     pub origin: Cow<'static, str>,
     /// The file, unless it was built.
@@ -174,8 +174,8 @@ pub struct ClassifierFacts {
     pub key: String,
 }
 
-impl ClassifierFacts {
-    pub fn of(obtained: &Obtained) -> Self {
+impl ClassifierInfo {
+    pub fn of(obtained: &ResolvedClassifier) -> Self {
         let (origin, path) = match &obtained.origin {
             Origin::Built => ("built", None),
             Origin::Cache(path) => ("cache", Some(path.clone())),
@@ -190,7 +190,7 @@ impl ClassifierFacts {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+pub struct RunSettings {
     pub precision: Cow<'static, str>,
     pub device: String,
     pub batch_size: usize,
@@ -203,7 +203,7 @@ pub struct Run {
     pub shard: Option<Shard>,
 }
 
-impl Run {
+impl RunSettings {
     /// `cpu` or `cuda`.
     pub fn device_kind(&self) -> &str {
         self.device.split(':').next().unwrap_or(&self.device)

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::app::error::Error;
 use crate::data::Sample;
 use crate::metrics::{Prediction, TOP};
 use crate::util::escape;
-use crate::util::output_file::OutputFile;
+use crate::util::output_file::{OutputError, OutputFile};
+use crate::util::usage::UsageError;
 
 /// Writes predictions as they are made.
 #[derive(Debug)]
@@ -17,9 +17,12 @@ pub struct PredictionsFile {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Format {
+/// The form of a file of predictions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values with a header.
     Csv,
+    /// A JSON object on each line.
     JsonLines,
 }
 
@@ -35,26 +38,33 @@ struct Line<'a> {
     logits: &'a [f32],
 }
 
-impl PredictionsFile {
-    /// Opens the file; its ending must be `.csv` or `.jsonl`.
+impl Format {
+    /// The form that the ending of a file's name asks for: `.csv` or `.jsonl`.
     ///
     /// # Errors
-    /// When the ending is another, or nothing can be written there.
-    pub fn create(path: &Path) -> Result<Self, Error> {
+    /// When the ending is another.
+    pub fn of(path: &Path) -> Result<Self, UsageError> {
         let extension = path
             .extension()
             .and_then(|e| e.to_str())
             .map(str::to_ascii_lowercase);
-        let format = match extension.as_deref() {
-            Some("csv") => Format::Csv,
-            Some("jsonl") => Format::JsonLines,
-            _ => {
-                return Err(Error::usage(
-                    format!("--predictions {} has neither form's ending", path.display()),
-                    "end the name in .csv or .jsonl",
-                ));
-            }
-        };
+        match extension.as_deref() {
+            Some("csv") => Ok(Self::Csv),
+            Some("jsonl") => Ok(Self::JsonLines),
+            _ => Err(UsageError::new(
+                format!("--predictions {} has neither form's ending", path.display()),
+                "end the name in .csv or .jsonl",
+            )),
+        }
+    }
+}
+
+impl PredictionsFile {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn create(path: &Path, format: Format) -> Result<Self, OutputError> {
         let mut predictions = Self {
             file: OutputFile::create(path)?,
             format,
@@ -75,7 +85,7 @@ impl PredictionsFile {
     ///
     /// # Errors
     /// When the disk is full or gone.
-    pub fn add(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
+    pub fn add(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), OutputError> {
         let path = escape::name(sample.path.as_os_str());
         match self.format {
             Format::Csv => {
@@ -103,7 +113,7 @@ impl PredictionsFile {
                 };
                 let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
                 bytes.push(b'\n');
-                Ok(self.file.write(&bytes)?)
+                self.file.write(&bytes)
             }
         }
     }
@@ -112,20 +122,17 @@ impl PredictionsFile {
     ///
     /// # Errors
     /// When the disk is full or gone.
-    pub fn finish(self) -> Result<(), Error> {
-        Ok(self.file.finish()?)
+    pub fn finish(self) -> Result<(), OutputError> {
+        self.file.finish()
     }
 
-    fn write_csv(&mut self, record: &[String]) -> Result<(), Error> {
+    fn write_csv(&mut self, record: &[String]) -> Result<(), OutputError> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let bytes = writer
             .write_record(record)
             .map_err(std::io::Error::from)
             .and_then(|()| writer.into_inner().map_err(csv::IntoInnerError::into_error))
-            .map_err(|source| Error::System {
-                what: "a CSV record cannot be formed",
-                source,
-            })?;
-        Ok(self.file.write(&bytes)?)
+            .map_err(|source| self.file.failed(source))?;
+        self.file.write(&bytes)
     }
 }

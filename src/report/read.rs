@@ -8,8 +8,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Report, SCHEMA_VERSION};
-use crate::app::error::Error;
 use crate::metrics::Tally;
+use crate::util::usage::UsageError;
 
 /// Larger files are no results: three million pictures are within it.
 const MOST_BYTES: u64 = 1 << 28;
@@ -25,22 +25,22 @@ impl Report {
     ///
     /// # Errors
     /// When the file cannot be read, is no result, is of another version, or has a picture twice.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    pub fn read(path: &Path) -> Result<Self, UsageError> {
         let text = text(path).map_err(|e| {
-            Error::usage(
+            UsageError::new(
                 format!("{} cannot be read: {e}", path.display()),
                 "give a file that --json wrote",
             )
         })?;
         let no_result = |e: serde_json::Error| {
-            Error::usage(
+            UsageError::new(
                 format!("{} is no result of uta-eval: {e}", path.display()),
                 "give a file that --json wrote",
             )
         };
         let version: Version = serde_json::from_str(&text).map_err(no_result)?;
         if version.schema_version != SCHEMA_VERSION {
-            return Err(Error::usage(
+            return Err(UsageError::new(
                 format!(
                     "{} has schema version {}, and this program reads version {SCHEMA_VERSION}",
                     path.display(),
@@ -53,7 +53,7 @@ impl Report {
         let mut names = HashSet::with_capacity(report.judgements.len());
         match report.judgements.iter().find(|j| !names.insert(&j.name)) {
             None => Ok(report),
-            Some(twice) => Err(Error::usage(
+            Some(twice) => Err(UsageError::new(
                 format!("{} has {} twice", path.display(), twice.name),
                 "the file was changed, or two pictures have one name; evaluate them again",
             )),
@@ -64,7 +64,7 @@ impl Report {
     ///
     /// # Errors
     /// When that is so.
-    pub fn check_counts(&self, path: &Path) -> Result<(), Error> {
+    pub fn check_counts(&self, path: &Path) -> Result<(), UsageError> {
         let mut tally = Tally::default();
         for judgement in &self.judgements {
             tally.count(judgement.rank);
@@ -73,7 +73,7 @@ impl Report {
         let counted = [tally.top1_accuracy(), tally.top5_accuracy()];
         for (name, (told, counted)) in ["top-1", "top-5"].iter().zip(told.iter().zip(&counted)) {
             if (told.correct, told.total) != (counted.correct, counted.total) {
-                return Err(Error::usage(
+                return Err(UsageError::new(
                     format!(
                         "{} contradicts itself: {name} is told as {}/{}, and its judgements make {}/{}",
                         path.display(),

@@ -21,5 +21,9 @@ pub mod panics;
 pub mod semaphore;
 /// Files that appear whole or not at all.
 pub mod temporary_file;
+/// Input that cannot be used, and what to do about it.
+pub mod usage;
 /// Dot product, normalisation and softmax with a fixed order of operations.
 pub mod vector;
+/// What a user should know that does not stop a run.
+pub mod warning;

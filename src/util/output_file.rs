@@ -16,6 +16,20 @@ pub struct OutputError {
     pub source: io::Error,
 }
 
+impl OutputError {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self.source.kind() {
+            StorageFull | QuotaExceeded => {
+                "there is no space left: free some, or write to another disk"
+            }
+            FileTooLarge => "a limit on the size of files was met: see `ulimit -f`",
+            _ => "check that the folder exists and may be written to",
+        }
+    }
+}
+
 /// A file that replaces the one at its path when it is finished.
 #[derive(Debug)]
 pub struct OutputFile {
@@ -114,6 +128,19 @@ impl OutputFile {
         }
     }
 
+    /// The path, as the user gave it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The error for what could not be written.
+    pub fn failed(&self, source: io::Error) -> OutputError {
+        OutputError {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
     /// Writes over the beginning; nothing can be appended afterwards.
     ///
     /// # Errors
@@ -122,10 +149,7 @@ impl OutputFile {
         // The buffer is written first.
         let sought = self.target.seek(SeekFrom::Start(0));
         let written = sought.and_then(|_| self.target.write_all(bytes));
-        written.map_err(|source| OutputError {
-            path: self.path.clone(),
-            source,
-        })
+        written.map_err(|source| self.failed(source))
     }
 
     /// Writes part of the result.

@@ -1,22 +1,22 @@
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use candle_core::{Device, Result, Tensor};
-use uta_eval::app::error::{Error, Warning};
-use uta_eval::app::flags::{DeviceArg, PrecisionArg};
 use uta_eval::classifier::{self, Classifier, Trie};
 use uta_eval::data::{Batch, Sample, Unreadable};
-use uta_eval::evaluation::{Entrant, Finding, Observer, Predictor, evaluate};
+use uta_eval::evaluation::EvaluationError;
+use uta_eval::evaluation::{Evaluator, Finding, Observer, Predictor, evaluate};
 use uta_eval::inference::classifiers::tokens;
-use uta_eval::inference::devices::{self, Devices};
+use uta_eval::inference::devices::{self, DeviceChoice, Devices, PrecisionChoice};
 use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::gpu::{Engine, Launch};
 use uta_eval::metrics::{Prediction, Tally};
-use uta_eval::model::compute::Arithmetic;
-use uta_eval::model::mixed::Mixed;
+use uta_eval::model::backend::Gpu;
 use uta_eval::model::{Compute, ModelConfig};
 use uta_eval::text::{ClassNames, Templates};
+use uta_eval::util::warning::Warning;
 
 use crate::pictures::jpeg;
 use crate::pipeline::loader;
@@ -37,8 +37,12 @@ const LARGE: usize = 8192;
 /// Evaluations of random weights on the first GPU: all of the work but decoding.
 pub fn table() {
     println!("\nthe first GPU");
-    for precision in [PrecisionArg::F16, PrecisionArg::Bf16, PrecisionArg::F32] {
-        let devices = match devices::select(&DeviceArg::Cuda(vec![0]), precision) {
+    for precision in [
+        PrecisionChoice::F16,
+        PrecisionChoice::Bf16,
+        PrecisionChoice::F32,
+    ] {
+        let devices = match devices::select(&DeviceChoice::Cuda(vec![0]), precision) {
             Ok(devices) => devices,
             Err(error) => return println!("{error}"),
         };
@@ -60,22 +64,28 @@ pub fn table() {
                 "{name:<20} {size:>6} {rate:>12.0} {flops:>10.0} {:>6.0} %",
                 100.0 * flops / peak
             );
-            if precision == PrecisionArg::F16 {
+            if precision == PrecisionChoice::F16 {
                 kernels(&config, devices.first(), size);
             }
         }
-        if precision != PrecisionArg::F32 {
+        if precision != PrecisionChoice::F32 {
             text(devices.first());
         }
-        if precision == PrecisionArg::F16 {
+        if precision == PrecisionChoice::F16 {
             stages(&devices);
         }
     }
 }
 
+/// The backend of a device that is a GPU.
+fn gpu(compute: &Compute) -> &Gpu {
+    let backend: &dyn Any = &*compute.backend;
+    backend.downcast_ref().unwrap()
+}
+
 /// TFLOP/s of a large product.
 fn peak(compute: &Compute) -> f64 {
-    let dtype = compute.mixed().unwrap().factors.dtype();
+    let dtype = gpu(compute).precision.dtype();
     let square = Tensor::from_vec(noise(LARGE * LARGE), (LARGE, LARGE), &compute.device);
     let square = square.unwrap().to_dtype(dtype).unwrap();
     let seconds = fastest(|| {
@@ -139,10 +149,10 @@ fn evaluation(config: &ModelConfig, devices: &Devices, size: usize, batches: usi
 
 fn pass(predictors: &[&dyn Predictor], samples: &[Sample], batches: impl Iterator<Item = Batch>) {
     let mut observer = Quiet;
-    let entrant = Entrant::new(predictors.to_vec(), &mut observer, samples, Vec::new());
-    let mut entrants = [entrant.unwrap()];
-    evaluate(samples, batches, &mut entrants);
-    assert!(entrants[0].failure.is_none());
+    let evaluator = Evaluator::new(predictors.to_vec(), &mut observer, samples, Vec::new());
+    let mut evaluators = [evaluator.unwrap()];
+    evaluate(samples, batches, &mut evaluators);
+    assert!(evaluators[0].failure.is_none());
 }
 
 /// Seconds of the stages of a run from a folder of JPEGs, but for the checkpoint's: its weights are
@@ -187,13 +197,17 @@ fn stages(devices: &Devices) {
 struct Quiet;
 
 impl Observer for Quiet {
-    fn found(&mut self, _: usize, _: &[Finding]) -> std::result::Result<(), Error> {
+    fn found(&mut self, _: usize, _: &[Finding]) -> std::result::Result<(), EvaluationError> {
         Ok(())
     }
-    fn predicted(&mut self, _: &Sample, _: &Prediction) -> std::result::Result<(), Error> {
+    fn predicted(
+        &mut self,
+        _: &Sample,
+        _: &Prediction,
+    ) -> std::result::Result<(), EvaluationError> {
         Ok(())
     }
-    fn unreadable(&mut self, _: &Unreadable) -> std::result::Result<(), Error> {
+    fn unreadable(&mut self, _: &Unreadable) -> std::result::Result<(), EvaluationError> {
         Ok(())
     }
     fn warned(&mut self, warning: Warning) {
@@ -232,19 +246,17 @@ impl Engine for Watched {
 
 /// Milliseconds of a batch by kernel; the rest is matrix products and transfers.
 fn kernels(config: &ModelConfig, compute: &Compute, size: usize) {
-    let mixed = compute.mixed().unwrap();
+    let gpu = gpu(compute);
     let watched = Arc::new(Watched {
-        engine: Arc::clone(&mixed.engine),
+        engine: Arc::clone(&gpu.engine),
         device: compute.device.clone(),
         seconds: Mutex::default(),
     });
-    let compute = Compute {
-        device: compute.device.clone(),
-        arithmetic: Arithmetic::Mixed(Mixed {
-            engine: watched.clone(),
-            factors: mixed.factors,
-        }),
+    let watching = Gpu {
+        engine: watched.clone(),
+        precision: gpu.precision,
     };
+    let compute = Compute::gpu(compute.device.clone(), watching);
     let (zero_shot, batch) = (zero_shot(config, &compute), batch(config, size));
     zero_shot.predict(&batch).unwrap();
     watched.seconds.lock().unwrap().clear();

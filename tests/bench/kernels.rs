@@ -87,11 +87,10 @@ pub fn table() {
         let (first, second) = (noise(outputs * inputs), noise(outputs * inputs));
         let x = noise(rows * inputs);
         let rate = |precision| {
-            let layer = match gated {
-                true => {
-                    PackedLinear::gated((&first, None), (&second, None), inputs, precision, isa)
-                }
-                false => PackedLinear::new(&first, None, inputs, precision, isa),
+            let layer = if gated {
+                PackedLinear::gated((&first, None), (&second, None), inputs, precision, isa)
+            } else {
+                PackedLinear::new(&first, None, inputs, precision, isa)
             };
             let work = || drop(layer.forward(&x, Epilogue::Bias));
             Rate::of(isa, precision, flops, work)
@@ -112,7 +111,7 @@ pub fn table() {
             head_dim,
             tokens,
             queries: tokens,
-            rotation: (&angles, &angles),
+            rotation: Some((&angles, &angles)),
         };
         let rate = |precision| {
             let work = || drop(attention.forward(isa, precision, &qkv));

@@ -1,16 +1,17 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use uta_eval::app::error::{Error, Warning};
 use uta_eval::classifier::Classifier;
 use uta_eval::data::{Batch, Loader, LoaderSettings, Sample, Unreadable};
-use uta_eval::evaluation::{self, Entrant, Finding, Observer, Predicted, Predictor};
+use uta_eval::evaluation::EvaluationError;
+use uta_eval::evaluation::{self, Evaluator, Finding, Observer, Predicted, Predictor};
 use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::kernels::Precision;
 use uta_eval::metrics::{Prediction, Tally};
 use uta_eval::model::{Compute, ModelConfig};
 use uta_eval::picture::Preprocessor;
 use uta_eval::picture::preprocessing::Preprocessing;
+use uta_eval::util::warning::Warning;
 
 use crate::pictures::jpeg;
 use crate::timing::{middle, noise};
@@ -108,17 +109,21 @@ pub fn sweep() {
             }
             towers.push(clock.elapsed().as_secs_f64());
             let mut silent: Vec<Silent> = models.iter().map(|_| Silent).collect();
-            let mut entrants: Vec<Entrant> = models
+            let mut evaluators: Vec<Evaluator> = models
                 .iter()
                 .zip(&mut silent)
                 .map(|((_, model), silent)| {
-                    Entrant::new(vec![model], silent, samples, Vec::new()).unwrap()
+                    Evaluator::new(vec![model], silent, samples, Vec::new()).unwrap()
                 })
                 .collect();
             let clock = Instant::now();
-            evaluation::evaluate(samples, loader(&models[0].0, samples, BATCH), &mut entrants);
+            evaluation::evaluate(
+                samples,
+                loader(&models[0].0, samples, BATCH),
+                &mut evaluators,
+            );
             whole.push(clock.elapsed().as_secs_f64());
-            assert!(entrants.iter().all(|e| e.computed == count));
+            assert!(evaluators.iter().all(|e| e.computed == count));
         }
         let (towers, whole) = (middle(towers), middle(whole));
         let ratio = whole / towers;
@@ -132,13 +137,13 @@ const PASSES: usize = 5;
 struct Silent;
 
 impl Observer for Silent {
-    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), Error> {
+    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), EvaluationError> {
         Ok(())
     }
-    fn predicted(&mut self, _: &Sample, _: &Prediction) -> Result<(), Error> {
+    fn predicted(&mut self, _: &Sample, _: &Prediction) -> Result<(), EvaluationError> {
         Ok(())
     }
-    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error> {
+    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), EvaluationError> {
         panic!("{}", picture.reason)
     }
     fn warned(&mut self, _: Warning) {}
@@ -149,7 +154,7 @@ impl Observer for Silent {
 struct Waits(f64);
 
 impl Predictor for Waits {
-    fn predict(&self, _: &Batch) -> Result<Predicted, Error> {
+    fn predict(&self, _: &Batch) -> Result<Predicted, EvaluationError> {
         std::thread::sleep(Duration::from_secs_f64(self.0));
         Ok(Predicted::default())
     }

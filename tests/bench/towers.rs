@@ -100,7 +100,7 @@ pub fn vision_tower(config: &ModelConfig, compute: &Compute) -> VisionTower {
     VisionTower::new(
         vision,
         config.embedding,
-        &tables,
+        Some(&tables),
         compute,
         weights(config, "visual.", &compute.device),
     )

@@ -282,7 +282,7 @@ fn a_model_is_not_built_from_nan_weights_and_the_error_stays_the_checkpoints() {
     );
     assert_eq!(
         error.exit_code(),
-        uta_eval::app::error::ExitCode::Checkpoint
+        uta_eval::app::exit_code::ExitCode::Checkpoint
     );
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use uta_eval::checkpoint::{Checkpoint, TensorSource, write};
+use uta_eval::inference::Silent;
 use uta_eval::inference::loading::open_for;
 use uta_eval::inference::relayout::relayout;
 use uta_eval::inference::weights::{Weights, fit, layout_of};
@@ -36,6 +37,7 @@ fn weights(file: &str, config: &ModelConfig) -> Arc<Weights> {
     open_for(
         &fixture(&format!("golden/families/{file}.safetensors")),
         config,
+        &mut Silent,
     )
     .unwrap()
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use uta_eval::checkpoint::{TensorSpec, verify};
+use uta_eval::inference::Silent;
 use uta_eval::inference::loading::open_for;
 use uta_eval::model::{Layout, ModelConfig};
 
@@ -41,7 +42,7 @@ fn mismatch(specs: &[TensorSpec], model: &str) -> (String, String) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("zeros.safetensors");
     write_zeros(&path, specs);
-    let error = open_for(&path, &ModelConfig::by_name(model).unwrap()).unwrap_err();
+    let error = open_for(&path, &ModelConfig::by_name(model).unwrap(), &mut Silent).unwrap_err();
     assert!(error.to_string().contains("zeros.safetensors"), "{error}");
     (error.to_string(), error.hint().unwrap())
 }
@@ -132,7 +133,7 @@ fn rotary_tables_may_be_complete_partial_or_absent() {
         let mut specs = specs_of("uta_demo");
         specs.retain(|spec| !is_table(spec) || spec.name.contains(kept));
         write_zeros(&path, &specs);
-        open_for(&path, &demo).unwrap();
+        open_for(&path, &demo, &mut Silent).unwrap();
     }
 }
 

@@ -7,8 +7,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use half::{bf16, f16};
 use uta_eval::kernels::gpu::{Argument, Engine, Launch};
 use uta_eval::model::Compute;
-use uta_eval::model::compute::Arithmetic;
-use uta_eval::model::mixed::{Factors, Mixed};
+use uta_eval::model::backend::{Gpu, GpuPrecision};
 
 /// A GPU with as much shared memory as the smallest that has all the kernels need.
 const SHARED_LIMIT: usize = 99 << 10;
@@ -30,30 +29,31 @@ pub struct Emulator {
 }
 
 /// The emulated GPU with this precision.
-pub fn compute(factors: Factors) -> Compute {
-    compute_on(factors, Order::Forward)
+pub fn compute(precision: GpuPrecision) -> Compute {
+    compute_on(precision, Order::Forward)
 }
 
-pub fn compute_on(factors: Factors, order: Order) -> Compute {
+pub fn compute_on(precision: GpuPrecision, order: Order) -> Compute {
+    Compute::gpu(Device::Cpu, gpu_on(precision, order))
+}
+
+pub fn gpu(precision: GpuPrecision) -> Gpu {
+    gpu_on(precision, Order::Forward)
+}
+
+pub fn gpu_on(precision: GpuPrecision, order: Order) -> Gpu {
     let process = Command::new(program())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    Compute {
-        device: Device::Cpu,
-        arithmetic: Arithmetic::Mixed(Mixed {
-            engine: Arc::new(Emulator {
-                process: Mutex::new(process),
-                order,
-            }),
-            factors,
+    Gpu {
+        engine: Arc::new(Emulator {
+            process: Mutex::new(process),
+            order,
         }),
+        precision,
     }
-}
-
-pub fn mixed(factors: Factors) -> Mixed {
-    compute(factors).mixed().unwrap().clone()
 }
 
 /// The kernels as a program, compiled once.

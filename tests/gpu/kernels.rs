@@ -1,8 +1,9 @@
 use candle_core::{D, DType, Device, Tensor};
 use uta_eval::metrics::Prediction;
-use uta_eval::model::mixed::{Factors, Norm};
+use uta_eval::model::backend::{Activation, Backend, GpuPrecision, Norm, Picture, Rank};
+use uta_eval::model::rope::Rotation;
 
-use super::emulator::{Order, compute_on, mixed};
+use super::emulator::{Order, gpu, gpu_on};
 use crate::support::{relative_error, values};
 
 /// Values between -1 and 1.
@@ -32,14 +33,14 @@ fn plain_attention(qkv: &Tensor, pictures: usize, heads: usize) -> candle_core::
         .reshape((rows, channels / 3))
 }
 
-/// The published models' heads have 64 and 88 channels; token counts that are no multiples of 16,
+/// The published models' heads have 64, 80, 88, 104 and 112 channels; token counts that are no multiples of 16,
 /// one tile of keys, full and nearly empty last ones, several blocks of queries.
 #[test]
 fn attention_is_candles_for_every_head_and_length() {
-    for (factors, tolerance) in [
-        (Factors::F32, 2e-6),
-        (Factors::F16, 2e-3),
-        (Factors::Bf16, 1.5e-2),
+    for (precision, tolerance) in [
+        (GpuPrecision::F32, 2e-6),
+        (GpuPrecision::F16, 2e-3),
+        (GpuPrecision::Bf16, 1.5e-2),
     ] {
         for (pictures, tokens, heads, head_dim) in [
             (2, 5, 3, 64),
@@ -49,12 +50,18 @@ fn attention_is_candles_for_every_head_and_length() {
             (1, 33, 1, 32),
             (2, 17, 1, 16),
             (1, 20, 1, 40),
-            (1, 18, 1, 100),
+            (1, 20, 2, 12),
+            (1, 17, 2, 20),
+            (1, 17, 2, 22),
+            (2, 18, 1, 24),
+            (1, 35, 1, 80),
+            (1, 18, 1, 104),
+            (1, 66, 2, 112),
+            (1, 18, 1, 120),
             (1, 2, 1, 600),
         ] {
             for order in [Order::Forward, Order::Reversed, Order::Uneven] {
-                let compute = compute_on(factors, order);
-                let mixed = compute.mixed().unwrap();
+                let gpu = gpu_on(precision, order);
                 let width = heads * head_dim;
                 let qkv = (noise(&[pictures * tokens, 3 * width], 1) * 2.0).unwrap();
                 let bias = noise(&[3 * width], 2);
@@ -65,22 +72,26 @@ fn attention_is_candles_for_every_head_and_length() {
                     .flatten_from(1)
                     .unwrap();
                 let (cos, sin) = (angles.cos().unwrap(), angles.sin().unwrap());
-                let rounded = qkv.to_dtype(factors.dtype()).unwrap();
-                let split = mixed.heads(&rounded, &bias, (&cos, &sin), heads).unwrap();
-                let found = mixed
-                    .attention(&split)
-                    .unwrap()
-                    .to_dtype(DType::F32)
-                    .unwrap();
-
+                let rounded = qkv.to_dtype(precision.dtype()).unwrap();
                 let biased = qkv.broadcast_add(&bias).unwrap();
                 let turned = rotate(&biased, (&cos, &sin), pictures, heads).unwrap();
-                let expected = plain_attention(&turned, pictures, heads).unwrap();
-                let error = relative_error(&found, &expected);
-                assert!(
-                    error <= tolerance,
-                    "{factors:?}: {tokens} tokens, {head_dim} channels, {order:?}: {error}"
-                );
+                let tables = Rotation { cos, sin };
+                for (rotation, qkv) in [(Some(&tables), turned), (None, biased)] {
+                    let shape = Picture {
+                        heads,
+                        tokens,
+                        queries: tokens,
+                        rotation,
+                    };
+                    let split = gpu.heads(&rounded, &bias, &shape).unwrap();
+                    let found = gpu.attend(&split).unwrap().to_dtype(DType::F32).unwrap();
+                    let expected = plain_attention(&qkv, pictures, heads).unwrap();
+                    let error = relative_error(&found, &expected);
+                    assert!(
+                        error <= tolerance,
+                        "{precision:?}: {tokens} tokens, {head_dim} channels, {order:?}: {error}"
+                    );
+                }
             }
         }
     }
@@ -114,15 +125,20 @@ fn rotate(
 /// would spread.
 #[test]
 fn padding_of_heads_is_zero() {
-    let mixed = mixed(Factors::F16);
+    let gpu = gpu(GpuPrecision::F16);
     let tokens = 5;
-    for (head_dim, padded) in [(88, [3, 1, 5, 96]), (100, [3, 1, 16, 112])] {
-        let ones = Tensor::ones((tokens, head_dim), DType::F32, &Device::Cpu).unwrap();
+    for (head_dim, padded) in [(88, [3, 1, 5, 96]), (120, [3, 1, 16, 128])] {
         let qkv = noise(&[tokens, 3 * head_dim], 4)
             .to_dtype(DType::F16)
             .unwrap();
         let bias = Tensor::ones(3 * head_dim, DType::F32, &Device::Cpu).unwrap();
-        let split = mixed.heads(&qkv, &bias, (&ones, &ones), 1).unwrap().qkv;
+        let shape = Picture {
+            heads: 1,
+            tokens,
+            queries: tokens,
+            rotation: None,
+        };
+        let split = gpu.heads(&qkv, &bias, &shape).unwrap().qkv;
         assert_eq!(split.dims(), padded);
         let split = split.to_dtype(DType::F32).unwrap();
         for (axis, used) in [(2, tokens), (3, head_dim)] {
@@ -136,12 +152,12 @@ fn padding_of_heads_is_zero() {
 /// Rows that allow steps of eight values, and others; with and without padding behind them.
 #[test]
 fn rows_of_any_width_are_normalised() {
-    for (factors, tolerance) in [(Factors::F32, 1e-5), (Factors::F16, 1e-3)] {
-        let mixed = mixed(factors);
-        let narrow = |x: &Tensor| x.to_dtype(factors.dtype()).unwrap();
+    for (precision, tolerance) in [(GpuPrecision::F32, 1e-5), (GpuPrecision::F16, 1e-3)] {
+        let gpu = gpu(precision);
+        let narrow = |x: &Tensor| x.to_dtype(precision.dtype()).unwrap();
         let check = |found: &Tensor, expected: &Tensor, what: &str| {
             let error = relative_error(&found.to_dtype(DType::F32).unwrap(), expected);
-            assert!(error <= tolerance, "{factors:?}, {what}: {error}");
+            assert!(error <= tolerance, "{precision:?}, {what}: {error}");
         };
         for (width, pitch) in [(24, 24), (27, 27), (30, 64), (2100, 2112)] {
             let rows = 3;
@@ -150,19 +166,32 @@ fn rows_of_any_width_are_normalised() {
             let norm = Norm {
                 weight: noise(&[width], 4),
                 bias: noise(&[width], 5),
+                width,
                 eps: 1e-5,
             };
             let plain = |x: &Tensor| {
                 candle_nn::ops::layer_norm(x, &norm.weight, &norm.bias, norm.eps).unwrap()
             };
-            check(&mixed.norm(&x, &norm).unwrap(), &plain(&x), "norm");
+            check(&gpu.norm(&x, &norm).unwrap(), &plain(&x), "norm");
+            let of_operand = gpu.norm(&narrow(&y), &norm).unwrap();
+            check(&of_operand, &plain(&y), "norm of an operand");
             let sum = (&x + y.broadcast_add(&bias).unwrap()).unwrap();
-            let (found, normed) = mixed.add_norm(&x, &narrow(&y), &bias, &norm).unwrap();
+            let (found, normed) = gpu.add_norm(&x, &narrow(&y), &bias, &norm).unwrap();
             check(&found, &sum, "sum");
             check(&normed, &plain(&sum), "add_norm");
-            check(&mixed.add(&x, &narrow(&y), &bias).unwrap(), &sum, "add");
-            let gelu = y.broadcast_add(&bias).unwrap().gelu_erf().unwrap();
-            check(&mixed.gelu(&narrow(&y), &bias).unwrap(), &gelu, "gelu");
+            check(&gpu.add(&x, &narrow(&y), &bias).unwrap(), &sum, "add");
+            let biased = y.broadcast_add(&bias).unwrap();
+            let after = (&x + plain(&biased)).unwrap();
+            let (found, operand) = gpu.norm_add(&x, &narrow(&y), &bias, &norm).unwrap();
+            check(&found, &after, "norm_add");
+            check(&operand, &after, "operand of norm_add");
+            for (activation, expected) in [
+                (Activation::Gelu, biased.gelu_erf().unwrap()),
+                (Activation::QuickGelu, quick_gelu(&biased)),
+            ] {
+                let found = gpu.activated(&narrow(&y), &bias, activation).unwrap();
+                check(&found, &expected, &format!("{activation:?}"));
+            }
 
             let gated = (x.broadcast_add(&bias).unwrap().silu().unwrap()
                 * y.broadcast_add(&bias).unwrap())
@@ -176,25 +205,31 @@ fn rows_of_any_width_are_normalised() {
             let padded = Norm {
                 weight: wider(&norm.weight),
                 bias: wider(&norm.bias),
-                eps: norm.eps,
+                ..norm
             };
-            let found = mixed.gate_norm(&narrow(&both), &biases, &padded, width);
+            let found = gpu.gate_norm(&narrow(&both), &biases, &padded);
             check(&found.unwrap(), &wider(&plain(&gated)), "gate_norm");
         }
     }
 }
 
+fn quick_gelu(x: &Tensor) -> Tensor {
+    let value = |x: &f32| (f64::from(*x) / (1.0 + (-1.702 * f64::from(*x)).exp())) as f32;
+    let values: Vec<f32> = values(x).iter().map(value).collect();
+    Tensor::from_vec(values, x.dims(), &Device::Cpu).unwrap()
+}
+
 /// Nine nodes in a chain; heads that divide among lanes by eights, and others.
 #[test]
 fn nodes_attend_to_their_ancestors_with_heads_of_any_size() {
-    let mixed = mixed(Factors::F32);
-    for (heads, head_dim) in [(2, 16), (2, 64), (1, 256), (1, 40), (2, 160)] {
+    let gpu = gpu(GpuPrecision::F32);
+    for (heads, head_dim) in [(2, 16), (2, 64), (1, 256), (1, 40), (2, 80), (2, 160)] {
         let (nodes, width) = (9, heads * head_dim);
         let [q, k, v] = [1, 2, 3].map(|seed| (noise(&[nodes, width], seed) * 2.0).unwrap());
         let start: Vec<u32> = (0..=nodes as u32).map(|n| n * (n + 1) / 2).collect();
         let path: Vec<u32> = (0..nodes as u32).flat_map(|n| 0..=n).collect();
         let paths = [start, path].map(|list| Tensor::new(list, &Device::Cpu).unwrap());
-        let found = mixed.forest([&q, &k, &v], (&paths[0], &paths[1]), heads);
+        let found = gpu.forest([&q, &k, &v], (&paths[0], &paths[1]), heads);
         let found = found.unwrap();
         for node in 0..nodes {
             // The last of so many nodes, among which everything attends to everything.
@@ -216,25 +251,24 @@ fn nodes_attend_to_their_ancestors_with_heads_of_any_size() {
 
 #[test]
 fn products_that_must_not_be_rounded_have_a_kernel_of_their_own() {
-    let mixed = mixed(Factors::Tf32);
+    let gpu = gpu(GpuPrecision::Tf32);
     for (rows, columns, depth) in [(1, 1, 1), (33, 70, 45), (64, 32, 96)] {
         let (a, b) = (noise(&[rows, depth], 1), noise(&[columns, depth], 2));
         let expected = a.matmul(&b.t().unwrap()).unwrap();
-        let error = relative_error(&mixed.product_in_f32(&a, &b).unwrap(), &expected);
+        let error = relative_error(&gpu.product_in_f32(&a, &b).unwrap(), &expected);
         assert!(error <= 1e-6, "{rows} x {columns} x {depth}: {error}");
     }
 }
 
 #[test]
 fn ties_rank_by_lower_class_and_what_is_not_finite_is_noticed() {
-    let mixed = mixed(Factors::F16);
+    let gpu = gpu(GpuPrecision::F16);
     let (rows, width, classes) = (7, 24, 100);
     let features = (noise(&[rows, width], 5) * 3.0).unwrap();
     let columns = noise(&[60, width], 6);
     let column_of: Vec<u32> = (0..classes).map(|class| class * 7 % 60).collect();
     let places = Tensor::new(&column_of[..], &Device::Cpu).unwrap();
-    let rank =
-        |features: &Tensor, top| mixed.rank(features, &columns, &places, top, 100.0).unwrap();
+    let rank = |features: &Tensor, top| gpu.rank(features, &columns, &places, top, 100.0).unwrap();
     let lengths = features
         .sqr()
         .unwrap()
@@ -279,10 +313,10 @@ fn ties_rank_by_lower_class_and_what_is_not_finite_is_noticed() {
 
 #[test]
 fn fewer_classes_than_places_are_all_ranked() {
-    let mixed = mixed(Factors::F32);
+    let gpu = gpu(GpuPrecision::F32);
     let features = Tensor::new(&[[1f32, 0.0]], &Device::Cpu).unwrap();
     let columns = Tensor::new(&[[0.5f32, 0.1], [0.9, 0.0]], &Device::Cpu).unwrap();
     let column_of = Tensor::new(&[0u32, 1, 1], &Device::Cpu).unwrap();
-    let places = mixed.rank(&features, &columns, &column_of, 5, 1.0).unwrap();
+    let places = gpu.rank(&features, &columns, &column_of, 5, 1.0).unwrap();
     assert_eq!(places[0].classes, [1, 2, 0]);
 }

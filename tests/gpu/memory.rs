@@ -1,16 +1,15 @@
 use std::sync::Arc;
 
 use candle_core::{Error, Result, Tensor};
-use uta_eval::app::error::ExitCode;
+use uta_eval::app::exit_code::ExitCode;
 use uta_eval::classifier::{Progress, Trie, build};
 use uta_eval::inference::loading;
 use uta_eval::inference::zero_shot::ImageEncoder;
 use uta_eval::kernels::gpu::{Engine, Launch};
 use uta_eval::model::Compute;
-use uta_eval::model::compute::Arithmetic;
-use uta_eval::model::mixed::{Factors, Mixed};
+use uta_eval::model::backend::{Gpu, GpuPrecision};
 
-use super::emulator::mixed;
+use super::emulator::gpu;
 use crate::support::{Golden, fixture, open, relative_error, tiny, towers_by};
 
 /// An emulated GPU that cannot hold large tensors, or that has little shared memory.
@@ -40,16 +39,13 @@ impl Engine for Small {
 }
 
 fn small(largest: usize, shared: usize) -> Compute {
-    let Mixed { engine, factors } = mixed(Factors::F32);
+    let Gpu { engine, precision } = gpu(GpuPrecision::F32);
     let engine = Arc::new(Small {
         engine,
         largest,
         shared,
     });
-    Compute {
-        device: candle_core::Device::Cpu,
-        arithmetic: Arithmetic::Mixed(Mixed { engine, factors }),
-    }
+    Compute::gpu(candle_core::Device::Cpu, Gpu { engine, precision })
 }
 
 #[test]
@@ -134,6 +130,7 @@ fn a_model_that_does_not_fit_is_refused_before_its_weights_are_read() {
         text.contains("does not fit on the GPU: the vision tower's MLP would take 512 bytes"),
         "{text}"
     );
+    let error = uta_eval::app::error::Error::from(error);
     assert_eq!(error.hint().unwrap(), "choose --device cpu");
     assert_eq!(error.exit_code(), ExitCode::Usage);
 }

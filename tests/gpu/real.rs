@@ -1,6 +1,5 @@
 use candle_core::Tensor;
-use uta_eval::app::flags::{DeviceArg, PrecisionArg};
-use uta_eval::inference::devices::select;
+use uta_eval::inference::devices::{DeviceChoice, PrecisionChoice, select};
 use uta_eval::inference::zero_shot::ImageEncoder;
 
 use super::towers::{features, pixels, texts};
@@ -12,12 +11,12 @@ use crate::support::{Golden, fixture, relative_error, run, tiny, towers_by};
 fn features_on_a_gpu_are_the_references() {
     let golden = Golden::load("golden/tiny_expected.safetensors");
     for (precision, tolerance) in [
-        (PrecisionArg::F32, 2e-5),
-        (PrecisionArg::Tf32, 2e-3),
-        (PrecisionArg::F16, 2e-3),
-        (PrecisionArg::Bf16, 1.6e-2),
+        (PrecisionChoice::F32, 2e-5),
+        (PrecisionChoice::Tf32, 2e-3),
+        (PrecisionChoice::F16, 2e-3),
+        (PrecisionChoice::Bf16, 1.6e-2),
     ] {
-        let devices = select(&DeviceArg::Cuda(vec![0]), precision).unwrap();
+        let devices = select(&DeviceChoice::Cuda(vec![0]), precision).unwrap();
         let compute = devices.first();
         let way = compute.precision();
         let (vision, text) = towers_by(compute, &fixture("golden/tiny.safetensors"), &tiny());

@@ -7,25 +7,29 @@ use uta_eval::data::{Batch, Sample};
 use uta_eval::evaluation::Predictor;
 use uta_eval::inference::zero_shot::{ImageEncoder, ZeroShot};
 use uta_eval::metrics::Prediction;
-use uta_eval::model::mixed::{Factors, trial};
+use uta_eval::model::backend::GpuPrecision;
 use uta_eval::model::{Compute, Forest, Kept, TextTower};
 use uta_eval::text::{ClassNames, Templates};
 
-use super::emulator::{Order, compute, compute_on};
+use super::emulator::{Order, compute, compute_on, gpu_on};
 use crate::support::{Golden, fixture, relative_error, tiny, towers_by};
 
 /// Each precision, and both orders of turns for one of them.
 fn ways() -> Vec<(&'static str, Compute, f64)> {
     vec![
-        ("f32", compute(Factors::F32), 2e-5),
-        ("f32 uneven", compute_on(Factors::F32, Order::Uneven), 2e-5),
-        ("f16", compute(Factors::F16), 2e-3),
+        ("f32", compute(GpuPrecision::F32), 2e-5),
+        (
+            "f32 uneven",
+            compute_on(GpuPrecision::F32, Order::Uneven),
+            2e-5,
+        ),
+        ("f16", compute(GpuPrecision::F16), 2e-3),
         (
             "f16 reversed",
-            compute_on(Factors::F16, Order::Reversed),
+            compute_on(GpuPrecision::F16, Order::Reversed),
             2e-3,
         ),
-        ("bf16", compute(Factors::Bf16), 1.6e-2),
+        ("bf16", compute(GpuPrecision::Bf16), 1.6e-2),
     ]
 }
 
@@ -36,8 +40,15 @@ pub fn pixels(golden: &Golden) -> Vec<u8> {
 
 #[test]
 fn an_emulated_gpu_passes_the_trial_of_devices() {
-    for (way, compute, _) in ways() {
-        trial(&compute).unwrap_or_else(|e| panic!("{way}: {e}"));
+    for (precision, order) in [
+        (GpuPrecision::F32, Order::Uneven),
+        (GpuPrecision::Tf32, Order::Forward),
+        (GpuPrecision::F16, Order::Reversed),
+        (GpuPrecision::Bf16, Order::Forward),
+    ] {
+        gpu_on(precision, order)
+            .trial(&candle_core::Device::Cpu)
+            .unwrap_or_else(|e| panic!("{precision:?}: {e}"));
     }
 }
 
@@ -85,7 +96,7 @@ fn features_of_bytes_are_the_references() {
 #[test]
 fn each_tower_has_its_own_layer_norm_epsilon() {
     let golden = Golden::load("golden/tiny_eps_expected.safetensors");
-    let compute = compute(Factors::F32);
+    let compute = compute(GpuPrecision::F32);
     let (vision, text) = towers_by(&compute, &fixture("golden/tiny_eps.safetensors"), &tiny());
     let found = vision.forward(golden.get("image")).unwrap();
     let error = relative_error(&found, golden.get("image_features"));
@@ -165,7 +176,7 @@ fn a_classifier_is_the_one_that_the_cpu_builds() {
         }
     }
     // The same in runs of a few nodes, with ancestors kept between them.
-    let gpu = compute(Factors::F32);
+    let gpu = compute(GpuPrecision::F32);
     let (_, tower) = towers_by(&gpu, &fixture("golden/tiny.safetensors"), &tiny());
     let whole = trie.runs(0, trie.len()).next().unwrap();
     let whole = tower

@@ -1,11 +1,14 @@
 //! `uta-eval classifier`: a text classifier built ahead of time.
 
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::Classifier;
 use crate::app::stdout::show;
 use crate::classifier::file;
-use crate::inference::classifiers::{Obtained, Origin, Shelf, Wanted, obtain};
+use crate::inference::classifiers::{
+    ClassifierRequest, Origin, ResolvedClassifier, SharedClassifiers, resolve,
+};
 use crate::inference::loading;
 use crate::util::output_file::OutputError;
 use crate::util::temporary_file::TemporaryFile;
@@ -31,11 +34,11 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         console.warn(warning);
     }
     let config = &settings.model.config;
-    let weights = loading::open_for(&settings.model.checkpoint, config)?;
+    let weights = loading::open_for(&settings.model.checkpoint, config, &mut console)?;
     let mut target = TemporaryFile::beside(out).map_err(failed)?;
 
     console.wait_for("reading the text tower");
-    let wanted = Wanted {
+    let request = ClassifierRequest {
         weights: &weights,
         fingerprint: &weights.text_fingerprint()?,
         config,
@@ -43,14 +46,14 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         classes: &settings.prompts.classes,
         templates: &settings.prompts.templates,
     };
-    let Obtained {
+    let ResolvedClassifier {
         classifier,
         recipe,
         origin,
-    } = obtain(
-        &wanted,
-        &settings.stock,
-        &mut Shelf::default(),
+    } = resolve(
+        &request,
+        &settings.classifier_source,
+        &mut SharedClassifiers::default(),
         &mut console,
         &mut Vec::new(),
     )?;

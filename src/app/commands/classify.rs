@@ -5,17 +5,20 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::candidate::preprocessor;
+use super::prepared::preprocessor;
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode, Warning};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::Classify;
 use crate::data::loader::load_one;
+use crate::evaluation::EvaluationError;
 use crate::inference::classifiers;
 use crate::inference::loading;
 use crate::inference::zero_shot::{ImageEncoder, ZeroShot};
 use crate::report::SCHEMA_VERSION;
 use crate::util::vector::softmax;
+use crate::util::warning::Warning;
 
 /// What the command prints.
 #[derive(Debug, Serialize)]
@@ -70,7 +73,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             }
         }
     }
-    let weights = loading::open_for(&settings.model.checkpoint, config)?;
+    let weights = loading::open_for(&settings.model.checkpoint, config, &mut console)?;
     let compute = settings.devices.first();
     console.wait_for("loading the checkpoint");
     let vision = loading::vision_tower(&weights, config, compute, &mut |w| console.warn(&w))?;
@@ -86,7 +89,8 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     for (path, crop) in crops {
         let logits = zero_shot.logits(&crop)?.remove(0);
         if logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(Error::NotANumber { path: path.clone() });
+            let picture = path.display().to_string();
+            return Err(EvaluationError::NotANumber { picture }.into());
         }
         let mut probabilities = logits.clone();
         softmax(&mut probabilities);

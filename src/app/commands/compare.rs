@@ -1,6 +1,7 @@
 //! `uta-eval compare`: two results on the same pictures.
 
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::Compare;
 use crate::report::Report;

@@ -1,7 +1,8 @@
 //! `uta-eval convert`: any checkpoint as a flat safetensors file.
 
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::Convert;
 use crate::app::stdout::show;
 use crate::checkpoint::{convert, write};
@@ -13,7 +14,7 @@ use crate::inference::relayout::relayout;
 /// # Errors
 /// When the input cannot be used or the output exists or cannot be written.
 pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
-    let checkpoint = loading::open(&settings.input)?;
+    let checkpoint = loading::open(&settings.input, &mut Console::default())?;
     let (out, dtype) = (&settings.output, settings.dtype);
     let summary = match &settings.layout {
         None => convert(&checkpoint, out, dtype)?,

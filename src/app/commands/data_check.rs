@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use image::ImageFormat;
 
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::{CheckedSet, DataCheck};
 use crate::data::check::{self, Look};

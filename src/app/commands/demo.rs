@@ -4,10 +4,11 @@ use include_dir::{Dir, include_dir};
 
 use super::evaluate;
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::{Demo, Evaluate, Model, Prompts};
 use crate::data::{Place, Protocol};
-use crate::inference::classifiers::Stock;
+use crate::inference::classifiers::ClassifierSource;
 use crate::metrics::Tally;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
@@ -56,7 +57,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         journal: None,
         shard: None,
         expectations: Expectations::default(),
-        classifier: Stock::None,
+        classifier: ClassifierSource::None,
         run: settings.run,
         outputs: settings.outputs,
     };

@@ -3,15 +3,17 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use super::candidate::{Candidate, Pictures};
-use super::pass::{self, Ended};
-use super::sinks::Sinks;
+use super::prepared::{Pictures, PreparedEvaluation};
+use super::result_files::{ResultFiles, tell_unwritten};
+use super::shared_pass::{self, FinishedEvaluation};
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::Evaluate;
 use crate::data::Sample;
+use crate::evaluation::EvaluationError;
 use crate::evaluation::journal::Journal;
-use crate::inference::classifiers::{Obtained, Shelf};
+use crate::inference::classifiers::{ResolvedClassifier, SharedClassifiers};
 use crate::inference::loading;
 use crate::metrics::Judgement;
 use crate::metrics::Tally;
@@ -40,46 +42,51 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     }
     // Everything that can be wrong with the inputs and outputs is found here, in seconds.
     let pictures = Pictures::find(settings, &mut console)?;
-    let weights = loading::open_for(&settings.model.checkpoint, &settings.model.config)?;
-    let mut sinks = Sinks::open(&settings.outputs)?;
+    let weights = loading::open_for(
+        &settings.model.checkpoint,
+        &settings.model.config,
+        &mut console,
+    )?;
+    let mut result_files = ResultFiles::open(&settings.outputs)?;
     let mut journal = settings.journal.as_deref().map(Journal::open).transpose()?;
-    let candidate = Candidate::prepare(
+    let prepared = PreparedEvaluation::prepare(
         settings,
         start,
         weights,
         &pictures,
         journal.as_mut(),
-        &mut Shelf::default(),
+        &mut SharedClassifiers::default(),
         &mut console,
     )?;
-    if !candidate.known.is_empty() {
-        let (known, all) = (candidate.known.len(), pictures.samples.len());
+    if !prepared.known.is_empty() {
+        let (known, all) = (prepared.known.len(), pictures.samples.len());
         console.say(&format!("{known} of {all} pictures are in the journal"));
     }
-    let obtained = candidate.obtained.clone();
+    let resolved = prepared.resolved.clone();
     let journal = journal.map(RefCell::new);
-    let mut ended = pass::run(
-        vec![candidate],
-        vec![&mut sinks.records],
+    let mut ended = shared_pass::run(
+        vec![prepared],
+        vec![&mut result_files.records],
         &pictures,
         journal.as_ref(),
         &mut console,
     )?;
-    let Ended { report, tally } = ended.pop().unwrap_or(Err(Error::Interrupted))?;
-    let exit_code = exit_code(&report);
+    let FinishedEvaluation { report, tally } = ended
+        .pop()
+        .unwrap_or(Err(EvaluationError::Interrupted.into()))?;
+    let mut exit_code = exit_code(&report);
     if report.interrupted {
-        sinks.show_partial(&report)?;
+        result_files.show_partial(&report)?;
     } else {
         let by_name = pictures.by_name();
         let find = |name: &str| by_name.get(name).copied();
-        if let Some(file) = sinks.records.features.take() {
-            file.finish(
-                &record(settings, &report, &obtained, find),
-                &obtained.classifier,
-            )?;
-        }
-        sinks.finish(&report, |name| find(name).cloned())?;
-        demand(report.expectations)?;
+        let kept = settings.outputs.features.as_ref().map(|_| {
+            let record = record(settings, &report, &resolved, find);
+            (record, &*resolved.classifier)
+        });
+        let unwritten = result_files.finish(&report, |name| find(name).cloned(), kept)?;
+        exit_code = judge(&report.expectations, exit_code, &console);
+        exit_code = tell_unwritten(unwritten, exit_code, &console);
     }
     Ok((tally, exit_code))
 }
@@ -88,7 +95,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
 fn record<'a>(
     settings: &Evaluate,
     report: &Report,
-    obtained: &Obtained,
+    resolved: &ResolvedClassifier,
     find: impl Fn(&str) -> Option<&'a Sample>,
 ) -> Record {
     let right = |judgement: &Judgement| find(&judgement.name)?.right.clone();
@@ -97,7 +104,7 @@ fn record<'a>(
         right: report.judgements.iter().map(right).collect(),
         classes: settings.prompts.classes.clone(),
         choices: settings.protocol.choices.clone(),
-        recipe: obtained.recipe.clone(),
+        recipe: resolved.recipe.clone(),
     }
 }
 
@@ -112,13 +119,14 @@ pub fn exit_code(report: &Report) -> ExitCode {
     }
 }
 
-/// Ends in an error if an expectation is missed; called when the result is safely written.
-///
-/// # Errors
-/// When that is so.
-pub fn demand(expectations: Vec<Checked>) -> Result<(), Error> {
-    match expectations.iter().all(|checked| checked.met) {
-        true => Ok(()),
-        false => Err(Error::Missed(expectations)),
+/// Tells of the expectations that were missed, and how the program ends: as it would otherwise
+/// if all were met. Called when the result is safely written.
+pub fn judge(expectations: &[Checked], otherwise: ExitCode, console: &Console) -> ExitCode {
+    let missed = expectations.iter().filter(|checked| !checked.met);
+    let missed: Vec<String> = missed.map(ToString::to_string).collect();
+    if missed.is_empty() {
+        return otherwise;
     }
+    console.error(&missed.join("; "), None);
+    ExitCode::Unexpected
 }

@@ -6,25 +6,26 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::evaluate::{demand, exit_code};
-use super::page;
-use super::sinks::Sinks;
+use super::evaluate::{exit_code, judge};
+use super::html_report;
+use super::result_files::{PictureRecords, ResultFiles, tell_unwritten};
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode, Warning};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::EvaluateFeatures;
 use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::ranker::Ranker;
 use crate::classifier::recipe::Recipe;
 use crate::data::{Sample, Unreadable};
-use crate::evaluation::{Entrant, Finding, Observer, Outcome};
-use crate::inference::classifiers::{Obtained, Origin};
+use crate::evaluation::{EvaluationError, Evaluator, Finding, Observer, Outcome};
+use crate::inference::classifiers::{Origin, ResolvedClassifier};
 use crate::metrics::Statistics;
 use crate::metrics::{Prediction, Tally};
 use crate::report::features::{Features, Record};
-use crate::report::predictions::PredictionsFile;
 use crate::report::{self, Report};
 use crate::text::ClassNames;
 use crate::util::memory;
+use crate::util::warning::Warning;
 
 /// Evaluates and reports.
 ///
@@ -33,7 +34,7 @@ use crate::util::memory;
 pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     let start = Instant::now();
     let mut console = Console::default();
-    let mut sinks = Sinks::open(&settings.outputs)?;
+    let mut result_files = ResultFiles::open(&settings.outputs)?;
     console.wait_for("reading the features");
     let features = Features::read(&settings.features)?;
     let record = &features.record;
@@ -46,49 +47,53 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     };
 
     let clock = Instant::now();
-    let obtained = classifier(settings, &features)?;
-    let ranker = Ranker::new(Arc::clone(&obtained.classifier), record.choices.as_ref());
+    let resolved = classifier(settings, &features)?;
+    let ranker = Ranker::new(Arc::clone(&resolved.classifier), record.choices.as_ref());
     seconds.classifier = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
     let samples = samples(record);
-    let outcome = evaluate(&features, &ranker, &samples, &mut sinks)?;
+    let outcome = evaluate(&features, &ranker, &samples, &mut result_files)?;
     seconds.evaluation = clock.elapsed().as_secs_f64();
     seconds.first_batch = (!samples.is_empty()).then(|| start.elapsed().as_secs_f64());
     seconds.total = start.elapsed().as_secs_f64();
     console.clear();
 
-    let report = report(settings, record, obtained, &ranker, outcome, seconds);
+    let report = report(settings, record, resolved, &ranker, outcome, seconds);
     let exit_code = exit_code(&report);
-    let pictures = page::pictures(&report);
-    sinks.finish(&report, |name| pictures.get(name).cloned())?;
-    demand(report.expectations)?;
-    Ok(exit_code)
+    let pictures = html_report::pictures(&report);
+    let find = |name: &str| pictures.get(name).cloned();
+    let unwritten = result_files.finish(&report, find, None)?;
+    let exit_code = judge(&report.expectations, exit_code, &console);
+    Ok(tell_unwritten(unwritten, exit_code, &console))
 }
 
 /// The classifier that was kept with the features, or another one of the same text tower.
-fn classifier(settings: &EvaluateFeatures, features: &Features) -> Result<Obtained, Error> {
+fn classifier(
+    settings: &EvaluateFeatures,
+    features: &Features,
+) -> Result<ResolvedClassifier, Error> {
     let record = &features.record;
     let Some(path) = &settings.classifier else {
-        return Ok(Obtained {
+        return Ok(ResolvedClassifier {
             classifier: features.classifier.clone().into(),
             recipe: record.recipe.clone(),
             origin: Origin::File(settings.features.clone()),
         });
     };
-    let mut wanted = record.recipe.clone();
+    let mut request = record.recipe.clone();
     if let Some((file, classes)) = &settings.classes {
         check_classes(classes, record, file)?;
-        wanted.class_names = Recipe::hash_of_names(classes.names());
+        request.class_names = Recipe::hash_of_names(classes.names());
     }
     let (classifier, recipe) = file::read(path)?;
     recipe
-        .check(&wanted)
+        .check(&request)
         .map_err(|difference| ClassifierFileError::Different {
             path: path.clone(),
             difference,
         })?;
-    Ok(Obtained {
+    Ok(ResolvedClassifier {
         classifier: classifier.into(),
         recipe,
         origin: Origin::File(path.clone()),
@@ -142,32 +147,33 @@ fn evaluate(
     features: &Features,
     ranker: &Ranker,
     samples: &[Sample],
-    sinks: &mut Sinks,
+    result_files: &mut ResultFiles,
 ) -> Result<Outcome, Error> {
     let finding = |(features, sample): (&[f32], &Sample)| {
-        let path = || sample.path.clone();
+        let picture = || sample.path.display().to_string();
         let prediction = ranker.rank(features);
-        let prediction = prediction.ok_or_else(|| Error::NotANumber { path: path() })?;
+        let prediction =
+            prediction.ok_or_else(|| EvaluationError::NotANumber { picture: picture() })?;
         Ok(Finding::Predicted(prediction))
     };
     let findings = features.pictures().zip(samples).map(finding);
     let findings = findings.collect::<Result<Vec<_>, Error>>()?;
-    let mut writer = Writer(sinks.records.predictions.as_mut());
-    Ok(Entrant::new(Vec::new(), &mut writer, samples, findings)?.outcome)
+    let mut writer = Writer(&mut result_files.records);
+    Ok(Evaluator::new(Vec::new(), &mut writer, samples, findings)?.outcome)
 }
 
 /// The result of the first run, with what another classifier changes.
 fn report(
     settings: &EvaluateFeatures,
     record: &Record,
-    obtained: Obtained,
+    resolved: ResolvedClassifier,
     ranker: &Ranker,
     outcome: Outcome,
     seconds: report::Seconds,
 ) -> Report {
     let first = &record.report;
     let mut prompts = first.prompts.clone();
-    prompts.templates = obtained.recipe.templates;
+    prompts.templates = resolved.recipe.templates;
     if settings.classifier.is_some() {
         // Which they were is known to whoever made the classifier.
         prompts.templates_file = None;
@@ -189,7 +195,7 @@ fn report(
     Report {
         program: report::Program::default(),
         prompts,
-        classifier: report::ClassifierFacts::of(&obtained),
+        classifier: report::ClassifierInfo::of(&resolved),
         features_file: Some(settings.features.clone()),
         expectations: settings.expectations.check(model, top1, top5),
         tied_classes: ranker.tied_classes(),
@@ -203,21 +209,23 @@ fn report(
 }
 
 /// Writes predictions.
-struct Writer<'a>(Option<&'a mut PredictionsFile>);
+struct Writer<'a>(&'a mut PictureRecords);
 
 impl Observer for Writer<'_> {
-    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), Error> {
+    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), EvaluationError> {
         Ok(())
     }
 
-    fn predicted(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
-        match &mut self.0 {
-            Some(file) => file.add(sample, prediction),
-            None => Ok(()),
-        }
+    fn predicted(
+        &mut self,
+        sample: &Sample,
+        prediction: &Prediction,
+    ) -> Result<(), EvaluationError> {
+        self.0.add_prediction(sample, prediction);
+        Ok(())
     }
 
-    fn unreadable(&mut self, _: &Unreadable) -> Result<(), Error> {
+    fn unreadable(&mut self, _: &Unreadable) -> Result<(), EvaluationError> {
         Ok(())
     }
 

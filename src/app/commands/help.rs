@@ -3,7 +3,8 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::flags::Cli;
 use crate::app::stdout::print;
 use crate::util::output_file::OutputError;
@@ -39,7 +40,11 @@ fn render(page: &mut Vec<u8>) -> std::io::Result<()> {
     // Building spreads the flags that every subcommand has.
     let mut command = Cli::command();
     command.build();
-    clap_mangen::Man::new(command.clone()).render(page)?;
+    let mut head = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut head)?;
+    // All commands are on this page; there are no pages of their own to refer to.
+    let head = String::from_utf8_lossy(&head).replace("uta\\-eval\\-", "uta\\-eval ");
+    page.extend(head.replace("(1)\n", "\n").bytes());
     for subcommand in command.get_subcommands() {
         if subcommand.get_name() == "help" {
             continue;

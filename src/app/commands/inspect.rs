@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::app::error::{Error, ExitCode};
+use crate::app::console::Console;
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::Inspect;
 use crate::app::stdout::show;
 use crate::checkpoint::{Checkpoint, dtype_name};
@@ -17,7 +19,7 @@ use crate::model::ModelConfig;
 /// # Errors
 /// When the checkpoint cannot be opened.
 pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
-    let checkpoint = loading::open(&settings.checkpoint)?;
+    let checkpoint = loading::open(&settings.checkpoint, &mut Console::default())?;
     let config = settings.config.clone().or_else(|| looks_like(&checkpoint));
     let mut out = facts(&checkpoint)?;
     let fits = describe_fit(&mut out, &checkpoint, config.as_ref());

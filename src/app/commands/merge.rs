@@ -1,8 +1,10 @@
 //! `uta-eval merge`: the results of all shards as one.
 
-use super::evaluate::demand;
-use super::page;
-use crate::app::error::{Error, ExitCode};
+use super::evaluate::{exit_code, judge};
+use super::html_report;
+use crate::app::console::Console;
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::Merge;
 use crate::report::Report;
@@ -12,7 +14,7 @@ use crate::util::output_file::OutputFile;
 /// Merges and reports.
 ///
 /// # Errors
-/// When the results do not belong together, or an expectation is missed.
+/// When the results do not belong together.
 pub fn run(settings: &Merge) -> Result<ExitCode, Error> {
     let outputs = &settings.outputs;
     let json = outputs.json.as_ref().map(JsonOutput::open).transpose()?;
@@ -30,14 +32,11 @@ pub fn run(settings: &Merge) -> Result<ExitCode, Error> {
     merged.expectations = settings
         .expectations
         .check(model, &statistics.top1, &statistics.top5);
-    if let Some(file) = html {
-        let pictures = page::pictures(&merged);
-        page::write(file, &merged, |name| pictures.get(name).cloned())?;
-    }
     json_output::write(json, &merged)?;
-    demand(merged.expectations)?;
-    Ok(match merged.unreadable.is_empty() {
-        true => ExitCode::Success,
-        false => ExitCode::SkippedPictures,
-    })
+    if let Some(file) = html {
+        let pictures = html_report::pictures(&merged);
+        html_report::write(file, &merged, |name| pictures.get(name).cloned())?;
+    }
+    let exit_code = exit_code(&merged);
+    Ok(judge(&merged.expectations, exit_code, &Console::default()))
 }

@@ -1,6 +1,5 @@
 //! What each subcommand does. The only modules that print.
 
-pub mod candidate;
 pub mod classifier;
 pub mod classify;
 pub mod compare;
@@ -10,16 +9,18 @@ pub mod demo;
 pub mod evaluate;
 pub mod features;
 pub mod help;
+mod html_report;
 pub mod inspect;
-mod listing;
 pub mod merge;
-mod page;
-pub mod pass;
+pub mod prepared;
+mod result_files;
 pub mod schema;
-mod sinks;
+pub mod shared_pass;
 pub mod sweep;
+mod sweep_names;
 
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::Settings;
 use crate::app::trace;
 

@@ -1,6 +1,7 @@
 //! `uta-eval schema`: the JSON schema of a result or a comparison.
 
-use crate::app::error::{Error, ExitCode};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::settings::Document;
 use crate::app::stdout::print;
 use crate::report::schema;

@@ -7,17 +7,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::candidate::{Candidate, Pictures};
-use super::listing::{Listing, TABLES};
-use super::pass;
-use super::sinks::Records;
+use super::prepared::{Pictures, PreparedEvaluation};
+use super::result_files::PictureRecords;
+use super::shared_pass;
+use super::sweep_names::{SweepNames, TABLES};
 use crate::app::console::Console;
-use crate::app::error::{Error, ExitCode, Warning};
+use crate::app::error::Error;
+use crate::app::exit_code::ExitCode;
 use crate::app::json_output;
 use crate::app::settings::{Evaluate, Sweep};
 use crate::app::stdout::show;
+use crate::evaluation::EvaluationError;
 use crate::evaluation::journal::Journal;
-use crate::inference::classifiers::Shelf;
+use crate::inference::classifiers::SharedClassifiers;
 use crate::inference::loading;
 use crate::inference::weights::Weights;
 use crate::report::Report;
@@ -25,6 +27,7 @@ use crate::report::table::{self, Columns, Failure, Figures, Row, Table};
 use crate::util::interrupt;
 use crate::util::memory;
 use crate::util::output_file::{OutputError, OutputFile};
+use crate::util::warning::Warning;
 
 /// Part of the free memory that loaded towers may take; the rest is for activations and for text
 /// towers.
@@ -40,18 +43,18 @@ const UNKNOWN_MEMORY: u64 = 4 << 30;
 /// code.
 pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
     let mut console = Console::default();
-    let listing = Listing::of(sweep);
+    let sweep_names = SweepNames::of(sweep);
     if let Some(folder) = &sweep.out {
-        check_folder(sweep, folder, &listing, &console)?;
+        check_folder(sweep, folder, &sweep_names, &console)?;
     }
     let journal = sweep.journal.as_deref().map(Journal::open).transpose()?;
     let mut running = Running {
         sweep,
         journal: journal.map(RefCell::new),
-        shelf: Shelf::default(),
+        shared: SharedClassifiers::default(),
         rows: sweep.runs.iter().map(|_| None).collect(),
-        columns: Columns::of(&listing.further, listing.subjects.iter()),
-        listing,
+        columns: Columns::of(&sweep_names.further, sweep_names.labels.iter()),
+        sweep_names,
         told: false,
         skipped: false,
         decoded: 0,
@@ -75,13 +78,13 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
 fn check_folder(
     sweep: &Sweep,
     folder: &Path,
-    listing: &Listing,
+    sweep_names: &SweepNames,
     console: &Console,
 ) -> Result<(), Error> {
-    let files = listing.files(folder);
+    let files = sweep_names.files(folder);
     sweep.check_results(&files)?;
     files.iter().try_for_each(|file| OutputFile::check(file))?;
-    let stale = listing.stale(folder);
+    let stale = sweep_names.stale(folder);
     if !stale.is_empty() {
         console.warn(&Warning::StaleResults {
             folder: folder.into(),
@@ -116,10 +119,10 @@ struct Group {
 struct Running<'a> {
     sweep: &'a Sweep,
     journal: Option<RefCell<Journal>>,
-    shelf: Shelf,
+    shared: SharedClassifiers,
     /// What has come of each evaluation so far.
     rows: Vec<Option<Row>>,
-    listing: Listing,
+    sweep_names: SweepNames,
     /// Where cells are in the lines that tell of rows.
     columns: Columns,
     /// Whether a row has been told, and so the head above them.
@@ -140,7 +143,7 @@ impl<'a> Running<'a> {
             let set = run.stream();
             let mut open = || -> Result<_, Error> {
                 let model = &run.model;
-                let weights = loading::open_for(&model.checkpoint, &model.config)?;
+                let weights = loading::open_for(&model.checkpoint, &model.config, console)?;
                 let pictures = match found.get(&set) {
                     Some(pictures) => Arc::clone(pictures),
                     None => Arc::new(Pictures::find(run, console)?),
@@ -186,32 +189,35 @@ impl<'a> Running<'a> {
             (free as f64 * SHARE_FOR_TOWERS) as u64
         });
         let mut taken = 0;
-        let mut candidates: Vec<Candidate<'a>> = Vec::new();
+        let mut evaluations: Vec<PreparedEvaluation<'a>> = Vec::new();
         let mut numbers = Vec::new();
         let mut members = members.into_iter().peekable();
         while let Some((number, _)) = members.peek() {
             let run = &self.sweep.runs[*number];
             taken += run.tower_bytes();
-            if !candidates.is_empty() && taken > budget {
+            if !evaluations.is_empty() && taken > budget {
                 break;
             }
             let Some((number, weights)) = members.next() else {
                 break;
             };
             match self.prepare(run, weights, &pictures, console) {
-                Ok(candidate) => {
-                    candidates.push(candidate);
+                Ok(prepared) => {
+                    evaluations.push(prepared);
                     numbers.push(number);
                 }
                 Err(error) => self.failed(number, &error, console),
             }
         }
-        let known = candidates.iter().map(|candidate| candidate.known.len());
+        let known = evaluations.iter().map(|prepared| prepared.known.len());
         let needed = pictures.samples.len() - known.min().unwrap_or(pictures.samples.len());
-        let mut records: Vec<_> = candidates.iter().map(|_| Records::default()).collect();
+        let mut records: Vec<_> = evaluations
+            .iter()
+            .map(|_| PictureRecords::default())
+            .collect();
         let files = records.iter_mut().collect();
         let journal = self.journal.as_ref();
-        let ended = pass::run(candidates, files, &pictures, journal, console)?;
+        let ended = shared_pass::run(evaluations, files, &pictures, journal, console)?;
         let interrupted = interrupt::requested();
         if !interrupted {
             self.decoded += needed;
@@ -222,7 +228,7 @@ impl<'a> Running<'a> {
                     Ok(()) => self.ended(number, &ended.report, console),
                     Err(error) => self.failed(number, &error, console),
                 },
-                Err(Error::Interrupted) => {}
+                Err(Error::Evaluation(EvaluationError::Interrupted)) => {}
                 Err(error) => self.failed(number, &error, console),
             }
         }
@@ -242,16 +248,16 @@ impl<'a> Running<'a> {
         weights: Arc<Weights>,
         pictures: &Pictures,
         console: &mut Console,
-    ) -> Result<Candidate<'a>, Error> {
+    ) -> Result<PreparedEvaluation<'a>, Error> {
         let start = Instant::now();
         let mut journal = self.journal.as_ref().map(RefCell::borrow_mut);
-        let (journal, shelf) = (journal.as_deref_mut(), &mut self.shelf);
-        Candidate::prepare(run, start, weights, pictures, journal, shelf, console)
+        let (journal, shared) = (journal.as_deref_mut(), &mut self.shared);
+        PreparedEvaluation::prepare(run, start, weights, pictures, journal, shared, console)
     }
 
     /// Writes the result of an evaluation, unless it is partial.
     fn keep(&self, number: usize, report: &Report) -> Result<(), Error> {
-        match &self.listing.subjects[number].result {
+        match &self.sweep_names.labels[number].result {
             Some(path) if !report.interrupted => {
                 json_output::write_file(OutputFile::create(path)?, report)
             }
@@ -266,17 +272,18 @@ impl<'a> Running<'a> {
 
     /// Tells all that is wrong; the table has room for the beginning.
     fn failed(&mut self, number: usize, error: &Error, console: &Console) {
-        let message = error.with_causes();
+        let (message, hint) = (error.with_causes(), error.hint());
         if message.contains('\n') {
-            console.error(&message, error.hint().as_deref());
+            console.error(&message, hint.as_deref());
         }
-        self.row(number, Err(Failure::of(error)), console);
+        let failure = Failure::new(&message, hint.as_deref());
+        self.row(number, Err(failure), console);
     }
 
     /// Keeps a row, and tells it.
     fn row(&mut self, number: usize, outcome: Result<Figures, Failure>, console: &Console) {
         let row = Row {
-            subject: self.listing.subjects[number].clone(),
+            label: self.sweep_names.labels[number].clone(),
             outcome,
         };
         if !std::mem::replace(&mut self.told, true) {
@@ -290,7 +297,7 @@ impl<'a> Running<'a> {
         let mut rows: Vec<Row> = self.rows.iter().flatten().cloned().collect();
         table::sort(&mut rows);
         Table {
-            further: self.listing.further.clone(),
+            further: self.sweep_names.further.clone(),
             rows,
         }
     }
@@ -324,7 +331,7 @@ impl<'a> Running<'a> {
         for row in self.rows.iter().flatten() {
             for checked in row.outcome.iter().flat_map(Figures::missed) {
                 missed = true;
-                console.error(&format!("{}: {checked}", row.subject.checkpoint), None);
+                console.error(&format!("{}: {checked}", row.label.checkpoint), None);
             }
         }
         let interrupted = outcomes().flatten().any(|figures| figures.interrupted);

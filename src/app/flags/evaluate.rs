@@ -19,7 +19,12 @@ pub struct EvaluateArgs {
     /// imagenet-v2 has folders named by class index; of imagenet-a and imagenet-r the 200 classes
     /// compete; of objectnet the 113 folders that ImageNet has classes for are evaluated, without
     /// the red border of their pictures. README.md states each protocol.
-    #[arg(long, value_name = "SET", default_value = "imagenet")]
+    #[arg(
+        help_heading = "Pictures",
+        long,
+        value_name = "SET",
+        default_value = "imagenet"
+    )]
     pub dataset: DatasetArg,
     #[command(flatten)]
     pub model: ModelNameArgs,
@@ -31,6 +36,7 @@ pub struct EvaluateArgs {
     /// in the cache that its Python tools use; without /FILE, the repository's weights are. So are
     /// the weights of a published model that is only named (UTA-B). A path never touches the network.
     #[arg(
+        help_heading = "Model",
         long,
         value_name = "FILE",
         required_unless_present_any = ["from_features", "pretrained"],
@@ -42,7 +48,7 @@ pub struct EvaluateArgs {
     ///
     /// The size belongs to the model and need not be given. It is accepted for scripts that pass
     /// it, and another size than the model's is an error.
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(help_heading = "Model", long, value_name = "PIXELS")]
     pub image_size: Option<usize>,
     #[command(flatten)]
     pub prompts: PromptArgs,
@@ -51,7 +57,7 @@ pub struct EvaluateArgs {
     /// Evaluate the first N pictures only, in file order
     ///
     /// File order is class folder by class folder, sorted by name.
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(help_heading = "Pictures", long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub limit: Option<usize>,
     /// Evaluate part I of N: `I/N` with I from 1 to N, or `auto`
     ///
@@ -59,7 +65,7 @@ pub struct EvaluateArgs {
     /// most one. Put the parts' JSON results together with `uta-eval merge`. auto reads a Slurm
     /// array's task (SLURM_ARRAY_TASK_ID and its COUNT, MIN and STEP), or RANK and WORLD_SIZE,
     /// which count from 0. Without this flag these variables mean nothing.
-    #[arg(long, value_name = "I/N|auto")]
+    #[arg(help_heading = "Pictures", long, value_name = "I/N|auto")]
     pub shard: Option<String>,
     #[command(flatten)]
     pub expect: ExpectArgs,
@@ -72,12 +78,12 @@ pub struct EvaluateArgs {
     /// Results are appended batch by batch. Killed at any moment, the same command goes on and
     /// ends in the same result, bit for bit. A file that does not exist is begun; one of another
     /// model, checkpoint, data set or setting is refused. --batch-size and --workers may change.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = "Results", long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub resume: Option<PathBuf>,
     /// Write the results of a sweep into this folder
     ///
     /// A JSON result for each checkpoint, and the table as table.csv, table.md and table.tex.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(help_heading = "Results", long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
     /// Evaluate the features that --save-features kept, without model and pictures
     ///
@@ -85,6 +91,7 @@ pub struct EvaluateArgs {
     /// `uta-eval classifier` from the same checkpoint, it gives that of other prompts, and with
     /// --classnames beside it that of other class names.
     #[arg(
+        help_heading = "Model",
         long,
         value_name = "FILE",
         conflicts_with_all = [
@@ -120,6 +127,7 @@ pub struct SweepArgs {
 
 /// What the result ought to be.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Expectations")]
 pub struct ExpectArgs {
     /// Expect this top-1 accuracy in percent; exit code 1 if it is missed
     ///

@@ -15,10 +15,38 @@ pub use evaluate::{DemoArgs, EvaluateArgs, ExpectArg, ExpectArgs, SweepArgs};
 pub use model::{CacheArgs, ClassifierArgs, ModelArgs, ModelNameArgs, PromptArgs};
 pub use pictures::{DatasetArg, LabelsArg, PicturesArgs, SourceArg};
 pub use results::{CompareArgs, DocumentArg, MergeArgs, SchemaArgs};
-pub use run::{BatchSizeArg, ComputeArgs, DeviceArg, OutputArgs, PrecisionArg, RunArgs};
+pub use run::{BatchSizeArg, ComputeArgs, OutputArgs, PrecisionArg, RunArgs};
 pub use tools::{
     ClassifierCommandArgs, ClassifyArgs, CompletionsArgs, ConvertArgs, FloatType, InspectArgs,
 };
+
+macro_rules! examples {
+    () => {
+        "\
+Examples:
+  uta-eval demo
+  uta-eval --imagenet-path /data/imagenet --model eva_base_p16 --ckpt-path uta_b.safetensors
+  uta-eval --imagenet-path /data/imagenet --ckpt-path 'runs/*.safetensors' --out results"
+    };
+}
+
+macro_rules! exit_codes {
+    () => {
+        "\
+Exit codes:
+  0  everything was done
+  1  the result is not the expected one (--expect-top1, --expect-top5, --expect), or a data set is
+     not whole
+  2  the flags, the model, or a template, class-name, classifier or result file cannot be used
+  3  the pictures' folder cannot be evaluated; with --strict, a picture cannot be read
+  4  the checkpoint cannot be used
+  5  a result cannot be written
+  6  the evaluation or check ended, but some pictures could not be read and are not counted
+  7  the computation failed
+  8  some evaluations of a sweep failed
+  130  interrupted; the result, if there is one, is partial and says so"
+    };
+}
 
 /// Zero-shot ImageNet accuracy of UTA vision-language checkpoints.
 ///
@@ -29,8 +57,8 @@ pub use tools::{
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    arg_required_else_help = true,
-    after_long_help = EXIT_CODES
+    after_help = EXAMPLES,
+    after_long_help = concat!(examples!(), "\n\n", exit_codes!())
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -57,19 +85,15 @@ pub struct TalkArgs {
     pub verbose: bool,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  everything was done
-  1  the result is not the expected one (--expect-top1, --expect-top5, --expect), or a data set is
-     not whole
-  2  the flags, the model, or a template, class-name, classifier or result file cannot be used
-  3  the pictures' folder cannot be evaluated; with --strict, a picture cannot be read
-  4  the checkpoint cannot be used
-  5  a result cannot be written
-  6  the evaluation or check ended, but some pictures could not be read and are not counted
-  7  the computation failed
-  8  some evaluations of a sweep failed
-  130  interrupted; the result, if there is one, is partial and says so";
+/// What `uta-eval` alone says.
+pub const BEGIN: &str = "\
+uta-eval measures the zero-shot ImageNet accuracy of vision-language checkpoints.
+
+  uta-eval demo                                    the whole job on an embedded model, offline
+  uta-eval --imagenet-path DIR --ckpt-path FILE    the accuracy of a checkpoint
+  uta-eval --help                                  every command and flag";
+
+const EXAMPLES: &str = examples!();
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 
 /// Which model.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Model")]
 pub struct ModelNameArgs {
     /// Model: a name, or a JSON file that describes one [default: what the checkpoint shows]
     ///
@@ -52,6 +53,7 @@ pub struct ModelArgs {
 
 /// The texts that the classifier is made of.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Prompts and classifier")]
 pub struct PromptArgs {
     /// Prompt templates, one per line with {} for the class name
     ///
@@ -69,6 +71,7 @@ pub struct PromptArgs {
 
 /// Where the text classifier comes from.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Prompts and classifier")]
 pub struct ClassifierArgs {
     /// Use the classifier in this file, made by `uta-eval classifier`
     ///
@@ -86,6 +89,7 @@ pub struct ClassifierArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Prompts and classifier")]
 pub struct CacheArgs {
     /// Folder in which finished classifiers are kept [default: the user's cache folder]
     ///

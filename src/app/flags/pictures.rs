@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 /// Where the pictures are, and what says their classes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pictures")]
 pub struct PicturesArgs {
     /// Pictures: class folders, a flat folder with labels, tar, WebDataset or Parquet files
     ///

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 
+use crate::inference::devices::{DeviceChoice, PrecisionChoice};
+
 /// Largest batch: far beyond what helps, far below what overflows.
 const MOST_PICTURES_IN_A_BATCH: usize = 65_536;
 pub(super) const MOST_WORKERS: u64 = 1024;
 
 /// How the models compute.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Computing")]
 pub struct ComputeArgs {
     /// What computes: auto, cpu, cuda, or cuda:N[,M...] [default: auto]
     ///
@@ -22,9 +25,9 @@ pub struct ComputeArgs {
         value_name = "DEVICE",
         default_value = "auto",
         hide_default_value = true,
-        value_parser = DeviceArg::parse
+        value_parser = DeviceChoice::parse
     )]
-    pub device: DeviceArg,
+    pub device: DeviceChoice,
     /// Precision of the linear layers [default: f32 on a CPU, f16 on a GPU]
     ///
     /// bf16 rounds their factors to bfloat16 and sums in f32; the residual stream, LayerNorm and
@@ -49,38 +52,15 @@ pub enum PrecisionArg {
     Tf32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeviceArg {
-    Auto,
-    Cpu,
-    /// Numbers of GPUs, at least one, all different.
-    Cuda(Vec<usize>),
-}
-
-impl DeviceArg {
-    /// # Errors
-    /// What is wrong with the value.
-    pub fn parse(value: &str) -> Result<Self, String> {
-        match value {
-            "auto" => return Ok(Self::Auto),
-            "cpu" => return Ok(Self::Cpu),
-            "cuda" => return Ok(Self::Cuda(vec![0])),
-            _ => {}
+impl From<PrecisionArg> for PrecisionChoice {
+    fn from(precision: PrecisionArg) -> Self {
+        match precision {
+            PrecisionArg::Auto => Self::Auto,
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::Bf16 => Self::Bf16,
+            PrecisionArg::F16 => Self::F16,
+            PrecisionArg::Tf32 => Self::Tf32,
         }
-        let numbers = value
-            .strip_prefix("cuda:")
-            .ok_or("expected auto, cpu, cuda, or cuda: and numbers of GPUs")?;
-        let mut gpus = Vec::new();
-        for number in numbers.split(',') {
-            let gpu = number
-                .parse()
-                .map_err(|_| format!("\"{number}\" is not the number of a GPU"))?;
-            if gpus.contains(&gpu) {
-                return Err(format!("GPU {gpu} is named twice"));
-            }
-            gpus.push(gpu);
-        }
-        Ok(Self::Cuda(gpus))
     }
 }
 
@@ -108,6 +88,7 @@ impl BatchSizeArg {
 
 /// How the work is done. Only the precision changes the result.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Computing")]
 pub struct RunArgs {
     #[command(flatten)]
     pub compute: ComputeArgs,
@@ -143,6 +124,7 @@ pub struct RunArgs {
 
 /// Where results go beside the text on standard output.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Results")]
 pub struct OutputArgs {
     /// Write the result as JSON; `-` is standard output, then without the text
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]

@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::parts::{Model, Opened, Outputs, Prompts, Run, expectations, given, set, source, stock};
+use super::parts::{
+    Model, Opened, Outputs, Prompts, Run, classifier_source, expectations, given, set, source,
+};
+use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{EvaluateArgs, LabelsArg};
 use crate::data::{Place, Protocol, Set, Truth};
 use crate::evaluation::shard::Shard;
 use crate::inference::choice::{Asked, choose};
-use crate::inference::classifiers::Stock;
+use crate::inference::classifiers::ClassifierSource;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
@@ -25,7 +28,7 @@ pub struct Evaluate {
     pub protocol: Protocol,
     pub model: Model,
     pub prompts: Arc<Prompts>,
-    pub classifier: Stock,
+    pub classifier: ClassifierSource,
     pub limit: Option<usize>,
     pub shard: Option<Shard>,
     pub expectations: Expectations,
@@ -60,8 +63,8 @@ impl Evaluate {
         };
         let prompts = &self.prompts;
         let classifier = match &self.classifier {
-            Stock::File(path) => Some(path),
-            Stock::Cache(_) | Stock::None => None,
+            ClassifierSource::File(path) => Some(path),
+            ClassifierSource::Cache(_) | ClassifierSource::None => None,
         };
         let loader = &self.run.loader;
         vec![
@@ -120,11 +123,12 @@ impl Evaluate {
         checkpoint: Option<&Path>,
         opened: &mut Opened,
     ) -> Result<Self, Error> {
-        let model = choose(Asked {
+        let asked = Asked {
             model: args.model.model.as_deref(),
             pretrained: args.model.pretrained.as_deref(),
             checkpoint,
-        })?;
+        };
+        let model = choose(asked, &mut Console::default())?;
         check_image_size(args.image_size, &model.config)?;
         let shard = args.shard.as_deref().map(Shard::from_flag).transpose()?;
         let expectations = expectations(&args.expect)?;
@@ -174,8 +178,8 @@ impl Evaluate {
             journal,
             prompts: prompts.into(),
             classifier: match classifier {
-                Some(path) => Stock::File(path),
-                None => stock(args.classifier.cache),
+                Some(path) => ClassifierSource::File(path),
+                None => classifier_source(args.classifier.cache),
             },
             limit: args.limit,
             shard,

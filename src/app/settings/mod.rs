@@ -18,7 +18,7 @@ use crate::app::flags::{
 use crate::app::json_output::JsonTarget;
 use crate::data::check::Depth;
 use crate::data::{ClassFolders, Place, Set};
-use crate::inference::classifiers::Stock;
+use crate::inference::classifiers::ClassifierSource;
 use crate::inference::devices::Devices;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
@@ -31,8 +31,8 @@ pub use parts::{Model, Outputs, Prompts, Run};
 pub use sweep::Sweep;
 
 use parts::{
-    Opened, check_distinct, check_no_input, cores, devices, expectations, folders, given, model,
-    set, source, stock,
+    Opened, check_distinct, check_no_input, classifier_source, cores, devices, expectations,
+    folders, given, model, set, source,
 };
 
 /// What to do, completely determined.
@@ -72,7 +72,7 @@ pub struct Classifier {
     pub model: Model,
     pub prompts: Prompts,
     pub out: PathBuf,
-    pub stock: Stock,
+    pub classifier_source: ClassifierSource,
     pub devices: Devices,
     pub trace: Option<PathBuf>,
 }
@@ -222,7 +222,7 @@ impl Classifier {
             model,
             prompts: Prompts::new(args.prompts)?,
             out,
-            stock: stock(args.cache),
+            classifier_source: classifier_source(args.cache),
             devices: devices(&args.compute)?,
             trace: args.trace,
         })

@@ -2,21 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{
-    BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, DeviceArg, ExpectArgs, ModelArgs, OutputArgs,
-    PrecisionArg, PromptArgs, RunArgs, SourceArg,
+    BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, ExpectArgs, ModelArgs, OutputArgs,
+    PromptArgs, RunArgs, SourceArg,
 };
 use crate::app::json_output::JsonTarget;
 use crate::classifier::cache::Cache;
 use crate::data::{ClassFolders, LoaderSettings, Set, Source};
 use crate::inference::choice::{Asked, Chosen, choose};
-use crate::inference::classifiers::Stock;
-use crate::inference::devices::{self, Devices};
+use crate::inference::classifiers::ClassifierSource;
+use crate::inference::devices::{self, DeviceChoice, Devices, PrecisionChoice};
 use crate::metrics::expectation::{Expectations, Tolerance};
 use crate::model::ModelConfig;
+use crate::report::predictions;
 use crate::text::{ClassNames, Templates, imagenet};
 use crate::util::destination::Destination;
+use crate::util::usage::UsageError;
 
 /// A configuration, and where its weights are.
 pub type Model = Chosen;
@@ -43,7 +46,8 @@ pub struct Run {
 #[derive(Debug, Default)]
 pub struct Outputs {
     pub json: Option<JsonTarget>,
-    pub predictions: Option<PathBuf>,
+    /// Each picture's best classes.
+    pub predictions: Option<(PathBuf, predictions::Format)>,
     /// The HTML report.
     pub report: Option<PathBuf>,
     /// The pictures' features.
@@ -54,11 +58,12 @@ pub struct Outputs {
 
 /// The model that the flags mean.
 pub(super) fn model(args: &ModelArgs) -> Result<Model, Error> {
-    choose(Asked {
+    let asked = Asked {
         model: args.name.model.as_deref(),
         pretrained: args.name.pretrained.as_deref(),
         checkpoint: args.ckpt_path.as_deref(),
-    })
+    };
+    Ok(choose(asked, &mut Console::default())?)
 }
 
 impl Prompts {
@@ -134,9 +139,13 @@ impl Outputs {
             check_no_input(path, flag, inputs)?;
         }
         check_distinct(&files)?;
+        let predictions = args.predictions.map(|path| {
+            let format = predictions::Format::of(&path)?;
+            Ok::<_, UsageError>((path, format))
+        });
         Ok(Self {
             json,
-            predictions: args.predictions,
+            predictions: predictions.transpose()?,
             report: args.report,
             features: args.save_features,
             trace: args.trace,
@@ -169,8 +178,8 @@ pub(super) fn folders(names: &ClassNames) -> ClassFolders {
 }
 
 /// Pictures in a batch of a model with so many tokens a picture.
-pub(super) fn batch_size(wanted: BatchSizeArg, devices: &Devices, config: &ModelConfig) -> usize {
-    match wanted {
+pub(super) fn batch_size(request: BatchSizeArg, devices: &Devices, config: &ModelConfig) -> usize {
+    match request {
         BatchSizeArg::Pictures(pictures) => pictures,
         BatchSizeArg::Auto => devices.batch_size(config.vision.tokens()),
     }
@@ -178,43 +187,42 @@ pub(super) fn batch_size(wanted: BatchSizeArg, devices: &Devices, config: &Model
 
 /// Devices that were opened for earlier evaluations of a sweep.
 #[derive(Default)]
-pub(super) struct Opened(Vec<(DeviceArg, PrecisionArg, Devices)>);
+pub(super) struct Opened(Vec<(DeviceChoice, PrecisionChoice, Devices)>);
 
 impl Opened {
     pub(super) fn devices(&mut self, args: &ComputeArgs) -> Result<Devices, Error> {
-        let known = self
-            .0
-            .iter()
-            .find(|(device, precision, _)| (device, precision) == (&args.device, &args.precision));
+        let known = self.0.iter().find(|(device, precision, _)| {
+            (device, *precision) == (&args.device, args.precision.into())
+        });
         if let Some((_, _, devices)) = known {
             return Ok(devices.clone());
         }
         let devices = devices(args)?;
         self.0
-            .push((args.device.clone(), args.precision, devices.clone()));
+            .push((args.device.clone(), args.precision.into(), devices.clone()));
         Ok(devices)
     }
 }
 
 pub(super) fn devices(args: &ComputeArgs) -> Result<Devices, Error> {
-    devices::select(&args.device, args.precision)
+    Ok(devices::select(&args.device, args.precision.into())?)
 }
 
 pub(super) fn expectations(args: &ExpectArgs) -> Result<Expectations, Error> {
     let tolerance = Tolerance::new(args.tolerance)?;
-    Expectations::new(
+    Ok(Expectations::new(
         args.expect_top1,
         args.expect_top5,
         args.expect.is_some(),
         tolerance,
-    )
+    )?)
 }
 
 /// Where classifiers are kept. Without a home folder there is no default one.
-pub(super) fn stock(args: CacheArgs) -> Stock {
+pub(super) fn classifier_source(args: CacheArgs) -> ClassifierSource {
     match args.cache_dir.or_else(Cache::default_folder) {
-        Some(folder) if !args.no_cache => Stock::Cache(Cache::new(folder)),
-        _ => Stock::None,
+        Some(folder) if !args.no_cache => ClassifierSource::Cache(Cache::new(folder)),
+        _ => ClassifierSource::None,
     }
 }
 

@@ -7,11 +7,13 @@ use clap::Parser;
 
 use super::evaluate::Evaluate;
 use super::parts::{Opened, check_distinct, check_no_input};
-use crate::app::error::{Error, Warning};
+use crate::app::error::Error;
 use crate::app::flags::{Cli, EvaluateArgs, OutputArgs, SweepArgs};
 use crate::app::sweep_file;
 use crate::checkpoint::hub;
-use crate::inference::classifiers::Stock;
+use crate::inference::classifiers::ClassifierSource;
+use crate::util::usage::UsageError;
+use crate::util::warning::Warning;
 
 /// Several evaluations.
 #[derive(Debug)]
@@ -77,10 +79,10 @@ impl Sweep {
             })?;
             let run = run.evaluate;
             let located = |error| match error {
-                Error::Usage { message, hint } => Error::Usage {
+                Error::Usage(UsageError { message, hint }) => Error::Usage(UsageError {
                     message: format!("{place}: {message}"),
                     hint,
-                },
+                }),
                 error => error,
             };
             for checkpoint in checkpoints(&run).map_err(located)? {
@@ -166,7 +168,7 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         if let Some(templates) = &run.prompts.templates_file {
             name += &format!(" templates {}", templates.display());
         }
-        if let Stock::File(classifier) = &run.classifier {
+        if let ClassifierSource::File(classifier) = &run.classifier {
             name += &format!(" classifier {}", classifier.display());
         }
         let facts = run.facts().into_iter();

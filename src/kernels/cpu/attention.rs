@@ -1,7 +1,7 @@
 //! Attention whose scores never leave the cache.
 //!
-//! For each head the rotated queries and keys and the values are packed once. Then each panel of
-//! queries computes its scores with all keys, their softmax, and the weighted sum of the values.
+//! For each head the queries and keys, rotated where there is a rotation, and the values are packed once.
+//! Then each panel of queries computes its scores with all keys, their softmax, and the weighted sum of the values.
 //! Scores are kept as [keys, queries]: so the softmax works on whole vectors of queries, and the
 //! scores are already packed for the second product.
 #![allow(unsafe_code)] // Heads of one row-major output are written from several threads.
@@ -19,7 +19,7 @@ use super::pack::{Factor, Format, Pairs, Precision, Rounded, Whole};
 use super::softmax::softmax;
 use super::tile::{MOST_COLUMNS, Tiles};
 
-/// Shape and rotation of an attention layer.
+/// Shape of an attention layer, and its rotation if there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention<'a> {
     pub heads: usize,
@@ -29,8 +29,8 @@ pub struct Attention<'a> {
     /// The first so many of them ask; all answer.
     pub queries: usize,
     /// Cosines and sines [tokens, head_dim] by which queries and keys are rotated, in adjacent
-    /// pairs: (a, b) -> (a cos - b sin, b cos + a sin).
-    pub rotation: (&'a [f32], &'a [f32]),
+    /// pairs: (a, b) -> (a cos - b sin, b cos + a sin). The head dim is even then.
+    pub rotation: Option<(&'a [f32], &'a [f32])>,
 }
 
 impl Attention<'_> {
@@ -59,11 +59,11 @@ impl Attention<'_> {
         let width = self.heads * self.head_dim;
         let picture = 3 * self.tokens * width;
         assert!(qkv.len().is_multiple_of(picture) && self.queries <= self.tokens);
-        let (cos, sin) = self.rotation;
-        assert_eq!(
-            (cos.len(), sin.len()),
-            (self.tokens * self.head_dim, self.tokens * self.head_dim)
-        );
+        if let Some((cos, sin)) = self.rotation {
+            let angles = self.tokens * self.head_dim;
+            assert_eq!((cos.len(), sin.len()), (angles, angles));
+            assert!(self.head_dim.is_multiple_of(2));
+        }
         let tiles = Tiles::of(isa);
         let pictures = qkv.len() / picture;
         let tasks = pictures * self.heads;
@@ -124,14 +124,14 @@ thread_local! {
 /// One picture's head: everything that its queries need.
 #[derive(Default)]
 struct Head<T> {
-    /// Rotated and scaled; panels of queries, each [head dim, columns].
+    /// Scaled; panels of queries, each [head dim, columns].
     queries: Vec<T>,
-    /// Rotated; blocks of keys, each [head dim, rows], the last one as narrow as it is.
+    /// Blocks of keys, each [head dim, rows], the last one as narrow as it is.
     keys: Vec<T>,
     /// Blocks of channels, each [tokens, rows], the last one as narrow as it is.
     values: Vec<T>,
     /// Queries or keys before they are packed.
-    rotated: Vec<f32>,
+    rows: Vec<f32>,
 }
 
 struct PackHead<'a, T: Factor> {
@@ -156,14 +156,14 @@ impl<T: Factor> Work for PackHead<'_, T> {
         let mut head = std::mem::take(self.head);
 
         head.queries.clear();
-        self.rotate(0, scale, &mut head.rotated);
-        for block in head.rotated.chunks(columns * head_dim) {
+        self.gather(0, scale, &mut head.rows);
+        for block in head.rows.chunks(columns * head_dim) {
             let count = block.len() / head_dim;
             T::pack(block, count, head_dim, head_dim, columns, &mut head.queries);
         }
         head.keys.clear();
-        self.rotate(1, 1.0, &mut head.rotated);
-        for block in head.rotated.chunks(rows * head_dim) {
+        self.gather(1, 1.0, &mut head.rows);
+        for block in head.rows.chunks(rows * head_dim) {
             let count = block.len() / head_dim;
             T::pack(block, count, head_dim, head_dim, count, &mut head.keys);
         }
@@ -190,16 +190,24 @@ impl<T: Factor> PackHead<'_, T> {
         &self.qkv[((token * 3 + part) * heads + self.index) * head_dim..][..head_dim]
     }
 
-    /// Queries or keys [tokens, head_dim], rotated and scaled.
+    /// Queries or keys [tokens, head_dim], rotated if they are to be, and scaled.
     #[inline(always)]
-    fn rotate(&self, part: usize, scale: f32, rows: &mut Vec<f32>) {
+    fn gather(&self, part: usize, scale: f32, rows: &mut Vec<f32>) {
         let Attention {
             head_dim,
             tokens,
-            rotation: (cos, sin),
+            rotation,
             ..
         } = *self.attention;
         rows.resize(tokens * head_dim, 0.0);
+        let Some((cos, sin)) = rotation else {
+            for (token, row) in rows.chunks_exact_mut(head_dim).enumerate() {
+                for (out, x) in row.iter_mut().zip(self.channels(part, token)) {
+                    *out = x * scale;
+                }
+            }
+            return;
+        };
         for (token, row) in rows.chunks_exact_mut(head_dim).enumerate() {
             let x = self.channels(part, token).chunks_exact(2);
             let cos = cos[token * head_dim..][..head_dim].chunks_exact(2);

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::blocks::add_products;
 use super::isa::{Isa, Work};
-use super::math::{MulAdd, gelu, silu};
+use super::math::{MulAdd, gelu, quick_gelu, silu};
 use super::output::{Output, written};
 use super::pack::{Factor, Format, Packed, Pairs, Precision, Rounded, Whole};
 use super::tile::{MOST_COLUMNS, Tiles};
@@ -52,6 +52,8 @@ pub enum Epilogue<'a> {
     Bias,
     /// GELU (erf) of that.
     Gelu,
+    /// GELU in OpenAI's form (the logistic function of 1.702 x) of that.
+    QuickGelu,
     /// Another matrix of the same shape is added to that.
     Add(&'a [f32]),
 }
@@ -267,9 +269,10 @@ impl Plan {
         let block = layer.tiles.rows;
         let blocks = rows.div_ceil(block);
         // The two sums of a gated output do not fit into it.
-        let depth = match layer.inputs * element > 2 * DEPTH_BYTES && !layer.gated {
-            true => DEPTH_BYTES / element,
-            false => layer.inputs,
+        let depth = if layer.inputs * element > 2 * DEPTH_BYTES && !layer.gated {
+            DEPTH_BYTES / element
+        } else {
+            layer.inputs
         };
         let fitting = ROWS_BYTES / (depth * element * block);
         let most = fitting.clamp(1, MOST_ROWS / block);
@@ -385,9 +388,10 @@ impl<T: Factor> Work for Products<'_, T> {
             add_products::<T>(layer.tiles, k, self.packed, now, next, sums);
             let bias = &layer.bias[panel * columns..][..columns];
             for (row, sums) in self.rows.clone().zip(sums.chunks_exact(columns)) {
-                match depth.end == layer.inputs {
-                    true => self.store::<M>(row, panel, sums, bias),
-                    false => self.suspend(row, panel, sums),
+                if depth.end == layer.inputs {
+                    self.store::<M>(row, panel, sums, bias);
+                } else {
+                    self.suspend(row, panel, sums);
                 }
             }
         }
@@ -454,6 +458,9 @@ impl<T: Factor> Products<'_, T> {
             }),
             Epilogue::Gelu => out.iter_mut().zip(biased).for_each(|(out, v)| {
                 out.write(gelu::<M>(v));
+            }),
+            Epilogue::QuickGelu => out.iter_mut().zip(biased).for_each(|(out, v)| {
+                out.write(quick_gelu::<M>(v));
             }),
             Epilogue::Add(other) => {
                 let other = &other[row * self.out.columns() + panel * width..][..out.len()];

@@ -344,9 +344,12 @@ mod tests {
             for k in [1, 2, 2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1, 5 * BLOCK + 3] {
                 let (stride, lanes) = (k + 5, rows + 1);
                 let x: Vec<f32> = (0..rows * stride).map(|i| 1.0 + i as f32).collect();
-                let value = |row: usize, i: usize| match row < rows && i < k {
-                    true => x[row * stride + i],
-                    false => 0.0,
+                let value = |row: usize, i: usize| {
+                    if row < rows && i < k {
+                        x[row * stride + i]
+                    } else {
+                        0.0
+                    }
                 };
                 let (mut values, mut pairs) = (vec![7.0], vec![7]);
                 f32s(&x, rows, k, stride, lanes, &mut values);

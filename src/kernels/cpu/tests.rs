@@ -38,9 +38,12 @@ const SHAPES: [(usize, usize, usize); 9] = [
 ];
 
 fn product(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize, round: bool) -> Vec<f64> {
-    let value = |v: &f32| match round {
-        true => half::bf16::from_f32(*v).to_f64(),
-        false => f64::from(*v),
+    let value = |v: &f32| {
+        if round {
+            half::bf16::from_f32(*v).to_f64()
+        } else {
+            f64::from(*v)
+        }
     };
     let outputs = bias.len();
     let mut out = Vec::new();
@@ -90,6 +93,10 @@ fn linear_layers_and_what_is_fused_into_them_are_exact() {
                 close(&out, &added, tolerance, &what);
                 let out = layer.forward(&x, Epilogue::Gelu);
                 let activated: Vec<f64> = expected.iter().map(|v| gelu(*v)).collect();
+                close(&out, &activated, 2.0 * tolerance, &what);
+                let out = layer.forward(&x, Epilogue::QuickGelu);
+                let logistic = |v: &f64| v / (1.0 + (-1.702 * v).exp());
+                let activated: Vec<f64> = expected.iter().map(logistic).collect();
                 close(&out, &activated, 2.0 * tolerance, &what);
 
                 let second = noise(outputs * inputs, 5);
@@ -152,41 +159,57 @@ fn attention_is_exact_for_any_number_of_tokens_and_channels() {
         (1, 5, 2, 4),
         (2, 17, 4, 12),
         (1, 65, 3, 24),
+        (1, 5, 2, 20),
+        (1, 17, 2, 22),
         (1, 33, 1, 88),
+        (1, 19, 1, 104),
+        (1, 18, 2, 112),
         (2, 40, 2, 64),
     ] {
-        let width = heads * head_dim;
-        let qkv = noise(batch * tokens * 3 * width, 1);
         let angles = noise(tokens * head_dim, 2);
         let (cos, sin): (Vec<f32>, Vec<f32>) = angles.iter().map(|a| (a.cos(), a.sin())).unzip();
-        let attention = Attention {
-            heads,
-            head_dim,
-            tokens,
-            queries: tokens,
-            rotation: (&cos, &sin),
-        };
-        let expected = straightforward(&attention, &qkv, batch);
-        for isa in Isa::available() {
-            for (precision, tolerance) in [(Precision::F32, 2e-6), (Precision::Bf16, 1e-2)] {
-                let out = attention.forward(isa, precision, &qkv);
-                let what = format!("{} {precision:?} {tokens}x{heads}x{head_dim}", isa.name());
-                close(&out, &expected, tolerance, &what);
-                let last = &qkv[(batch - 1) * tokens * 3 * width..];
-                let alone = attention.forward(isa, precision, last);
-                assert_eq!(
-                    alone,
-                    out[(batch - 1) * tokens * width..],
-                    "a picture's bits are its own: {what}"
-                );
-                let first = Attention {
-                    queries: 1,
-                    ..attention
-                };
-                let first = first.forward(isa, precision, &qkv);
-                for (first, all) in first.chunks(width).zip(out.chunks(tokens * width)) {
-                    assert_eq!(first, &all[..width], "so are a query's: {what}");
-                }
+        for rotation in [Some((&cos[..], &sin[..])), None] {
+            let attention = Attention {
+                heads,
+                head_dim,
+                tokens,
+                queries: tokens,
+                rotation,
+            };
+            check_attention(&attention, batch);
+        }
+    }
+}
+
+fn check_attention(attention: &Attention<'_>, batch: usize) {
+    let Attention {
+        heads,
+        head_dim,
+        tokens,
+        ..
+    } = *attention;
+    let width = heads * head_dim;
+    let qkv = noise(batch * tokens * 3 * width, 1);
+    let expected = straightforward(attention, &qkv, batch);
+    for isa in Isa::available() {
+        for (precision, tolerance) in [(Precision::F32, 2e-6), (Precision::Bf16, 1e-2)] {
+            let out = attention.forward(isa, precision, &qkv);
+            let what = format!("{} {precision:?} {tokens}x{heads}x{head_dim}", isa.name());
+            close(&out, &expected, tolerance, &what);
+            let last = &qkv[(batch - 1) * tokens * 3 * width..];
+            let alone = attention.forward(isa, precision, last);
+            assert_eq!(
+                alone,
+                out[(batch - 1) * tokens * width..],
+                "a picture's bits are its own: {what}"
+            );
+            let first = Attention {
+                queries: 1,
+                ..*attention
+            };
+            let first = first.forward(isa, precision, &qkv);
+            for (first, all) in first.chunks(width).zip(out.chunks(tokens * width)) {
+                assert_eq!(first, &all[..width], "so are a query's: {what}");
             }
         }
     }
@@ -198,7 +221,7 @@ fn straightforward(attention: &Attention<'_>, qkv: &[f32], batch: usize) -> Vec<
         head_dim,
         tokens,
         queries,
-        rotation: (cos, sin),
+        rotation,
     } = *attention;
     let channels = |b: usize, t: usize, part: usize, h: usize| -> Vec<f64> {
         let place = (((b * tokens + t) * 3 + part) * heads + h) * head_dim;
@@ -209,6 +232,9 @@ fn straightforward(attention: &Attention<'_>, qkv: &[f32], batch: usize) -> Vec<
     };
     let rotated = |b: usize, t: usize, part: usize, h: usize| -> Vec<f64> {
         let x = channels(b, t, part, h);
+        let Some((cos, sin)) = rotation else {
+            return x;
+        };
         (0..head_dim)
             .map(|i| {
                 let (c, s) = (cos[t * head_dim + i], sin[t * head_dim + i]);
@@ -305,13 +331,12 @@ fn scores_of_any_size_give_no_overflow() {
         .iter()
         .map(|v| v * 300.0)
         .collect();
-    let (cos, sin) = (vec![1.0; tokens * head_dim], vec![0.0; tokens * head_dim]);
     let attention = Attention {
         heads: 1,
         head_dim,
         tokens,
         queries: tokens,
-        rotation: (&cos, &sin),
+        rotation: None,
     };
     for isa in Isa::available() {
         let out = attention.forward(isa, Precision::F32, &qkv);

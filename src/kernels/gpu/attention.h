@@ -110,7 +110,7 @@ __device__ inline void mix(float (&mixed)[SQUARES][2 * TILES][4],
     }
 }
 
-// qkv [3, B * H, N, Dp] as `heads` leaves it -> [B * N, H * D]. Dp is TILES * 16, at most 96.
+// qkv [3, B * H, N, Dp] as `heads` leaves it -> [B * N, H * D]. Dp is TILES * 16, at most 112.
 // Blocks are numbered by picture and head, then by queries.
 template <typename T, int TILES, int SQUARES>
 __device__ void attention(const T *qkv, T *out, int tokens, int heads, int head_dim) {

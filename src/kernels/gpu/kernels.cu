@@ -1,5 +1,5 @@
 // What happens between the matrix products, on a GPU: T is what they multiply (f32, f16 or bf16),
-// all other arithmetic is f32. `ops.rs` says in candle's operations what each kernel computes.
+// all other arithmetic is f32. `model::backend::plain` says in candle's operations what each kernel computes.
 //
 // With its headers it is plain C++ but for what `portable.h` declares, so that a test runs the same
 // source on a CPU, thread by thread.
@@ -44,9 +44,9 @@ __device__ void embed(const T *products, const float *bias, const float *cls,
 // ---- Attention in the vision tower.
 
 // qkv [B * N, 3 * H * D] and its bias -> q, k, v [3, B * H, Np, Dp]: with the bias, q and k rotated
-// by cos and sin [N, D], q scaled, zeros where Np and Dp are more than N and D. D is even. Blocks are
-// numbered by picture and head, `of_block` tokens, and q, k or v.
-template <typename T>
+// by cos and sin [N, D] if they are to be, q scaled, zeros where Np and Dp are more than N and D. D is
+// even. Blocks are numbered by picture and head, `of_block` tokens, and q, k or v.
+template <typename T, bool ROTATED>
 __device__ void heads(const T *qkv, const float *bias, const float *cos, const float *sin, T *out,
                       int tokens, int heads, int head_dim, int padded_tokens, int padded_dim,
                       int of_block, float scale) {
@@ -61,7 +61,7 @@ __device__ void heads(const T *qkv, const float *bias, const float *cos, const f
             load_pair(a, b, qkv + ((long long)(row / heads) * tokens + token) * 3 * width + channel);
             a += bias[channel];
             b += bias[channel + 1];
-            if (part < 2) {
+            if (ROTATED && part < 2) {
                 // Adjacent channels turn together: (a, b) -> (a cos - b sin, b cos + a sin).
                 const int angle = token * head_dim + d;
                 const float turned = a * cos[angle] - b * sin[angle];
@@ -224,6 +224,14 @@ __device__ inline void rank_rows(const float *cosines, const unsigned *column_of
                        float eps) {                                                                \
         IN_STEPS(T, width, norm, x, gamma, beta, out, width, eps)                                  \
     }                                                                                              \
+    KERNEL norm_operand_##NAME(const T *x, const float *gamma, const float *beta, T *out,          \
+                               int width, float eps) {                                             \
+        IN_STEPS(T, width, norm, x, gamma, beta, out, width, eps)                                  \
+    }                                                                                              \
+    KERNEL norm_add_##NAME(const float *x, const T *y, const float *bias, const float *gamma,      \
+                           const float *beta, float *sum, T *out, int width, float eps) {          \
+        IN_STEPS(T, width, norm_add, x, y, bias, gamma, beta, sum, out, width, eps)                \
+    }                                                                                              \
     KERNEL add_norm_##NAME(const float *x, const T *y, const float *bias, const float *gamma,      \
                            const float *beta, float *sum, T *out, int width, float eps) {          \
         IN_STEPS(T, width, add_norm, x, y, bias, gamma, beta, sum, out, width, eps)                \
@@ -238,11 +246,19 @@ __device__ inline void rank_rows(const float *cosines, const unsigned *column_of
     KERNEL gelu_##NAME(const T *x, const float *bias, T *out, int width) {                         \
         IN_STEPS(T, width, gelu, x, bias, out, width)                                              \
     }                                                                                              \
-    KERNEL heads_##NAME(const T *qkv, const float *bias, const float *cos, const float *sin,       \
-                        T *out, int tokens, int n, int head_dim, int padded_tokens,                \
-                        int padded_dim, int of_block, float scale) {                               \
-        heads<T>(qkv, bias, cos, sin, out, tokens, n, head_dim, padded_tokens, padded_dim,         \
-                 of_block, scale);                                                                 \
+    KERNEL quick_gelu_##NAME(const T *x, const float *bias, T *out, int width) {                   \
+        IN_STEPS(T, width, quick_gelu, x, bias, out, width)                                        \
+    }                                                                                              \
+    KERNEL heads_##NAME(const T *qkv, const float *bias, T *out, int tokens, int n, int head_dim,  \
+                        int padded_tokens, int padded_dim, int of_block, float scale) {            \
+        heads<T, false>(qkv, bias, nullptr, nullptr, out, tokens, n, head_dim, padded_tokens,      \
+                        padded_dim, of_block, scale);                                              \
+    }                                                                                              \
+    KERNEL rotated_heads_##NAME(const T *qkv, const float *bias, const float *cos,                 \
+                                const float *sin, T *out, int tokens, int n, int head_dim,         \
+                                int padded_tokens, int padded_dim, int of_block, float scale) {    \
+        heads<T, true>(qkv, bias, cos, sin, out, tokens, n, head_dim, padded_tokens, padded_dim,   \
+                       of_block, scale);                                                           \
     }                                                                                              \
     KERNEL softmax_##NAME(const T *scores, T *out, int tokens, int padded) {                       \
         softmax<T>(scores, out, tokens, padded);                                                   \
@@ -268,7 +284,8 @@ __device__ inline void rank_rows(const float *cosines, const unsigned *column_of
     ATTENTION(NAME, T, 1, 2, 2)                                                                    \
     ATTENTION(NAME, T, 2, 2, 2)                                                                    \
     ATTENTION(NAME, T, 4, 2, 2)                                                                    \
-    ATTENTION(NAME, T, 6, 1, 3)
+    ATTENTION(NAME, T, 6, 1, 3)                                                                    \
+    ATTENTION(NAME, T, 7, 1, 2)
 
 FOR_TYPE(f32, float)
 FOR_TYPE(f16, f16)

@@ -1,7 +1,7 @@
 //! What happens between two matrix products on a GPU, and how it is launched there.
 //!
 //! The kernels are written once, for CUDA and, in tests, for a CPU. Which of them a tower wants, on
-//! which grid, is `model::mixed`'s business.
+//! which grid, is `model::backend::gpu`'s business.
 //!
 //! | file | what |
 //! |---|---|

@@ -11,9 +11,9 @@ use safetensors::tensor::Metadata;
 use sha2::{Digest, Sha256};
 
 use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record};
-use crate::app::error::Error;
 use crate::classifier::Classifier;
 use crate::report::SCHEMA_VERSION;
+use crate::util::usage::UsageError;
 
 /// Longer headers are not ours.
 const MOST_HEADER: u64 = 1 << 20;
@@ -34,17 +34,17 @@ impl Features {
     ///
     /// # Errors
     /// When it cannot be read, is another kind of file, or is damaged.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    pub fn read(path: &Path) -> Result<Self, UsageError> {
         read(path).map_err(|unusable| match unusable {
-            Unusable::Unreadable(e) => Error::usage(
+            Unusable::Unreadable(e) => UsageError::new(
                 format!("the features {} cannot be read: {e}", path.display()),
                 "check --from-features",
             ),
-            Unusable::Foreign(detail) => Error::usage(
+            Unusable::Foreign(detail) => UsageError::new(
                 format!("{} holds no features: {detail}", path.display()),
                 "make them with --save-features FILE",
             ),
-            Unusable::Damaged(detail) => Error::usage(
+            Unusable::Damaged(detail) => UsageError::new(
                 format!("the features {} are damaged: {detail}", path.display()),
                 "make them again with --save-features FILE",
             ),

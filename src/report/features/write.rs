@@ -9,9 +9,8 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use sha2::{Digest, Sha256};
 
 use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record};
-use crate::app::error::Error;
 use crate::classifier::Classifier;
-use crate::util::output_file::OutputFile;
+use crate::util::output_file::{OutputError, OutputFile};
 
 /// Bytes at the beginning of the file that are left for the header: several times what it takes.
 const HEADER: usize = 4096;
@@ -31,7 +30,7 @@ impl FeaturesFile {
     ///
     /// # Errors
     /// When nothing can be written there, or the path is no regular file.
-    pub fn create(path: &Path) -> Result<Self, Error> {
+    pub fn create(path: &Path) -> Result<Self, OutputError> {
         let mut file = OutputFile::create_regular(path)?;
         file.write(&[b' '; HEADER])?;
         Ok(Self {
@@ -45,7 +44,7 @@ impl FeaturesFile {
     ///
     /// # Errors
     /// When the disk is full or gone.
-    pub fn add(&mut self, features: &[Vec<f32>]) -> Result<(), Error> {
+    pub fn add(&mut self, features: &[Vec<f32>]) -> Result<(), OutputError> {
         self.pictures += features.len();
         let values = features.iter().flatten();
         self.append(&values.flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>())
@@ -55,15 +54,16 @@ impl FeaturesFile {
     ///
     /// # Errors
     /// When the disk is full or gone.
-    pub fn finish(mut self, record: &Record, classifier: &Classifier) -> Result<(), Error> {
+    pub fn finish(mut self, record: &Record, classifier: &Classifier) -> Result<(), OutputError> {
+        let path = self.file.path().to_path_buf();
         let judgements = record.report.judgements.iter();
         let labels: Vec<u8> = judgements
             .flat_map(|judgement| i64::from(judgement.label).to_le_bytes())
             .collect();
         let columns = (0..classifier.classes()).flat_map(|class| classifier.column(class));
         let columns: Vec<u8> = columns.flat_map(|value| value.to_le_bytes()).collect();
-        let unformed = |source: std::io::Error| Error::System {
-            what: "the record of the features cannot be formed",
+        let unformed = |source: std::io::Error| OutputError {
+            path: path.clone(),
             source,
         };
         let record = serde_json::to_vec(record).map_err(|e| unformed(e.into()))?;
@@ -112,11 +112,11 @@ impl FeaturesFile {
         }
         // Blanks behind the header belong to it.
         self.file.rewrite_beginning(&header)?;
-        Ok(self.file.finish()?)
+        self.file.finish()
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
         self.hash.update(bytes);
-        Ok(self.file.write(bytes)?)
+        self.file.write(bytes)
     }
 }

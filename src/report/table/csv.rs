@@ -33,7 +33,7 @@ pub fn csv(table: &Table) -> String {
     // Writing to memory cannot fail.
     let _ = writer.write_record(head);
     for row in &table.rows {
-        let mut record = row.subject.cells();
+        let mut record = row.label.cells();
         record.truncate(super::TEXTS.len());
         match &row.outcome {
             Ok(figures) => {
@@ -53,10 +53,10 @@ pub fn csv(table: &Table) -> String {
                 record.extend([failure.0.clone(), String::new()]);
             }
         }
-        let result = row.subject.result.as_ref();
+        let result = row.label.result.as_ref();
         let result = result.map_or(String::new(), |path| path.display().to_string());
-        record.extend([row.subject.path.clone(), result]);
-        record.extend(row.subject.further.iter().cloned());
+        record.extend([row.label.path.clone(), result]);
+        record.extend(row.label.further.iter().cloned());
         let _ = writer.write_record(record);
     }
     let bytes = writer.into_inner().unwrap_or_default();

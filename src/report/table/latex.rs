@@ -20,7 +20,7 @@ pub fn latex(table: &Table) -> String {
     let mut text = format!("\\begin{{tabular}}{{{left}{right}{last}}}\n\\toprule\n");
     text += &format!("{} \\\\\n\\midrule\n", names.join(" & "));
     for row in &table.rows {
-        let mut cells = row.subject.cells();
+        let mut cells = row.label.cells();
         match &row.outcome {
             Ok(figures) => cells.extend([
                 percent(figures.top1),

@@ -17,7 +17,7 @@ pub fn markdown(table: &Table) -> String {
     }
     let mut text = format!("| {} |\n| {} |\n", names.join(" | "), rules.join(" | "));
     for row in &table.rows {
-        let mut cells = row.subject.cells();
+        let mut cells = row.label.cells();
         match &row.outcome {
             Ok(figures) => cells.extend([
                 percent(figures.top1),

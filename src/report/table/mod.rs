@@ -8,7 +8,6 @@ mod text;
 use std::path::PathBuf;
 
 use super::Report;
-use crate::app::error::Error;
 use crate::metrics::Accuracy;
 use crate::metrics::expectation::Checked;
 
@@ -20,13 +19,13 @@ pub use text::{Columns, text};
 /// A row: what was evaluated, and what came of it.
 #[derive(Debug, Clone)]
 pub struct Row {
-    pub subject: Subject,
+    pub label: RowLabel,
     pub outcome: Result<Figures, Failure>,
 }
 
 /// What was evaluated.
 #[derive(Debug, Clone, Default)]
-pub struct Subject {
+pub struct RowLabel {
     pub model: String,
     /// As much of the checkpoint's path as tells it from the others.
     pub checkpoint: String,
@@ -41,7 +40,7 @@ pub struct Subject {
     pub result: Option<PathBuf>,
 }
 
-impl Subject {
+impl RowLabel {
     /// The cells that say what was evaluated.
     fn cells(&self) -> Vec<String> {
         let first = [&self.model, &self.checkpoint, &self.set, &self.precision];
@@ -117,10 +116,9 @@ pub struct Failure(pub String);
 
 impl Failure {
     /// The beginning of the message, and what to do next. What else it says is not for a table.
-    pub fn of(error: &Error) -> Self {
-        let message = error.with_causes();
+    pub fn new(message: &str, hint: Option<&str>) -> Self {
         let first = message.lines().next().unwrap_or_default();
-        Self(match error.hint() {
+        Self(match hint {
             Some(hint) => format!("{first}; {hint}"),
             None => first.into(),
         })
@@ -139,7 +137,7 @@ pub fn sort(rows: &mut [Row]) {
     };
     rows.sort_by(|a, b| {
         let ((class_a, top1_a), (class_b, top1_b)) = (place(a), place(b));
-        let order = a.subject.set.cmp(&b.subject.set);
+        let order = a.label.set.cmp(&b.label.set);
         order
             .then(class_a.cmp(&class_b))
             .then_with(|| top1_b.total_cmp(&top1_a))
@@ -182,13 +180,13 @@ mod tests {
 
     fn table() -> Table {
         let row = |checkpoint: &str, set: &str, outcome| Row {
-            subject: Subject {
+            label: RowLabel {
                 model: "uta_demo".into(),
                 checkpoint: checkpoint.into(),
                 set: set.into(),
                 precision: "f32".into(),
                 path: format!("/models/{checkpoint}"),
-                ..Subject::default()
+                ..RowLabel::default()
             },
             outcome,
         };
@@ -229,7 +227,7 @@ mod tests {
         let order: Vec<String> = table()
             .rows
             .iter()
-            .map(|row| format!("{} {}", row.subject.set, row.subject.checkpoint))
+            .map(|row| format!("{} {}", row.label.set, row.label.checkpoint))
             .collect();
         let expected = ["a a\n*2\\", "b a_2", "b a_1", "b cut", "b lost|<1>"];
         assert_eq!(order, expected);

@@ -1,6 +1,6 @@
 //! Aligned columns for a terminal or a log, line by line as the results come.
 
-use super::{Row, Subject, TEXTS, Table, percent};
+use super::{Row, RowLabel, TEXTS, Table, percent};
 
 /// Columns of numbers, and how wide they are.
 const NUMBERS: [(&str, usize); 4] = [
@@ -18,12 +18,12 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Columns that these subjects fit into.
-    pub fn of<'a>(further: &[&'static str], subjects: impl Iterator<Item = &'a Subject>) -> Self {
+    /// Columns that these labels fit into.
+    pub fn of<'a>(further: &[&'static str], labels: impl Iterator<Item = &'a RowLabel>) -> Self {
         let names: Vec<&str> = TEXTS.into_iter().chain(further.iter().copied()).collect();
         let mut widths: Vec<usize> = names.iter().map(|name| name.len()).collect();
-        for subject in subjects {
-            for (width, cell) in widths.iter_mut().zip(subject.cells()) {
+        for label in labels {
+            for (width, cell) in widths.iter_mut().zip(label.cells()) {
                 *width = (*width).max(one_line(&cell).chars().count());
             }
         }
@@ -38,7 +38,7 @@ impl Columns {
     }
 
     pub fn row(&self, row: &Row) -> String {
-        let subject = row.subject.cells();
+        let label = row.label.cells();
         match &row.outcome {
             Ok(figures) => {
                 let numbers = vec![
@@ -47,9 +47,9 @@ impl Columns {
                     format!("{:.1}", figures.pictures_per_second),
                     format!("{:.1}", figures.seconds),
                 ];
-                self.line(subject, numbers, &figures.remarks.join("; "))
+                self.line(label, numbers, &figures.remarks.join("; "))
             }
-            Err(failure) => self.line(subject, Vec::new(), &format!("failed: {}", failure.0)),
+            Err(failure) => self.line(label, Vec::new(), &format!("failed: {}", failure.0)),
         }
     }
 
@@ -68,7 +68,7 @@ impl Columns {
 
 /// The whole table.
 pub fn text(table: &Table) -> String {
-    let columns = Columns::of(&table.further, table.rows.iter().map(|row| &row.subject));
+    let columns = Columns::of(&table.further, table.rows.iter().map(|row| &row.label));
     let mut head = columns.head();
     if !table.has_remarks() {
         head.truncate(head.trim_end_matches("remarks").trim_end().len());

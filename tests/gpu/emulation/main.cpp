@@ -56,12 +56,15 @@ template <typename... A> std::function<void()> bound(void (*f)(A...)) {
     {"patches_" #T, bound(patches_##T)}, {"embed_" #T, bound(embed_##T)},                          \
     {"norm_" #T, bound(norm_##T)}, {"add_norm_" #T, bound(add_norm_##T)},                          \
     {"add_" #T, bound(add_##T)}, {"gate_norm_" #T, bound(gate_norm_##T)},                          \
-    {"gelu_" #T, bound(gelu_##T)}, {"heads_" #T, bound(heads_##T)},                                \
+    {"norm_operand_" #T, bound(norm_operand_##T)}, {"norm_add_" #T, bound(norm_add_##T)},          \
+    {"gelu_" #T, bound(gelu_##T)}, {"quick_gelu_" #T, bound(quick_gelu_##T)},                      \
+    {"heads_" #T, bound(heads_##T)}, {"rotated_heads_" #T, bound(rotated_heads_##T)},              \
     {"softmax_" #T, bound(softmax_##T)}, {"thirds_" #T, bound(thirds_##T)},                        \
     {"forest_" #T, bound(forest_##T)}, {"unit_" #T, bound(unit_##T)}
 #define SQUARES(T)                                                                                 \
     {"attention_" #T "_1", bound(attention_##T##_1)}, {"attention_" #T "_2", bound(attention_##T##_2)}, \
-    {"attention_" #T "_4", bound(attention_##T##_4)}, {"attention_" #T "_6", bound(attention_##T##_6)}
+    {"attention_" #T "_4", bound(attention_##T##_4)}, {"attention_" #T "_6", bound(attention_##T##_6)}, \
+    {"attention_" #T "_7", bound(attention_##T##_7)}
 
 static long long number() {
     long long v;

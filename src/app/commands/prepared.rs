@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tracing::info_span;
 
 use crate::app::console::Console;
-use crate::app::error::{Error, Warning};
+use crate::app::error::Error;
 use crate::app::settings::Evaluate;
 use crate::checkpoint::{CheckpointError, dtype_name};
 use crate::classifier;
@@ -17,7 +17,9 @@ use crate::classifier::ranker::Ranker;
 use crate::data::{DataSet, Protocol, Sample, Set, identity};
 use crate::evaluation::journal::{Journal, Subject};
 use crate::evaluation::{Finding, Outcome};
-use crate::inference::classifiers::{self, Obtained, Shelf, Stock, Wanted};
+use crate::inference::classifiers::{
+    self, ClassifierRequest, ClassifierSource, ResolvedClassifier, SharedClassifiers,
+};
 use crate::inference::loading;
 use crate::inference::weights::Weights;
 use crate::inference::zero_shot::{ImageEncoder, ZeroShot};
@@ -27,6 +29,7 @@ use crate::picture::Preprocessor;
 use crate::report::{self, Report};
 use crate::util::escape;
 use crate::util::memory;
+use crate::util::warning::Warning;
 
 /// Pictures to evaluate on, and what is odd about them.
 pub struct Pictures {
@@ -60,7 +63,11 @@ impl Pictures {
                 not_pictures,
             });
         }
-        warnings.extend(data.remarks.iter().cloned().map(Warning::DataSet));
+        warnings.extend(
+            data.remarks
+                .iter()
+                .map(|remark| Warning::DataSet(remark.to_string())),
+        );
         for warning in &warnings {
             console.warn(warning);
         }
@@ -111,7 +118,7 @@ fn size_warning(data: &DataSet, protocol: &Protocol) -> Option<Warning> {
 }
 
 /// A checkpoint that is loaded, with its classifier.
-pub struct Candidate<'a> {
+pub struct PreparedEvaluation<'a> {
     pub settings: &'a Evaluate,
     /// One for each lane.
     pub zero_shots: Vec<ZeroShot>,
@@ -124,11 +131,11 @@ pub struct Candidate<'a> {
     weights: Arc<Weights>,
     sha256: Hash,
     /// The classifier of all classes.
-    pub obtained: Obtained,
+    pub resolved: ResolvedClassifier,
     tied_classes: Vec<Vec<usize>>,
 }
 
-impl<'a> Candidate<'a> {
+impl<'a> PreparedEvaluation<'a> {
     /// Opens, checks and loads a checkpoint, and gets its classifier. All that can be wrong with
     /// it is found here.
     ///
@@ -140,7 +147,7 @@ impl<'a> Candidate<'a> {
         weights: Arc<Weights>,
         pictures: &Pictures,
         journal: Option<&mut Journal>,
-        shelf: &mut Shelf,
+        shared: &mut SharedClassifiers,
         console: &mut Console,
     ) -> Result<Self, Error> {
         let config = &settings.model.config;
@@ -178,7 +185,7 @@ impl<'a> Candidate<'a> {
             (fingerprint, vision)
         });
         let (fingerprint, vision) = (fingerprint?, vision?);
-        let wanted = Wanted {
+        let request = ClassifierRequest {
             weights: &weights,
             fingerprint: &fingerprint,
             config,
@@ -188,7 +195,7 @@ impl<'a> Candidate<'a> {
         };
         let known = match journal {
             Some(journal) => {
-                let subject = subject(&wanted, settings, pictures, sha256.get()?)?;
+                let subject = subject(&request, settings, pictures, sha256.get()?)?;
                 journal.begin(&settings.name, subject)?
             }
             None => Vec::new(),
@@ -196,11 +203,16 @@ impl<'a> Candidate<'a> {
         seconds.load = start.elapsed().as_secs_f64();
 
         let clock = Instant::now();
-        let obtained =
-            classifiers::obtain(&wanted, &settings.classifier, shelf, console, &mut warnings)?;
+        let resolved = classifiers::resolve(
+            &request,
+            &settings.classifier,
+            shared,
+            console,
+            &mut warnings,
+        )?;
         seconds.classifier = clock.elapsed().as_secs_f64();
         let choices = settings.protocol.choices.as_ref();
-        let ranker = Ranker::new(Arc::clone(&obtained.classifier), choices);
+        let ranker = Ranker::new(Arc::clone(&resolved.classifier), choices);
         let tied_classes = ranker.tied_classes();
         let encoders = ImageEncoder::for_lanes(vision, &config.preprocessing, devices.lanes())?;
         let zero_shots = encoders
@@ -215,7 +227,7 @@ impl<'a> Candidate<'a> {
             .collect::<candle_core::Result<Vec<_>>>()?;
         Ok(Self {
             settings,
-            obtained,
+            resolved,
             tied_classes,
             zero_shots,
             known,
@@ -266,7 +278,7 @@ impl<'a> Candidate<'a> {
             interrupted,
             program: report::Program::default(),
             model: report::Model::of(&settings.model),
-            checkpoint: checkpoint_facts(&self.weights, sha256),
+            checkpoint: checkpoint_info(&self.weights, sha256),
             data: report::Data {
                 path: data.root.clone(),
                 source: data.source,
@@ -282,12 +294,12 @@ impl<'a> Candidate<'a> {
                 ignored: data.ignored,
             },
             prompts: report::Prompts {
-                templates: self.obtained.recipe.templates,
+                templates: self.resolved.recipe.templates,
                 templates_file: settings.prompts.templates_file.clone(),
                 classnames_file: settings.prompts.classnames_file.clone(),
             },
-            classifier: report::ClassifierFacts::of(&self.obtained),
-            settings: run_facts(settings),
+            classifier: report::ClassifierInfo::of(&self.resolved),
+            settings: run_settings(settings),
             features_file: None,
             statistics,
             expectations,
@@ -304,12 +316,12 @@ impl<'a> Candidate<'a> {
 
 /// All that decides the result, in a user's words.
 fn subject(
-    wanted: &Wanted<'_>,
+    request: &ClassifierRequest<'_>,
     settings: &Evaluate,
     pictures: &Pictures,
     sha256: &str,
 ) -> Result<Subject, Error> {
-    let config = wanted.config;
+    let config = request.config;
     let short = |bytes: &[u8]| -> String {
         let digest = Sha256::digest(bytes);
         digest[..8]
@@ -319,8 +331,8 @@ fn subject(
     };
     let classifier = match &settings.classifier {
         // By what it was made of, so that it may be built now and kept in a file the next time.
-        Stock::File(path) => classifier::file::read(path)?.1,
-        Stock::Cache(_) | Stock::None => classifiers::recipe(wanted)?.0,
+        ClassifierSource::File(path) => classifier::file::read(path)?.1,
+        ClassifierSource::Cache(_) | ClassifierSource::None => classifiers::recipe(request)?.0,
     };
     let classifier = format!(
         "of {} templates, {}",
@@ -335,9 +347,9 @@ fn subject(
         ("program", env!("CARGO_PKG_VERSION").to_string()),
         ("model", format!("{} ({description})", config.name)),
         ("checkpoint", format!("sha256 {sha256}")),
-        ("precision", wanted.compute.precision().into()),
+        ("precision", request.compute.precision().into()),
         ("device", settings.run.devices.name()),
-        ("instructions", wanted.compute.instructions().into()),
+        ("instructions", request.compute.instructions().into()),
         ("classifier", classifier),
         ("data set", settings.protocol.name()),
         ("limit", limit),
@@ -400,13 +412,13 @@ impl Hash {
     }
 }
 
-fn checkpoint_facts(weights: &Weights, sha256: String) -> report::CheckpointFacts {
+fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo {
     let checkpoint = &weights.checkpoint;
     let mut dtypes: Vec<String> = checkpoint.entries().map(|e| dtype_name(e.dtype)).collect();
     dtypes.sort_unstable();
     dtypes.dedup();
     let path = checkpoint.path();
-    report::CheckpointFacts {
+    report::CheckpointInfo {
         path: path.into(),
         name: path
             .file_name()
@@ -421,9 +433,9 @@ fn checkpoint_facts(weights: &Weights, sha256: String) -> report::CheckpointFact
     }
 }
 
-fn run_facts(settings: &Evaluate) -> report::Run {
+fn run_settings(settings: &Evaluate) -> report::RunSettings {
     let run = &settings.run;
-    report::Run {
+    report::RunSettings {
         precision: run.devices.first().precision().into(),
         device: run.devices.name(),
         batch_size: run.loader.batch_size,

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use tracing::info_span;
 
-use crate::app::error::Error;
 use crate::data::loader::load;
 use crate::data::{Place, Sample, Set, Source, Truth};
 use crate::metrics::Judgement;
@@ -12,7 +11,7 @@ use crate::picture::Preprocessor;
 use crate::picture::preprocessing::Interpolation;
 use crate::report::html::{Gallery, SIDE, page, thumbnail};
 use crate::report::{Report, picture_name};
-use crate::util::output_file::OutputFile;
+use crate::util::output_file::{OutputError, OutputFile};
 
 /// Writes the report's page. Pictures that `find` does not know by name, or that cannot be read any
 /// more, are shown without a thumbnail.
@@ -23,7 +22,7 @@ pub fn write(
     mut file: OutputFile,
     report: &Report,
     find: impl Fn(&str) -> Option<Sample>,
-) -> Result<(), Error> {
+) -> Result<(), OutputError> {
     let _span = info_span!("write the page").entered();
     // What the model saw, in another size.
     let set = report.data.dataset.as_deref().and_then(Set::by_name);
@@ -33,7 +32,7 @@ pub fn write(
         thumbnail(&load(&find(name)?, preprocessor).ok()?)
     });
     file.write(page(report, &gallery).as_bytes())?;
-    Ok(file.finish()?)
+    file.finish()
 }
 
 /// The pictures of a result by their names, as far as they are still at hand.

@@ -1,38 +1,39 @@
-//! One pass over pictures: each is decoded once, and every candidate sees it.
+//! One pass over pictures: each is decoded once, and every prepared sees it.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use super::candidate::{Candidate, Pictures, preprocessor_of};
-use super::sinks::Records;
+use super::prepared::{Pictures, PreparedEvaluation, preprocessor_of};
+use super::result_files::PictureRecords;
 use crate::app::console::Console;
-use crate::app::error::{Error, Warning};
+use crate::app::error::Error;
 use crate::data::{Loader, Sample, Unreadable};
 use crate::evaluation::journal::Journal;
-use crate::evaluation::{self, Entrant, Finding, Observer, Outcome, Predictor};
+use crate::evaluation::{self, EvaluationError, Evaluator, Finding, Observer, Outcome, Predictor};
 use crate::metrics::{Prediction, Tally};
 use crate::report::{self, Report};
 use crate::util::interrupt::{self, Listening};
+use crate::util::warning::Warning;
 
-/// What became of a candidate.
-pub struct Ended {
+/// What became of a prepared.
+pub struct FinishedEvaluation {
     pub report: Report,
     pub tally: Tally,
 }
 
-/// Evaluates candidates with the same preprocessing. One result for each, in order; with an
+/// Evaluates evaluations with the same preprocessing. One result for each, in order; with an
 /// interrupt the reports are partial and say so.
 ///
 /// # Errors
 /// When the loader cannot be started.
 pub fn run(
-    candidates: Vec<Candidate<'_>>,
-    records: Vec<&mut Records>,
+    evaluations: Vec<PreparedEvaluation<'_>>,
+    records: Vec<&mut PictureRecords>,
     pictures: &Pictures,
     journal: Option<&RefCell<Journal>>,
     console: &mut Console,
-) -> Result<Vec<Result<Ended, Error>>, Error> {
-    let Some(first) = candidates.first() else {
+) -> Result<Vec<Result<FinishedEvaluation, Error>>, Error> {
+    let Some(first) = evaluations.first() else {
         return Ok(Vec::new());
     };
     let preprocessor = preprocessor_of(first.settings);
@@ -40,61 +41,61 @@ pub fn run(
     let samples = &pictures.samples;
     let listening = Listening::start();
     console.start_pictures(samples.len());
-    let mut watchers: Vec<Watcher> = candidates
+    let mut watchers: Vec<Watcher> = evaluations
         .iter()
         .zip(records)
         .enumerate()
-        .map(|(index, (candidate, records))| Watcher {
+        .map(|(index, (prepared, records))| Watcher {
             console,
             records,
             journal,
-            name: &candidate.settings.name,
-            strict: candidate.settings.run.strict,
+            name: &prepared.settings.name,
+            strict: prepared.settings.run.strict,
             speaks: index == 0,
-            start: candidate.start,
+            start: prepared.start,
             first_batch: None,
             warnings: Vec::new(),
         })
         .collect();
 
-    let mut entrants = Vec::new();
-    let mut failures: Vec<Option<Error>> = Vec::new();
-    for (candidate, watcher) in candidates.iter().zip(&mut watchers) {
-        let known = candidate.known.clone();
-        let predictors: Vec<&dyn Predictor> = candidate.zero_shots.iter().map(|z| z as _).collect();
-        match Entrant::new(predictors, watcher, samples, known) {
-            Ok(entrant) => {
-                entrants.push(entrant);
+    let mut evaluators = Vec::new();
+    let mut failures: Vec<Option<EvaluationError>> = Vec::new();
+    for (prepared, watcher) in evaluations.iter().zip(&mut watchers) {
+        let known = prepared.known.clone();
+        let predictors: Vec<&dyn Predictor> = prepared.zero_shots.iter().map(|z| z as _).collect();
+        match Evaluator::new(predictors, watcher, samples, known) {
+            Ok(evaluator) => {
+                evaluators.push(evaluator);
                 failures.push(None);
             }
             Err(e) => failures.push(Some(e)),
         }
     }
-    let needed = evaluation::first_needed(&entrants);
-    if needed < samples.len() && !entrants.is_empty() {
+    let needed = evaluation::first_needed(&evaluators);
+    if needed < samples.len() && !evaluators.is_empty() {
         let rest = samples[needed..].to_vec();
         let loader =
             Loader::start(rest, preprocessor, loader_settings).map_err(|source| Error::System {
                 what: "the loader's threads cannot be started",
                 source,
             })?;
-        evaluation::evaluate(samples, loader, &mut entrants);
+        evaluation::evaluate(samples, loader, &mut evaluators);
     }
     // An interrupt that came after the last picture interrupted nothing.
     let interrupted = interrupt::requested();
     drop(listening);
 
-    let mut ran = entrants.into_iter();
-    let results: Vec<Result<(Outcome, Duration, usize), Error>> = failures
+    let mut ran = evaluators.into_iter();
+    let results: Vec<Result<(Outcome, Duration, usize), EvaluationError>> = failures
         .into_iter()
         .map(|failure| match failure {
             Some(e) => Err(e),
             None => match ran.next() {
-                Some(Entrant {
+                Some(Evaluator {
                     failure: Some(e), ..
                 }) => Err(e),
-                Some(entrant) => Ok((entrant.outcome, entrant.time, entrant.computed)),
-                None => Err(Error::Interrupted),
+                Some(evaluator) => Ok((evaluator.outcome, evaluator.time, evaluator.computed)),
+                None => Err(EvaluationError::Interrupted),
             },
         })
         .collect();
@@ -104,13 +105,13 @@ pub fn run(
         .collect();
     console.clear();
     let mut warned = false;
-    let ended = candidates.into_iter().zip(results).zip(watched);
+    let ended = evaluations.into_iter().zip(results).zip(watched);
     Ok(ended
-        .map(|((mut candidate, result), (first_batch, mut warnings))| {
+        .map(|((mut prepared, result), (first_batch, mut warnings))| {
             let (outcome, time, computed) = result?;
-            candidate.warnings.append(&mut warnings);
-            candidate.seconds.first_batch = first_batch.map(|time| time.as_secs_f64());
-            candidate.seconds.evaluation = time.as_secs_f64();
+            prepared.warnings.append(&mut warnings);
+            prepared.seconds.first_batch = first_batch.map(|time| time.as_secs_f64());
+            prepared.seconds.evaluation = time.as_secs_f64();
             if let Some(warning) = report::unreadable_warning(&outcome.unreadable)
                 && !std::mem::replace(&mut warned, true)
             {
@@ -118,8 +119,8 @@ pub fn run(
             }
             let tally = outcome.tally;
             let interrupted = interrupted && outcome.pictures() < samples.len();
-            let report = candidate.report(pictures, outcome, computed, interrupted)?;
-            Ok(Ended { report, tally })
+            let report = prepared.report(pictures, outcome, computed, interrupted)?;
+            Ok(FinishedEvaluation { report, tally })
         })
         .collect())
 }
@@ -127,7 +128,7 @@ pub fn run(
 /// Shows progress, records predictions, and decides what an unreadable picture means.
 struct Watcher<'a> {
     console: &'a Console,
-    records: &'a mut Records,
+    records: &'a mut PictureRecords,
     journal: Option<&'a RefCell<Journal>>,
     /// The run's name in the journal.
     name: &'a str,
@@ -142,30 +143,30 @@ struct Watcher<'a> {
 }
 
 impl Observer for Watcher<'_> {
-    fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), Error> {
+    fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), EvaluationError> {
         if let Some(journal) = self.journal {
             journal.borrow_mut().append(self.name, first, findings)?;
         }
         Ok(())
     }
 
-    fn encoded(&mut self, features: &[Vec<f32>]) -> Result<(), Error> {
-        match &mut self.records.features {
-            Some(file) => file.add(features),
-            None => Ok(()),
-        }
+    fn encoded(&mut self, features: &[Vec<f32>]) -> Result<(), EvaluationError> {
+        self.records.add_features(features);
+        Ok(())
     }
 
-    fn predicted(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
-        match &mut self.records.predictions {
-            Some(file) => file.add(sample, prediction),
-            None => Ok(()),
-        }
+    fn predicted(
+        &mut self,
+        sample: &Sample,
+        prediction: &Prediction,
+    ) -> Result<(), EvaluationError> {
+        self.records.add_prediction(sample, prediction);
+        Ok(())
     }
 
-    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), Error> {
+    fn unreadable(&mut self, picture: &Unreadable) -> Result<(), EvaluationError> {
         if self.strict {
-            return Err(Error::Picture(picture.clone()));
+            return Err(EvaluationError::Unreadable(picture.clone()));
         }
         if self.speaks {
             let (path, reason) = (picture.path.display(), &picture.reason);

@@ -1,9 +1,9 @@
-//! From features to ranked classes, in f32 whatever the factors are.
+//! From features to ranked classes, in f32 whatever the towers compute in.
 
 use candle_core::{DType, Result, Tensor};
 
-use super::ops::{MOST_THREADS, int, one};
-use super::{Factors, Mixed};
+use super::kernels::{MOST_THREADS, int, one};
+use super::{Gpu, GpuPrecision, Rank};
 use crate::kernels::gpu::Argument::{Float, In, Out};
 
 /// Rows and columns that a block of the product in f32 computes.
@@ -21,13 +21,10 @@ pub struct Ranking {
     pub finite: bool,
 }
 
-impl Mixed {
+impl Gpu {
     /// Products [R, C] of rows [R, K] and rows [C, K], whose factors are not rounded in any precision.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn product_in_f32(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        if self.factors != Factors::Tf32 {
+    pub(super) fn unrounded_product(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        if self.precision != GpuPrecision::Tf32 {
             return a.matmul(&b.t()?);
         }
         // candle rounds either all products of the process or none.
@@ -40,13 +37,10 @@ impl Mixed {
         let blocks = [down, across, 1];
         one(self.run("product", blocks, MOST_THREADS, shared, arguments, out)?)
     }
+}
 
-    /// The best `top` classes of each row of features [R, E] (f32, any length), given the distinct
-    /// columns [C, E] and the column of each class. Only this much comes back from the device.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn rank(
+impl Rank for Gpu {
+    fn rank(
         &self,
         features: &Tensor,
         columns: &Tensor,
@@ -55,14 +49,10 @@ impl Mixed {
         scale: f32,
     ) -> Result<Vec<Ranking>> {
         let (rows, width) = features.dims2()?;
-        let in_f32 = Self {
-            factors: Factors::F32,
-            ..self.clone()
-        };
         let out = vec![((rows, width).into(), DType::F32)];
         let arguments = vec![In(features), Out, int(width)];
-        let units = one(in_f32.rows("unit", rows, width, 0, arguments, out)?)?;
-        let cosines = self.product_in_f32(&units, columns)?;
+        let units = one(self.in_f32().rows("unit", rows, width, 0, arguments, out)?)?;
+        let cosines = self.unrounded_product(&units, columns)?;
         let (columns, classes) = (columns.dim(0)?, column_of.dim(0)?);
         let top = top.min(classes);
         let arguments = vec![

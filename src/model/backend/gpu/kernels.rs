@@ -2,10 +2,10 @@
 
 use candle_core::{D, DType, Result, Shape, Tensor, bail};
 
-use super::Mixed;
-use super::layers::Norm;
 use super::limits::{ATTENTION_WARPS, HeadTiles, TILE, forest_shared, row_shared};
+use super::{Activation, Gpu, GpuPrecision, Norm, Picture};
 use crate::kernels::gpu::{Argument, Launch};
+use crate::model::rope::Rotation;
 
 use Argument::{Float, In, Int, Out};
 
@@ -24,12 +24,16 @@ pub struct Heads {
     pub head_dim: usize,
 }
 
-impl Mixed {
-    pub(super) fn dtype(&self) -> DType {
-        self.factors.dtype()
+impl Gpu {
+    /// The same engine, with kernels for f32.
+    pub(super) fn in_f32(&self) -> Self {
+        Self {
+            precision: GpuPrecision::F32,
+            ..self.clone()
+        }
     }
 
-    /// Runs `kernel` for the type of the factors.
+    /// Runs `kernel` for the type that is multiplied.
     pub(super) fn run(
         &self,
         kernel: &str,
@@ -113,7 +117,7 @@ impl Mixed {
     }
 
     /// Normalised patches [B * grid * grid, 3 * patch * patch] of pixels [B, S, S, 3] (u8).
-    pub fn patches(
+    pub(super) fn normalised_patches(
         &self,
         pixels: &Tensor,
         mean: &Tensor,
@@ -129,11 +133,11 @@ impl Mixed {
     }
 
     /// The residual stream [B * N, W] from the products of the patches [B * (N - 1), W].
-    pub fn embed(
+    pub(super) fn embedded(
         &self,
         products: &Tensor,
         bias: &Tensor,
-        cls: &Tensor,
+        class: &Tensor,
         positions: &Tensor,
     ) -> Result<Tensor> {
         let (patches, width) = products.dims2()?;
@@ -142,7 +146,7 @@ impl Mixed {
         let arguments = vec![
             In(products),
             In(bias),
-            In(cls),
+            In(class),
             In(positions),
             Out,
             int(tokens),
@@ -152,9 +156,17 @@ impl Mixed {
         one(self.rows("embed", rows, width, 0, arguments, out)?)
     }
 
-    /// LayerNorm of rows [R, W].
+    /// LayerNorm of rows [R, W], of f32 or of what is multiplied.
+    ///
+    /// # Errors
+    /// When the device fails.
     pub fn norm(&self, x: &Tensor, norm: &Norm) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
+        let kernel = if x.dtype() == DType::F32 {
+            "norm"
+        } else {
+            "norm_operand"
+        };
         let arguments = vec![
             In(x),
             In(&norm.weight),
@@ -164,12 +176,40 @@ impl Mixed {
             Float(norm.eps),
         ];
         let out = vec![((rows, width).into(), self.dtype())];
-        one(self.steps("norm", rows, width, row_shared(width), arguments, out)?)
+        one(self.steps(kernel, rows, width, row_shared(width), arguments, out)?)
     }
 
     /// The sum of `x` and (`y` and `bias`), and its LayerNorm.
+    ///
+    /// # Errors
+    /// When the device fails.
     pub fn add_norm(
         &self,
+        x: &Tensor,
+        y: &Tensor,
+        bias: &Tensor,
+        norm: &Norm,
+    ) -> Result<(Tensor, Tensor)> {
+        self.sum_and_operand("add_norm", x, y, bias, norm)
+    }
+
+    /// The sum of `x` and LayerNorm(`y` and `bias`), and the same as it is multiplied.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn norm_add(
+        &self,
+        x: &Tensor,
+        y: &Tensor,
+        bias: &Tensor,
+        norm: &Norm,
+    ) -> Result<(Tensor, Tensor)> {
+        self.sum_and_operand("norm_add", x, y, bias, norm)
+    }
+
+    fn sum_and_operand(
+        &self,
+        kernel: &str,
         x: &Tensor,
         y: &Tensor,
         bias: &Tensor,
@@ -190,15 +230,18 @@ impl Mixed {
         ];
         let out = vec![(shape(), DType::F32), (shape(), self.dtype())];
         let mut outputs = self
-            .steps("add_norm", rows, width, row_shared(width), arguments, out)?
+            .steps(kernel, rows, width, row_shared(width), arguments, out)?
             .into_iter();
         match (outputs.next(), outputs.next()) {
-            (Some(sum), Some(normed)) => Ok((sum, normed)),
+            (Some(sum), Some(operand)) => Ok((sum, operand)),
             _ => bail!("an engine returned fewer tensors than asked for"),
         }
     }
 
     /// The sum of `x` and (`y` and `bias`).
+    ///
+    /// # Errors
+    /// When the device fails.
     pub fn add(&self, x: &Tensor, y: &Tensor, bias: &Tensor) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
         let arguments = vec![In(x), In(y), In(bias), Out, int(width)];
@@ -206,15 +249,12 @@ impl Mixed {
         one(self.steps("add", rows, width, 0, arguments, out)?)
     }
 
-    /// LayerNorm of the first `width` channels of `silu(first half) * second half`:
-    /// [R, 2 * pitch] -> [R, pitch]. The others are zero, as the norm's weights there have to be.
-    pub fn gate_norm(
-        &self,
-        both: &Tensor,
-        bias: &Tensor,
-        norm: &Norm,
-        width: usize,
-    ) -> Result<Tensor> {
+    /// LayerNorm of `silu(first half) * second half`: [R, 2 * pitch] -> [R, pitch]. Padding is zero, as
+    /// the norm's weights there are.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn gate_norm(&self, both: &Tensor, bias: &Tensor, norm: &Norm) -> Result<Tensor> {
         let (rows, twice) = both.dims2()?;
         let pitch = twice / 2;
         let arguments = vec![
@@ -223,7 +263,7 @@ impl Mixed {
             In(&norm.weight),
             In(&norm.bias),
             Out,
-            int(width),
+            int(norm.width),
             int(pitch),
             Float(norm.eps),
         ];
@@ -232,24 +272,29 @@ impl Mixed {
         one(self.steps("gate_norm", rows, pitch, shared, arguments, out)?)
     }
 
-    /// GELU of `x` and `bias`, in the erf form.
-    pub fn gelu(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    /// The activation of `x` and `bias`.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn activated(&self, x: &Tensor, bias: &Tensor, activation: Activation) -> Result<Tensor> {
+        let kernel = match activation {
+            Activation::Gelu => "gelu",
+            Activation::QuickGelu => "quick_gelu",
+        };
         let (rows, width) = x.dims2()?;
         let arguments = vec![In(x), In(bias), Out, int(width)];
         let out = vec![((rows, width).into(), self.dtype())];
-        one(self.steps("gelu", rows, width, 0, arguments, out)?)
+        one(self.steps(kernel, rows, width, 0, arguments, out)?)
     }
 
     /// Splits [B * N, 3W] into heads, with the bias, the rotation and the scale of attention.
-    pub fn heads(
-        &self,
-        qkv: &Tensor,
-        bias: &Tensor,
-        (cos, sin): (&Tensor, &Tensor),
-        heads: usize,
-    ) -> Result<Heads> {
+    ///
+    /// # Errors
+    /// When the channels do not divide into such heads, or the device fails.
+    pub fn heads(&self, qkv: &Tensor, bias: &Tensor, shape: &Picture<'_>) -> Result<Heads> {
         let (rows, channels) = qkv.dims2()?;
-        let (tokens, head_dim) = cos.dims2()?;
+        let Picture { heads, tokens, .. } = *shape;
+        let head_dim = channels / 3 / heads;
         if channels != 3 * heads * head_dim || rows % tokens != 0 || head_dim % 2 != 0 {
             bail!(
                 "{:?} does not divide into {heads} heads of {head_dim} channels",
@@ -270,11 +315,16 @@ impl Mixed {
         let of_block = (MOST_THREADS / pairs).max(1);
         let threads = (of_block * pairs).next_multiple_of(32).min(MOST_THREADS);
         let blocks = [rows, padded_tokens.div_ceil(of_block), 3];
-        let arguments = vec![
-            In(qkv),
-            In(bias),
-            In(cos),
-            In(sin),
+        let mut arguments = vec![In(qkv), In(bias)];
+        let mut kernel = "heads";
+        if let Some(Rotation { cos, sin }) = shape.rotation {
+            if cos.dims2()? != (tokens, head_dim) {
+                bail!("heads of {tokens} tokens with another table of rotations")
+            }
+            arguments.extend([In(cos), In(sin)]);
+            kernel = "rotated_heads";
+        }
+        arguments.extend([
             Out,
             int(tokens),
             int(heads),
@@ -283,9 +333,9 @@ impl Mixed {
             int(padded_dim),
             int(of_block),
             Float((head_dim as f32).powf(-0.5)),
-        ];
+        ]);
         let out = vec![((3, rows, padded_tokens, padded_dim).into(), self.dtype())];
-        let qkv = one(self.run("heads", blocks, threads, 0, arguments, out)?)?;
+        let qkv = one(self.run(kernel, blocks, threads, 0, arguments, out)?)?;
         Ok(Heads {
             qkv,
             tokens,
@@ -295,7 +345,10 @@ impl Mixed {
     }
 
     /// Softmax attention: [B * N, W].
-    pub fn attention(&self, of: &Heads) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn attend(&self, of: &Heads) -> Result<Tensor> {
         let Heads {
             ref qkv,
             tokens,
@@ -336,7 +389,7 @@ impl Mixed {
     }
 
     /// Queries, keys and values [3, R, W] from products [R, 3W] and their bias.
-    pub fn thirds(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    pub(super) fn thirds(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
         let (rows, channels) = x.dims2()?;
         let width = channels / 3;
         let arguments = vec![In(x), In(bias), Out, int(width)];
@@ -346,6 +399,9 @@ impl Mixed {
 
     /// Attention of q [N, W] over k and v [P + N, W]: node n attends to the rows
     /// `path[start[n]..start[n + 1]]`.
+    ///
+    /// # Errors
+    /// When the device fails.
     pub fn forest(
         &self,
         [q, k, v]: [&Tensor; 3],

@@ -4,20 +4,20 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::app::settings::{Evaluate, Sweep};
-use crate::report::table::Subject;
+use crate::report::table::RowLabel;
 use crate::util::escape;
 
 /// Files with the table of a sweep.
 pub const TABLES: [&str; 3] = ["table.csv", "table.md", "table.tex"];
 
 /// The evaluations of a sweep as a table shows them.
-pub struct Listing {
+pub struct SweepNames {
     /// Names of the columns for what differs beside the model, checkpoint, set and precision.
     pub further: Vec<&'static str>,
-    pub subjects: Vec<Subject>,
+    pub labels: Vec<RowLabel>,
 }
 
-impl Listing {
+impl SweepNames {
     pub fn of(sweep: &Sweep) -> Self {
         let runs = &sweep.runs;
         let paths: Vec<&Path> = runs.iter().map(|r| r.model.checkpoint.as_path()).collect();
@@ -37,7 +37,7 @@ impl Listing {
             })
         };
         let columns: Vec<usize> = (0..columns).filter(tells).collect();
-        let subjects = runs
+        let labels = runs
             .iter()
             .zip(&facts)
             .enumerate()
@@ -49,7 +49,7 @@ impl Listing {
                     let stem = escape::name(stem.as_os_str());
                     folder.join(file_name(&format!("{:03}-{model}-{stem}", number + 1)))
                 });
-                Subject {
+                RowLabel {
                     model,
                     checkpoint,
                     set: run.set_name(),
@@ -60,14 +60,14 @@ impl Listing {
                 }
             });
         Self {
-            subjects: subjects.collect(),
+            labels: labels.collect(),
             further: columns.iter().map(|c| facts[0][*c].0).collect(),
         }
     }
 
     /// All files that the sweep writes into its folder.
     pub fn files(&self, folder: &Path) -> Vec<PathBuf> {
-        let results = self.subjects.iter().filter_map(|s| s.result.clone());
+        let results = self.labels.iter().filter_map(|s| s.result.clone());
         let tables = TABLES.iter().map(|name| folder.join(name));
         results.chain(tables).collect()
     }

@@ -3,10 +3,9 @@
 
 use candle_core::DType;
 
-use super::Mixed;
-use super::layers::padded_hidden;
-use super::ops::MOST_THREADS;
-use crate::model::config::ModelConfig;
+use super::kernels::MOST_THREADS;
+use super::{Backend, Gpu};
+use crate::model::config::{Mlp, ModelConfig, TransformerConfig};
 
 /// Shared memory that kernels have without asking.
 const STATIC_SHARED: usize = 128;
@@ -17,7 +16,7 @@ const GAP: usize = 8;
 /// Rows and columns of a square that tensor cores multiply.
 pub const TILE: usize = 16;
 /// Tiles of a head that the attention kernel is compiled for, and squares of queries for each warp.
-const HEADS: [(usize, usize); 4] = [(1, 2), (2, 2), (4, 2), (6, 1)];
+const HEADS: [(usize, usize); 5] = [(1, 2), (2, 2), (4, 2), (6, 1), (7, 1)];
 
 /// Why a model cannot run on a GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,39 +29,42 @@ pub struct TooLarge {
     limit: usize,
 }
 
-impl Mixed {
-    /// Whether a model's rows and heads fit into the device's shared memory, before any of its weights
-    /// is read.
-    ///
-    /// # Errors
-    /// What does not fit.
-    pub fn check(&self, config: &ModelConfig) -> std::result::Result<(), TooLarge> {
-        let (vision, text) = (&config.vision, &config.text);
-        let attention = match (self.dtype(), HeadTiles::of(vision.transformer.head_dim())) {
-            (DType::F16 | DType::BF16, Some(kernel)) => kernel.shared(),
-            _ => row_shared(vision.tokens().next_multiple_of(TILE)),
-        };
-        let needs = [
-            (
-                "the vision tower's width",
-                row_shared(vision.transformer.width),
-            ),
-            (
-                "the vision tower's MLP",
-                row_shared(padded_hidden(vision.transformer.mlp_hidden)),
-            ),
-            ("the vision tower's attention", attention),
-            ("the text tower's width", row_shared(text.transformer.width)),
-            (
-                "the text tower's attention",
-                forest_shared(text.transformer.head_dim()),
-            ),
-        ];
-        let limit = self.engine.shared_limit() - STATIC_SHARED;
-        match needs.into_iter().find(|(_, bytes)| *bytes > limit) {
-            Some((what, bytes)) => Err(TooLarge { what, bytes, limit }),
-            None => Ok(()),
-        }
+/// Whether a model's rows and heads fit into the device's shared memory.
+pub fn check(gpu: &Gpu, config: &ModelConfig) -> Result<(), TooLarge> {
+    let (vision, text) = (&config.vision, &config.text);
+    // Only a LayerNorm needs a whole row.
+    let hidden = |config: &TransformerConfig| match config.mlp {
+        Mlp::SwiGlu => gpu.padded_hidden(config.mlp_hidden),
+        Mlp::Gelu | Mlp::QuickGelu => 0,
+    };
+    let attention = match (gpu.dtype(), HeadTiles::of(vision.transformer.head_dim())) {
+        (DType::F16 | DType::BF16, Some(kernel)) => kernel.shared(),
+        _ => row_shared(vision.tokens().next_multiple_of(TILE)),
+    };
+    let needs = [
+        (
+            "the vision tower's width",
+            row_shared(vision.transformer.width),
+        ),
+        (
+            "the vision tower's MLP",
+            row_shared(hidden(&vision.transformer)),
+        ),
+        ("the vision tower's attention", attention),
+        ("the text tower's width", row_shared(text.transformer.width)),
+        (
+            "the text tower's MLP",
+            row_shared(hidden(&text.transformer)),
+        ),
+        (
+            "the text tower's attention",
+            forest_shared(text.transformer.head_dim()),
+        ),
+    ];
+    let limit = gpu.engine.shared_limit() - STATIC_SHARED;
+    match needs.into_iter().find(|(_, bytes)| *bytes > limit) {
+        Some((what, bytes)) => Err(TooLarge { what, bytes, limit }),
+        None => Ok(()),
     }
 }
 

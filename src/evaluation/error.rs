@@ -1,0 +1,28 @@
+//! What can stop an evaluation.
+
+use super::journal::JournalError;
+use crate::data::Unreadable;
+use crate::util::output_file::OutputError;
+
+/// What stopped an evaluation.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluationError {
+    /// The user asked for it.
+    #[error("interrupted")]
+    Interrupted,
+    /// A logit is not finite.
+    #[error("the model's output for {picture} is not a number")]
+    NotANumber {
+        /// The picture's name.
+        picture: String,
+    },
+    /// A picture cannot be read, and the evaluation is to stop at such.
+    #[error("{}: {}", .0.path.display(), .0.reason)]
+    Unreadable(Unreadable),
+    #[error("the computation failed")]
+    Compute(#[from] candle_core::Error),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}

@@ -1,0 +1,148 @@
+//! What a user should know that does not stop a run.
+
+use std::path::PathBuf;
+
+/// Something a user should know that does not stop the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    PartialDataSet {
+        pictures: usize,
+        present: usize,
+        classes: usize,
+        /// The set that has exactly these classes.
+        meant: Option<&'static str>,
+    },
+    OtherSize {
+        set: &'static str,
+        pictures: usize,
+        whole: usize,
+    },
+    IgnoredFiles {
+        hidden: usize,
+        not_pictures: usize,
+    },
+    /// What is odd about the data set, in words.
+    DataSet(String),
+    RopeTablesDiffer {
+        part: &'static str,
+    },
+    /// The model has another kind of GELU than a name says that the weights were trained with.
+    OtherGelu {
+        model: String,
+        has: &'static str,
+        by: String,
+        meant: String,
+    },
+    UnreadablePictures {
+        count: usize,
+    },
+    UnusableCache {
+        reason: String,
+    },
+    CacheNotWritten {
+        path: PathBuf,
+        reason: String,
+    },
+    NoGpu {
+        reason: String,
+    },
+    SmallerBatches {
+        pictures: usize,
+    },
+    SmallerRuns {
+        nodes: usize,
+    },
+    StaleResults {
+        folder: PathBuf,
+        files: Vec<String>,
+    },
+    ResultNotWritten {
+        reason: String,
+    },
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::PartialDataSet {
+                pictures,
+                present,
+                classes,
+                meant,
+            } => {
+                write!(
+                    f,
+                    "the data set has {pictures} pictures of {present} of the {classes} classes; they are ranked among all, but the accuracy is not that of the whole set"
+                )?;
+                match meant {
+                    Some(set) => write!(
+                        f,
+                        "; these are the classes of {set}: is --dataset {set} meant?"
+                    ),
+                    None => Ok(()),
+                }
+            }
+            Self::OtherSize {
+                set,
+                pictures,
+                whole,
+            } => write!(
+                f,
+                "the data set has {pictures} pictures, but {set} has {whole}; the accuracy is not that of the whole set"
+            ),
+            Self::IgnoredFiles {
+                hidden,
+                not_pictures,
+            } => write!(
+                f,
+                "ignored {hidden} hidden files and {not_pictures} files without a picture's ending"
+            ),
+            Self::DataSet(remark) => write!(f, "{remark}"),
+            Self::RopeTablesDiffer { part } => write!(
+                f,
+                "the checkpoint's rotary {part} tables differ from block to block; the last one is used for all, as the reference does"
+            ),
+            Self::OtherGelu {
+                model,
+                has,
+                by,
+                meant,
+            } => write!(
+                f,
+                "{model} computes {has}, but the name \"{by}\" says that the weights were trained with the other kind; the accuracy may be points too low: is {meant} meant?"
+            ),
+            Self::UnusableCache { reason } => {
+                write!(f, "{reason}; it is ignored and replaced")
+            }
+            Self::CacheNotWritten { path, reason } => {
+                write!(
+                    f,
+                    "the classifier cannot be kept in {}: {reason}",
+                    path.display()
+                )
+            }
+            Self::NoGpu { reason } => write!(f, "no GPU works, so the CPU computes: {reason}"),
+            Self::SmallerBatches { pictures } => write!(
+                f,
+                "the device's memory is short: from now on at most {pictures} pictures are computed at once; nothing is left out"
+            ),
+            Self::StaleResults { folder, files } => write!(
+                f,
+                "{} holds results of another sweep, which stay there: {}",
+                folder.display(),
+                files.join(", ")
+            ),
+            Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
+            Self::SmallerRuns { nodes } => write!(
+                f,
+                "the device's memory is short: from now on at most {nodes} tokens of prompts are computed at once; the classifier is whole all the same"
+            ),
+            Self::UnreadablePictures { count } => {
+                write!(
+                    f,
+                    "{count} pictures could not be read; they are left out of the counts"
+                )
+            }
+        }
+    }
+}
