@@ -51,6 +51,7 @@ struct Model {
     published_name: Option<String>,
     published_top1_percent: Option<f64>,
     image_size: usize,
+    decided_by: String,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +60,7 @@ struct Checkpoint {
     path: String,
     name: String,
     format: String,
+    layout: String,
     bytes: u64,
     sha256: String,
     dtypes: Vec<String>,
@@ -163,7 +165,7 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     ))
     .ended_with(0);
     let report = report(&ran);
-    assert_eq!(report.schema_version, 3);
+    assert_eq!(report.schema_version, 4);
     assert_eq!(report.features_file, None);
     assert!(!report.interrupted);
     assert_eq!(report.program.name, "uta-eval");
@@ -179,7 +181,9 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
         ),
         (None, None)
     );
+    assert_eq!(report.model.decided_by, "--model");
     let checkpoint = report.checkpoint;
+    assert_eq!(checkpoint.layout, "eva-clip");
     assert_eq!(
         (checkpoint.name.as_str(), checkpoint.bytes),
         ("uta_demo.safetensors", 4_201_194)

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 
-use crate::support::{Folder, Ran, demo, run_with};
+use crate::support::{Folder, Ran, demo, fixture, run_with};
 
 /// How the server misbehaves.
 #[derive(Clone, Copy, PartialEq)]
@@ -84,6 +84,7 @@ fn answer(
     asked_for: &Mutex<String>,
 ) -> std::io::Result<()> {
     let (mut begin, mut first, mut lists) = (0, false, false);
+    let (mut family, mut lists_family) = (None, false);
     for line in BufReader::new(stream.try_clone()?).lines() {
         let line = line?.to_lowercase();
         if line.is_empty() {
@@ -91,6 +92,8 @@ fn answer(
         }
         if line.starts_with("get ") {
             *asked_for.lock().unwrap() = line.clone();
+            family = family_file(&line);
+            lists_family = line.starts_with("get /api/models/someone/");
             lists = line.starts_with("get /api/models/jjjjh/uta/");
         }
         if let Some(range) = line.strip_prefix("range: bytes=") {
@@ -124,6 +127,25 @@ fn answer(
         }
         _ => {}
     }
+    if lists_family {
+        let files = FAMILY.map(|(file, _)| format!("{{\"rfilename\":\"{file}\"}}"));
+        let body = format!("{{\"sha\":\"0123\",\"siblings\":[{}]}}", files.join(","));
+        let length = body.len();
+        return write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+    }
+    let file = match family {
+        None => file,
+        Some(Ok(ref bytes)) => bytes,
+        Some(Err(())) => {
+            return write!(
+                stream,
+                "HTTP/1.1 404 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+        }
+    };
     if lists {
         let files = [
             "README.md",
@@ -202,6 +224,29 @@ fn answer(
         body.truncate(body.len() / 2);
     }
     stream.write_all(&body)
+}
+
+/// A repository's files, and the fixtures that they are.
+const FAMILY: [(&str, &str); 3] = [
+    ("README.md", "golden/families/openclip_custom_text.json"),
+    (
+        "open_clip_config.json",
+        "golden/families/openclip_custom_text.json",
+    ),
+    (
+        "open_clip_model.safetensors",
+        "golden/families/openclip_custom_text.safetensors",
+    ),
+];
+
+/// The bytes of a file of the repository `someone/CLIP`; an error if it does not have it.
+fn family_file(line: &str) -> Option<Result<Vec<u8>, ()>> {
+    let (_, rest) = line.split_once("/someone/clip/resolve/main/")?;
+    let name = rest.split(' ').next()?;
+    let found = FAMILY.iter().find(|(file, _)| *file == name);
+    Some(found.map_or(Err(()), |(_, path)| {
+        Ok(std::fs::read(fixture(path)).unwrap())
+    }))
 }
 
 const ADDRESS: &str = "hf://someone/UTA/weights/uta.safetensors";
@@ -332,7 +377,6 @@ fn addresses_that_name_no_file_are_refused_without_asking() {
     ];
     for address in [
         "hf://",
-        "hf://a/b",
         "hf://a/b@/c",
         "hf://a/@v/c",
         "hf://a/b/../c",
@@ -471,4 +515,63 @@ fn an_answer_of_no_hub_says_what_it_lacks_and_what_to_check() {
 fn a_server_without_ranges_gives_the_whole_file() {
     let (home, server) = (Folder::new(), Server::new(Fault::NoRanges));
     classify(&home, &server, &[]).ended_with(0);
+}
+
+#[test]
+fn a_repositorys_address_stands_for_its_weights_and_its_description() {
+    let (home, server) = (Folder::new(), Server::new(Fault::None));
+    let picture = fixture("golden/photos/01_chelsea_420.jpg");
+    let arguments = [
+        "classify",
+        picture.to_str().unwrap(),
+        "--labels",
+        "a cat,a dog",
+        "--ckpt-path",
+        "hf://someone/CLIP",
+    ];
+    let variables = [
+        ("HF_HOME", home.path().to_str().unwrap()),
+        ("HF_ENDPOINT", server.endpoint.as_str()),
+    ];
+    let inspected = ["inspect", "hf://someone/CLIP"];
+    let first = run_with(&inspected, &variables)
+        .ended_with(0)
+        .printed(&["layout       open-clip-custom-text\n"]);
+    let asked = server.asked();
+    let offline = [&variables[..], &[("HF_HUB_OFFLINE", "1")]].concat();
+    let again = run_with(&inspected, &offline).ended_with(0);
+    assert_eq!((again.stdout, server.asked()), (first.stdout, asked));
+    run_with(&arguments, &variables).ended_with(0);
+    let snapshot = home.join("hub/models--someone--CLIP/snapshots/0123");
+    assert!(snapshot.join("open_clip_config.json").exists());
+    assert!(snapshot.join("open_clip_model.safetensors").exists());
+    assert!(!snapshot.join("README.md").exists());
+}
+
+#[test]
+fn a_tag_means_the_repository_that_is_published_for_the_model() {
+    let (home, server) = (Folder::new(), Server::new(Fault::Status(404)));
+    let variables = [
+        ("HF_HOME", home.path().to_str().unwrap()),
+        ("HF_ENDPOINT", server.endpoint.as_str()),
+    ];
+    let picture = fixture("golden/photos/01_chelsea_420.jpg");
+    let classify = |model: &str, tag: &str| {
+        let picture = picture.to_str().unwrap();
+        let arguments = ["classify", picture, "--labels", "a,b"];
+        let flags = ["--model", model, "--pretrained", tag];
+        run_with(&[&arguments[..], &flags].concat(), &variables)
+    };
+    classify("ViT-H-14-quickgelu", "dfn5b")
+        .ended_with(4)
+        .said(&["hf://apple/DFN5B-CLIP-ViT-H-14 does not exist"]);
+    assert_eq!(server.asked(), 1);
+    classify("ViT-B-32", "nobody").ended_with(2).said(&[
+        "no weights of ViT-B-32 have the tag nobody",
+        "laion2b_s34b_b79k",
+    ]);
+    classify("uta_demo", "openai")
+        .ended_with(2)
+        .said(&["tags belong to open_clip's names"]);
+    assert_eq!(server.asked(), 1);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use uta_eval::picture::preprocessing::Interpolation;
+use uta_eval::picture::preprocessing::{Interpolation, ResizeMode};
 use uta_eval::picture::{PictureError, Preprocessor, Scratch};
 
 fn fixtures(folder: &str) -> PathBuf {
@@ -60,6 +60,28 @@ fn golden_photos_are_equal_byte_for_byte() {
         *compared.entry(size).or_insert(0) += 1;
     }
     assert_eq!(compared, BTreeMap::from([(224, 16), (336, 4)]));
+}
+
+#[test]
+fn squashed_photos_are_equal_byte_for_byte() {
+    let expected = read(&fixtures("pictures").join("squashed.json"));
+    let expected: BTreeMap<String, String> = serde_json::from_slice(&expected).unwrap();
+    assert_eq!(expected.len(), 16 * 4);
+    for (key, digest) in expected {
+        let mut parts = key.split('/');
+        let [name, filter, side] = [(); 3].map(|()| parts.next().unwrap());
+        let interpolation = match filter {
+            "bicubic" => Interpolation::Bicubic,
+            _ => Interpolation::Bilinear,
+        };
+        let preprocessor = Preprocessor::new(side.parse().unwrap(), interpolation);
+        let preprocessor = preprocessor.resizing(ResizeMode::Squash);
+        let mut out = vec![0; preprocessor.crop_bytes()];
+        let bytes = read(&fixtures("golden/photos").join(name));
+        let cropped = preprocessor.crop(&bytes, &mut out, &mut Scratch::default());
+        cropped.unwrap_or_else(|e| panic!("{key}: {e}"));
+        assert_eq!(hex(&Sha256::digest(&out)), digest, "{key}");
+    }
 }
 
 /// An entry of `expected.json`, as `make_fixtures.py` writes it.

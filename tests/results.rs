@@ -268,7 +268,7 @@ fn merging_refuses_overlaps_gaps_mixtures_and_incomplete_shards() {
     refused(&[&a, &whole], &["whole.json is the result of a whole run"]);
     let old = change("old.json", &|v| v["schema_version"] = json!(1));
     refused(&[&a, &old], &["old.json has schema version 1"]);
-    let junk = folder.write("junk.json", "{\"schema_version\": 3}");
+    let junk = folder.write("junk.json", "{\"schema_version\": 4}");
     refused(&[&junk], &["junk.json is no result"]);
 }
 

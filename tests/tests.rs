@@ -81,3 +81,6 @@ mod trace;
 
 /// Downloads from a server with faults.
 mod hub;
+
+/// Which model a run has, and what decided it.
+mod choice;

@@ -147,6 +147,13 @@ impl Console {
         self.say(&format!("warning: {warning}"));
     }
 
+    /// Prints a line that is only of interest to those who want to know more.
+    pub fn detail(&self, line: &str) {
+        if Talk::chosen() == Talk::Verbose {
+            self.say(line);
+        }
+    }
+
     /// Prints an error that does not end the program, however quiet it is to be.
     pub fn error(&self, message: &str, hint: Option<&str>) {
         self.bar.suspend(|| stderr::error(message, hint));

@@ -8,6 +8,8 @@ use crate::data::DataError;
 use crate::evaluation::EvaluationError;
 use crate::evaluation::journal::JournalError;
 use crate::inference::InferenceError;
+use crate::inference::choice::ChoiceError;
+use crate::inference::relayout::RelayoutError;
 use crate::metrics::Tally;
 use crate::model::config::ConfigError;
 use crate::model::micro_batch::is_out_of_memory;
@@ -22,6 +24,8 @@ pub enum Error {
     Usage(#[from] UsageError),
     #[error(transparent)]
     ModelConfig(#[from] ConfigError),
+    #[error(transparent)]
+    Relayout(#[from] RelayoutError),
     #[error(transparent)]
     Text(#[from] TextError),
     #[error(transparent)]
@@ -51,6 +55,16 @@ pub enum Error {
     },
 }
 
+impl From<ChoiceError> for Error {
+    fn from(error: ChoiceError) -> Self {
+        match error {
+            ChoiceError::Usage(e) => Self::Usage(e),
+            ChoiceError::Model(e) => Self::ModelConfig(e),
+            ChoiceError::Checkpoint(e) => Self::Checkpoint(e),
+        }
+    }
+}
+
 impl Error {
     /// Flags that contradict each other, or what they name.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -73,6 +87,7 @@ impl Error {
         match self {
             Self::Usage(e) => e.hint.clone(),
             Self::ModelConfig(e) => e.hint(),
+            Self::Relayout(_) => Some("uta-eval inspect shows the layout and the tensors".into()),
             Self::Text(e) | Self::Inference(InferenceError::Text(e)) => e.hint(),
             Self::ClassifierFile(e) | Self::Inference(InferenceError::Classifier(e)) => {
                 Some(e.hint())
@@ -106,6 +121,7 @@ impl Error {
         match self {
             Self::Usage(_)
             | Self::ModelConfig(_)
+            | Self::Relayout(_)
             | Self::Text(_)
             | Self::ClassifierFile(_)
             | Self::SweepFile(_) => ExitCode::Usage,

@@ -21,6 +21,39 @@ pub struct ConvertSummary {
     pub bytes: u64,
 }
 
+/// A tensor to write, made of tensors of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    pub name: String,
+    pub shape: Vec<usize>,
+    /// One behind the other along the first axis.
+    pub pieces: Vec<Piece>,
+    /// Whether the rows of the pieces, which are one matrix, are columns of this one.
+    pub transposed: bool,
+}
+
+/// A stored tensor, or a third of its first axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    pub key: String,
+    pub third: Option<usize>,
+}
+
+impl Output {
+    /// A stored tensor as it is.
+    pub fn copy(key: &str, shape: &[usize]) -> Self {
+        Self {
+            name: key.into(),
+            shape: shape.into(),
+            pieces: vec![Piece {
+                key: key.into(),
+                third: None,
+            }],
+            transposed: false,
+        }
+    }
+}
+
 /// Writes all tensors to `out`, without nesting and prefixes; floating-point ones as `dtype` if
 /// one is given. `out` appears whole or not at all and must not exist.
 ///
@@ -31,6 +64,21 @@ pub struct ConvertSummary {
 /// finite or out of the range of `dtype`.
 pub fn convert(
     checkpoint: &Checkpoint,
+    out: &Path,
+    dtype: Option<Dtype>,
+) -> Result<ConvertSummary, CheckpointError> {
+    let entries = checkpoint.entries();
+    let outputs: Vec<_> = entries.map(|e| Output::copy(e.name, e.shape)).collect();
+    write(checkpoint, &outputs, out, dtype)
+}
+
+/// As [`convert`], but writes other tensors, made of the checkpoint's.
+///
+/// # Errors
+/// As [`convert`], or when the checkpoint lacks a tensor.
+pub fn write(
+    checkpoint: &Checkpoint,
+    outputs: &[Output],
     out: &Path,
     dtype: Option<Dtype>,
 ) -> Result<ConvertSummary, CheckpointError> {
@@ -61,16 +109,26 @@ pub fn convert(
 
     let failure = RefCell::new(None);
     let mut views = Vec::new();
-    for (name, stored) in &checkpoint.tensors {
-        let target = dtype.filter(|_| is_floating(stored.dtype));
+    for output in outputs {
+        let mut pieces = Vec::new();
+        for piece in &output.pieces {
+            pieces.push((piece.key.as_str(), checkpoint.piece(piece)?));
+        }
+        let Some((_, first)) = pieces.first() else {
+            continue;
+        };
+        let same = pieces.iter().all(|(_, piece)| piece.dtype == first.dtype);
+        // Pieces of several types become the one that holds all of them.
+        let own = if same { first.dtype } else { Dtype::F32 };
+        let target = dtype.filter(|_| is_floating(own)).unwrap_or(own);
         let view = Converted {
             checkpoint,
-            name,
-            stored,
-            target: target.unwrap_or(stored.dtype),
+            output,
+            pieces,
+            target,
             failure: &failure,
         };
-        views.push((name, view));
+        views.push((output.name.as_str(), view));
     }
     let tensors = views.len();
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
@@ -101,8 +159,9 @@ pub fn convert(
 
 struct Converted<'a> {
     checkpoint: &'a Checkpoint,
-    name: &'a str,
-    stored: &'a Stored,
+    output: &'a Output,
+    /// The keys of the pieces, and where they lie.
+    pieces: Vec<(&'a str, Stored)>,
     target: Dtype,
     /// The writer cannot carry an error of ours, so the first is left here. What is written after
     /// it does not matter, since the file is discarded.
@@ -111,24 +170,47 @@ struct Converted<'a> {
 
 impl Converted<'_> {
     fn bytes(&self) -> Result<Vec<u8>, CheckpointError> {
-        let raw = || self.stored.bytes(&self.checkpoint.source);
-        if !is_floating(self.stored.dtype) {
+        let mut bytes = Vec::new();
+        for (key, stored) in &self.pieces {
+            bytes.append(&mut self.piece(key, stored)?);
+        }
+        Ok(
+            match (self.output.transposed, self.output.shape.as_slice()) {
+                (true, &[rows, columns]) => transpose(&bytes, rows, columns),
+                _ => bytes,
+            },
+        )
+    }
+
+    fn piece(&self, key: &str, stored: &Stored) -> Result<Vec<u8>, CheckpointError> {
+        let raw = || stored.bytes(&self.checkpoint.source);
+        if !is_floating(stored.dtype) {
             return raw();
         }
-        let values = self.checkpoint.values(self.name)?;
-        if self.target == self.stored.dtype {
+        let unusable = |reason, wanted: &str| self.checkpoint.unusable(key, stored, reason, wanted);
+        let values = stored.values(&self.checkpoint.source);
+        let values = values.map_err(|reason| unusable(reason, "f32"))?;
+        if self.target == stored.dtype {
             return raw();
         }
         match out_of_range(&values, self.target) {
             None => Ok(encode(&values, self.target)),
-            Some(unusable) => {
-                let target = dtype_name(self.target);
-                Err(self
-                    .checkpoint
-                    .unusable(self.name, self.stored, unusable, &target))
-            }
+            Some(reason) => Err(unusable(reason, &dtype_name(self.target))),
         }
     }
+}
+
+/// A matrix [columns, rows] as [rows, columns].
+fn transpose(bytes: &[u8], rows: usize, columns: usize) -> Vec<u8> {
+    let size = bytes.len() / (rows * columns).max(1);
+    let mut transposed = Vec::with_capacity(bytes.len());
+    for row in 0..rows {
+        for column in 0..columns {
+            let at = (column * rows + row) * size;
+            transposed.extend_from_slice(&bytes[at..at + size]);
+        }
+    }
+    transposed
 }
 
 impl View for Converted<'_> {
@@ -137,7 +219,7 @@ impl View for Converted<'_> {
     }
 
     fn shape(&self) -> &[usize] {
-        &self.stored.shape
+        &self.output.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
@@ -154,6 +236,6 @@ impl View for Converted<'_> {
     }
 
     fn data_len(&self) -> usize {
-        self.stored.elements() * self.target.bitsize() / 8
+        self.output.shape.iter().product::<usize>() * self.target.bitsize() / 8
     }
 }

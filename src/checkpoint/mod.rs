@@ -42,7 +42,7 @@ use rayon::prelude::*;
 pub use safetensors::Dtype;
 use sha2::{Digest, Sha256};
 
-pub use convert::{ConvertSummary, convert};
+pub use convert::{ConvertSummary, Output, Piece, convert, write};
 pub use error::CheckpointError;
 pub use sniff::Found;
 pub use verify::{Mismatch, TensorSpec, verify, verify_except};
@@ -97,7 +97,14 @@ struct Contents {
 }
 
 /// Wrappers that training scripts put around a state dict.
-const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "module"];
+const WRAPPERS: [&str; 5] = [
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "module",
+    // torch.compile's.
+    "_orig_mod",
+];
 
 /// Bytes that are hashed at a time.
 const PIECE: usize = 1 << 20;
@@ -238,10 +245,9 @@ impl Checkpoint {
         dtype: DType,
         device: &Device,
     ) -> Result<Tensor, CheckpointError> {
-        let third = self.stored(name)?.third(index);
-        let third = third.ok_or_else(|| CheckpointError::NoSuchTensor {
-            path: self.path().into(),
-            tensor: format!("{name} in three parts"),
+        let third = self.piece(&Piece {
+            key: name.into(),
+            third: Some(index),
         })?;
         self.read(name, &third, dtype, device)
     }
@@ -323,6 +329,20 @@ impl Checkpoint {
         Ok(hex::digest(hasher))
     }
 
+    /// Where a stored tensor or a part of it lies.
+    fn piece(&self, piece: &Piece) -> Result<Stored, CheckpointError> {
+        let stored = self.stored(&piece.key)?;
+        match piece.third {
+            None => Ok(stored.clone()),
+            Some(third) => stored
+                .third(third)
+                .ok_or_else(|| CheckpointError::NoSuchTensor {
+                    path: self.path().into(),
+                    tensor: format!("{} in three parts", piece.key),
+                }),
+        }
+    }
+
     fn stored(&self, name: &str) -> Result<&Stored, CheckpointError> {
         self.tensors
             .get(name)
@@ -330,13 +350,6 @@ impl Checkpoint {
                 path: self.path().into(),
                 tensor: name.into(),
             })
-    }
-
-    /// The values of a floating-point tensor, all finite.
-    fn values(&self, name: &str) -> Result<Vec<f32>, CheckpointError> {
-        let stored = self.stored(name)?;
-        let values = stored.values(&self.source);
-        values.map_err(|unusable| self.unusable(name, stored, unusable, "f32"))
     }
 
     /// The error for a tensor without usable values; `wanted` names the dtype they should have.

@@ -9,6 +9,9 @@ use super::pickle_machine::run;
 /// Longest pickle that is read, in bytes. A state dict of 1000 tensors needs about 0.2 MB.
 pub(super) const MAX_BYTES: usize = 64 << 20;
 
+/// What the class of a TorchScript module begins with.
+pub(super) const MODULE: &str = "__torch__.";
+
 /// Index of a value in the arena.
 pub(super) type Id = usize;
 
@@ -99,6 +102,19 @@ impl Pickle {
     pub(super) fn sequence(&self, id: Id) -> Option<&[Id]> {
         match self.get(id) {
             Value::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The attributes of a TorchScript module.
+    pub(super) fn module(&self, id: Id) -> Option<&[(Id, Id)]> {
+        match self.get(id) {
+            Value::Call {
+                callable, items, ..
+            } => self
+                .global(*callable)
+                .filter(|name| name.starts_with(MODULE))
+                .map(|_| items.as_slice()),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::pickle::{Id, Value};
+use super::pickle::{Id, MODULE, Value};
 
 /// Most values of a pickle; a checkpoint with an optimizer's state has some 50,000.
 const MAX_VALUES: usize = 2_000_000;
@@ -139,7 +139,7 @@ impl Machine<'_> {
                 self.pop()?;
                 self.call()?;
             }
-            b'b' => drop(self.pop()?), // BUILD: an object's attributes
+            b'b' => self.build()?,
             b'Q' => {
                 let id = self.pop()?;
                 self.push(Value::Persistent(id));
@@ -277,6 +277,27 @@ impl Machine<'_> {
             args,
             items: Vec::new(),
         });
+        Ok(())
+    }
+
+    /// Sets an object's attributes. Only those of a TorchScript module are kept: its tensors are among
+    /// them.
+    fn build(&mut self) -> Step {
+        let state = self.pop()?;
+        let top = self.top()?;
+        let attributes = match &self.values[state] {
+            Value::Dict(items) => items.clone(),
+            _ => return Ok(()),
+        };
+        let callable = match &self.values[top] {
+            Value::Call { callable, .. } => *callable,
+            _ => return Ok(()),
+        };
+        let is_module =
+            matches!(&self.values[callable], Value::Global(name) if name.starts_with(MODULE));
+        if let (true, Value::Call { items, .. }) = (is_module, &mut self.values[top]) {
+            *items = attributes;
+        }
         Ok(())
     }
 

@@ -15,7 +15,6 @@ pub enum Found {
     Json,
     Text,
     LegacyPickle,
-    TorchScript,
     OtherZip,
     Compressed,
     Unknown,
@@ -32,7 +31,6 @@ impl fmt::Display for Found {
             Self::Json => "it is a JSON document",
             Self::Text => "it is a text file",
             Self::LegacyPickle => "it is a pickle of PyTorch before version 1.6, or another pickle",
-            Self::TorchScript => "it is a TorchScript program",
             Self::OtherZip => "it is a zip archive without PyTorch's data.pkl",
             Self::Compressed => "it is a compressed archive",
             Self::Unknown => "it is neither safetensors nor a PyTorch zip file",
@@ -53,9 +51,6 @@ impl Found {
                 "a configuration or an index may accompany the weights; name the weight file itself"
             }
             Self::LegacyPickle => super::error::RESAVE,
-            Self::TorchScript => {
-                "save its weights instead: torch.save(torch.jit.load(\"old.pt\").state_dict(), \"new.pt\")"
-            }
             Self::OtherZip | Self::Compressed => {
                 "if the checkpoint was packed for transport, unpack it and name the file inside"
             }

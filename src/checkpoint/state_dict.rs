@@ -1,7 +1,8 @@
 //! Finds the state dict in what `torch.save` has pickled, and lists its tensors.
 //!
 //! Whatever else is pickled (an optimizer's state, counters, arguments, any objects) is inert data
-//! and not looked at.
+//! and not looked at. A TorchScript program is a tree of modules, whose tensors are named by the way to
+//! them, as in its state dict.
 
 use std::path::Path;
 
@@ -12,6 +13,9 @@ use super::{CheckpointError, Contents, WRAPPERS};
 
 /// Wrappers inside wrappers that are looked into; a pickle may be cyclic.
 const NESTING: usize = 3;
+/// Modules within modules that are looked into, and attributes of all of them together.
+const MODULE_DEPTH: usize = 32;
+const MODULE_VALUES: usize = 200_000;
 /// Tensors can share storages, and strides of zero let a few bytes stand for a huge tensor. All
 /// together may claim this many times the size of the file …
 const CLAIM_FACTOR: usize = 8;
@@ -34,6 +38,9 @@ impl<'a> Finder<'a> {
     /// When there is no state dict, or more than one, or one of its tensors is faulty.
     pub(super) fn contents(&self) -> Result<Contents, CheckpointError> {
         let pickle = self.rebuilder.pickle;
+        if pickle.module(pickle.root()).is_some() {
+            return self.list(self.of_module(pickle.root())?, None);
+        }
         let Some(root) = pickle.items(pickle.root()) else {
             return Err(self.no_state_dict(self.describe(pickle.root())));
         };
@@ -41,7 +48,7 @@ impl<'a> Finder<'a> {
         self.search(root, "", NESTING, &mut found);
         let Some(((keys, items), others)) = found.split_first() else {
             if self.has_tensors(root) {
-                return self.list(root, None);
+                return self.list(self.named(root)?, None);
             }
             let empty = |items: &Items| items.is_empty();
             let wrapper = WRAPPERS
@@ -55,11 +62,11 @@ impl<'a> Finder<'a> {
                 self.no_state_dict(self.describe_keys(root))
             });
         };
-        let contents = self.list(items, Some(keys.clone()))?;
+        let contents = self.list(self.named(items)?, Some(keys.clone()))?;
         for (_, other) in others {
             // The same tensors under two keys, as dicts that were copied, are one state dict.
-            let same =
-                std::ptr::eq(*items, *other) || self.list(other, None)?.tensors == contents.tensors;
+            let same = std::ptr::eq(*items, *other)
+                || self.list(self.named(other)?, None)?.tensors == contents.tensors;
             if !same {
                 return Err(CheckpointError::Ambiguous {
                     path: self.path.into(),
@@ -114,9 +121,52 @@ impl<'a> Finder<'a> {
         })
     }
 
+    /// The values of a dict by their names.
+    fn named(&self, items: &Items) -> Result<Vec<(String, Id)>, CheckpointError> {
+        let name = |(key, value): &(Id, Id)| match self.rebuilder.pickle.text(*key) {
+            Some(name) => Ok((name.to_string(), *value)),
+            None => Err(CheckpointError::Corrupt {
+                path: self.path.into(),
+                detail: "a key of its state dict is no text".into(),
+            }),
+        };
+        items.iter().map(name).collect()
+    }
+
+    /// The tensors of a TorchScript module and of those within it.
+    fn of_module(&self, root: Id) -> Result<Vec<(String, Id)>, CheckpointError> {
+        let pickle = self.rebuilder.pickle;
+        let corrupt = |detail: &str| CheckpointError::Corrupt {
+            path: self.path.into(),
+            detail: detail.into(),
+        };
+        let mut tensors = Vec::new();
+        let mut open = vec![(String::new(), root, 0)];
+        let mut looked_at = 0;
+        while let Some((prefix, module, depth)) = open.pop() {
+            for (key, value) in pickle.module(module).unwrap_or_default() {
+                looked_at += 1;
+                if looked_at > MODULE_VALUES || depth > MODULE_DEPTH {
+                    return Err(corrupt(
+                        "its modules contain each other, or too many others",
+                    ));
+                }
+                let key = pickle
+                    .text(*key)
+                    .ok_or_else(|| corrupt("an attribute's name is no text"))?;
+                if self.rebuilder.is_tensor(*value) {
+                    tensors.push((format!("{prefix}{key}"), *value));
+                } else if pickle.module(*value).is_some() {
+                    open.push((format!("{prefix}{key}."), *value, depth + 1));
+                }
+            }
+        }
+        Ok(tensors)
+    }
+
     fn list(
         &self,
-        items: &Items,
+        items: Vec<(String, Id)>,
         nested_under: Option<String>,
     ) -> Result<Contents, CheckpointError> {
         let path = || self.path.to_path_buf();
@@ -124,26 +174,20 @@ impl<'a> Finder<'a> {
         let mut without_tensor = Vec::new();
         let limit = (self.file_size.saturating_mul(CLAIM_FACTOR)).saturating_add(CLAIM_FLOOR);
         let mut claimed = 0usize;
-        for (key, value) in items {
-            let Some(name) = self.rebuilder.pickle.text(*key) else {
-                return Err(CheckpointError::Corrupt {
-                    path: path(),
-                    detail: "a key of its state dict is no text".into(),
-                });
-            };
-            if !self.rebuilder.is_tensor(*value) {
-                without_tensor.push(name.to_string());
+        for (name, value) in items {
+            if !self.rebuilder.is_tensor(value) {
+                without_tensor.push(name);
                 continue;
             }
             let corrupt = |reason: String| CheckpointError::Corrupt {
                 path: path(),
-                detail: format!("tensor {}: {reason}", printable(name)),
+                detail: format!("tensor {}: {reason}", printable(&name)),
             };
-            let stored = self.rebuilder.tensor(*value).map_err(|fault| match fault {
+            let stored = self.rebuilder.tensor(value).map_err(|fault| match fault {
                 Fault::Corrupt(reason) => corrupt(reason),
                 Fault::Unsupported(kind) => CheckpointError::UnsupportedTensor {
                     path: path(),
-                    tensor: printable(name),
+                    tensor: printable(&name),
                     kind,
                 },
             })?;
@@ -154,7 +198,7 @@ impl<'a> Finder<'a> {
                     stored.shape
                 )));
             }
-            tensors.push((name.to_string(), stored));
+            tensors.push((name, stored));
         }
         Ok(Contents {
             tensors,

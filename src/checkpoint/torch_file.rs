@@ -1,5 +1,5 @@
-//! Reading the zip format of `torch.save`: the members of the archive, and the tensors of the
-//! pickled state dict.
+//! Reading the zip format of `torch.save` and of TorchScript: the members of the archive, and the
+//! tensors of the pickled state dict or modules. A program's code is not looked at.
 //!
 //! Source of the format: PyTorch's `torch/serialization.py`. Members are stored uncompressed, so
 //! tensors are read from where they lie in the file.
@@ -171,11 +171,5 @@ fn top_folder(archive: &ZipArchive<BufReader<&File>>) -> Result<String, Found> {
     let (Some(folder), None) = (folders.next(), folders.next()) else {
         return Err(Found::OtherZip);
     };
-    let is_program = names()
-        .filter_map(|name| name.strip_prefix(folder))
-        .any(|local| local == "constants.pkl" || local.starts_with("code/"));
-    if is_program {
-        return Err(Found::TorchScript);
-    }
     Ok(folder.to_string())
 }

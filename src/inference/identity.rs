@@ -1,6 +1,8 @@
 //! Which configuration a checkpoint looks like, judged by the shapes of a few tensors.
 
-use super::weights::fit;
+use std::fmt;
+
+use super::weights::{fit, layout_of};
 use crate::checkpoint::Checkpoint;
 use crate::model::ModelConfig;
 
@@ -20,37 +22,36 @@ pub struct Dimensions {
 }
 
 impl Dimensions {
-    /// Reads the dimensions off a checkpoint; `None` when it is not of this architecture.
+    /// Reads the dimensions off a checkpoint; `None` when it is of no known family.
     pub fn of(checkpoint: &Checkpoint) -> Option<Self> {
-        let shape = |name: &str| checkpoint.get(name).map(|entry| entry.shape.to_vec());
-        let depth = |prefix: &str| {
-            checkpoint
-                .entries()
-                .filter_map(|e| {
-                    e.name
-                        .strip_prefix(prefix)?
-                        .split('.')
-                        .next()?
-                        .parse::<usize>()
-                        .ok()
-                })
-                .max()
-                .map_or(0, |last| last.saturating_add(1))
+        let layout = layout_of(checkpoint)?;
+        let shape = |name: &str| {
+            let place = layout.locate(name)?;
+            place.shape_in(checkpoint.get(&place.key)?.shape)
         };
-        let [width, _, patch, _] = shape("visual.patch_embed.proj.weight")?.try_into().ok()?;
-        let [_, tokens, _] = shape("visual.pos_embed")?.try_into().ok()?;
-        let [mlp_hidden, _] = shape("visual.blocks.0.mlp.w1.weight")?.try_into().ok()?;
-        let [embedding, _] = shape("visual.head.weight")?.try_into().ok()?;
-        let [_, text_width] = shape("text.token_embedding.weight")?.try_into().ok()?;
+        let depth = |tower: &str| {
+            let has = |i: &usize| {
+                let mut norms = ["norm1", "norm2"].into_iter();
+                norms.any(|norm| shape(&format!("{tower}.blocks.{i}.{norm}.weight")).is_some())
+            };
+            (0..).take_while(has).count()
+        };
+        let [width, _, patch, _] = shape("visual.patch_embedding.weight")?.try_into().ok()?;
+        let [tokens, _] = shape("visual.positional_embedding")?.try_into().ok()?;
+        let mlp = shape("visual.blocks.0.mlp.gate.weight");
+        let mlp = mlp.or_else(|| shape("visual.blocks.0.mlp.fc1.weight"))?;
+        let [mlp_hidden, _] = mlp.try_into().ok()?;
+        let [embedding, _] = shape("visual.projection.weight")?.try_into().ok()?;
+        let [_, text_width] = shape("text.token_embedding")?.try_into().ok()?;
         Some(Self {
             image: tokens.checked_sub(1)?.isqrt().checked_mul(patch)?,
             patch,
             width,
-            depth: depth("visual.blocks."),
+            depth: depth("visual"),
             mlp_hidden,
             embedding,
             text_width,
-            text_depth: depth("text.transformer.resblocks."),
+            text_depth: depth("text"),
         })
     }
 
@@ -69,11 +70,42 @@ impl Dimensions {
     }
 }
 
-/// The built-in configuration that the checkpoint has the dimensions of.
+impl fmt::Display for Dimensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "image {}, patch {}, width {}, depth {}, MLP {}, embedding {}; text width {}, depth {}",
+            self.image,
+            self.patch,
+            self.width,
+            self.depth,
+            self.mlp_hidden,
+            self.embedding,
+            self.text_width,
+            self.text_depth
+        )
+    }
+}
+
+/// The built-in configurations that the checkpoint fits. Several differ only in what no tensor shows.
+pub fn fitting(checkpoint: &Checkpoint) -> Vec<&'static ModelConfig> {
+    let Some(found) = Dimensions::of(checkpoint) else {
+        return Vec::new();
+    };
+    let all = ModelConfig::built_in().iter();
+    all.filter(|config| Dimensions::of_config(config) == found)
+        .filter(|config| fit(checkpoint, config).is_ok())
+        .collect()
+}
+
+/// The built-in configuration that the checkpoint has the dimensions of; of several, the first.
 pub fn looks_like(checkpoint: &Checkpoint) -> Option<ModelConfig> {
     if let Some(found) = Dimensions::of(checkpoint) {
+        let layout = layout_of(checkpoint)?;
         let mut all = ModelConfig::built_in().iter();
-        return all.find(|v| Dimensions::of_config(v) == found).cloned();
+        return all
+            .find(|config| Dimensions::of_config(config) == found && layout.holds(config))
+            .cloned();
     }
     // A key that the dimensions are read from is missing: take the configuration that most keys fit.
     let fitting = |config: &ModelConfig| match fit(checkpoint, config) {

@@ -6,14 +6,31 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use tracing::info_span;
 
-use crate::checkpoint::hub::{HubFile, PublishedModel};
+use crate::checkpoint::hub::{HubError, HubFile, HubRepository};
 use crate::checkpoint::{Checkpoint, CheckpointError, Mismatch, load_with};
 use crate::inference::identity;
+use crate::inference::published::PublishedModel;
 use crate::inference::weights::{Weights, fit};
 use crate::inference::{InferenceError, Progress, Work};
 use crate::model::rope::RopeTables;
 use crate::model::{Compute, ModelConfig, TextTower, VisionTower};
 use crate::util::warning::Warning;
+
+/// The file of the hub that a checkpoint's address `hf://…` means, or the name of a published model;
+/// `None` for a path.
+///
+/// # Errors
+/// When the address names no file, and the repository's cannot be listed or have none of the usual names.
+pub fn hub_file(path: &Path) -> Result<Option<HubFile>, HubError> {
+    if let Some(repository) = HubRepository::parse(path) {
+        return repository.weights().map(Some);
+    }
+    match (HubFile::parse(path)?, PublishedModel::parse(path)) {
+        (Some(file), _) => Ok(Some(file)),
+        (None, Some(model)) => model.find().map(Some),
+        (None, None) => Ok(None),
+    }
+}
 
 /// Opens a checkpoint; one at an address `hf://…`, or that of a published model that is only named, is
 /// downloaded first if it is not in the cache.
@@ -21,10 +38,8 @@ use crate::util::warning::Warning;
 /// # Errors
 /// When it cannot be downloaded or opened.
 pub fn open(path: &Path, progress: &mut dyn Progress) -> Result<Checkpoint, CheckpointError> {
-    let file = match (HubFile::parse(path)?, PublishedModel::parse(path)) {
-        (Some(file), _) => file,
-        (None, Some(model)) => model.find()?,
-        (None, None) => return Checkpoint::open(path),
+    let Some(file) = hub_file(path)? else {
+        return Checkpoint::open(path);
     };
     let mut started = false;
     let downloaded = file.fetch(&mut |done, total| {

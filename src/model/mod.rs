@@ -6,6 +6,7 @@ pub mod config;
 pub mod layouts;
 pub mod micro_batch;
 mod paths;
+pub mod published;
 pub mod rope;
 pub mod schema;
 pub mod text;

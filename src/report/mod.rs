@@ -22,15 +22,15 @@ use sha2::{Digest, Sha256};
 use crate::data::folder::Ignored;
 use crate::data::{Sample, Source, Unreadable};
 use crate::evaluation::shard::Shard;
+use crate::inference::choice::Chosen;
 use crate::inference::classifiers::{Origin, ResolvedClassifier};
 use crate::metrics::expectation::Checked;
 use crate::metrics::{Judgement, Statistics};
-use crate::model::ModelConfig;
 use crate::util::warning::Warning;
 use crate::util::{escape, hex};
 
 /// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The result of an evaluation, with everything needed to repeat it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -119,11 +119,15 @@ pub struct Model {
     pub published_top1_percent: Option<f64>,
     /// Side of the input, in pixels.
     pub image_size: usize,
+    /// What decided the configuration: `--model`, a description beside the weights, their shapes.
+    pub decided_by: String,
 }
 
 impl Model {
-    pub fn of(config: &ModelConfig) -> Self {
+    pub fn of(chosen: &Chosen) -> Self {
+        let config = &chosen.config;
         Self {
+            decided_by: chosen.decided_by.clone(),
             name: config.name.clone(),
             published_name: config.published.map(|published| published.name.into()),
             published_top1_percent: config.published.map(|published| published.top1_percent),
@@ -141,6 +145,8 @@ pub struct CheckpointInfo {
     pub name: String,
     /// The file's format.
     pub format: String,
+    /// Whose names its tensors have, e.g. `open-clip`.
+    pub layout: String,
     /// The file's size.
     pub bytes: usize,
     /// SHA-256 of the file.

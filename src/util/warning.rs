@@ -26,6 +26,13 @@ pub enum Warning {
     RopeTablesDiffer {
         part: &'static str,
     },
+    /// The model has another kind of GELU than a name says that the weights were trained with.
+    OtherGelu {
+        model: String,
+        has: &'static str,
+        by: String,
+        meant: String,
+    },
     UnreadablePictures {
         count: usize,
     },
@@ -94,6 +101,15 @@ impl std::fmt::Display for Warning {
             Self::RopeTablesDiffer { part } => write!(
                 f,
                 "the checkpoint's rotary {part} tables differ from block to block; the last one is used for all, as the reference does"
+            ),
+            Self::OtherGelu {
+                model,
+                has,
+                by,
+                meant,
+            } => write!(
+                f,
+                "{model} computes {has}, but the name \"{by}\" says that the weights were trained with the other kind; the accuracy may be points too low: is {meant} meant?"
             ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")

@@ -10,6 +10,8 @@ mod errors;
 mod golden;
 /// Cut, changed and malicious files: errors, no panic, no large allocation.
 mod hostile;
+/// The layouts of all families: recognised, strict, and the same tensors under the same names.
+mod layouts;
 /// What torch.save writes in all its variety, against values written by PyTorch itself.
 mod pytorch;
 /// Temporary files, and hand-made safetensors, zip and pickle bytes.

@@ -4,7 +4,7 @@
 //! tensor as `FILE/NAME`, contiguous.
 
 use candle_core::{DType, Device};
-use uta_eval::checkpoint::{Checkpoint, CheckpointError, Dtype, Found};
+use uta_eval::checkpoint::{Checkpoint, CheckpointError, Dtype};
 
 use super::util::{
     fixture, flat, open, open_bytes, tensor_pickle, torch, torch_tensor, torch_with, values, zip,
@@ -178,16 +178,19 @@ fn a_whole_module_or_a_single_tensor_is_no_state_dict() {
 }
 
 #[test]
-fn legacy_torchscript_and_empty_files_are_refused_with_what_to_do() {
+fn a_torchscript_programs_tensors_are_read_by_the_way_to_them() {
+    let file = open("checkpoints/torchscript.pt");
+    let names: Vec<&str> = file.entries().map(|entry| entry.name).collect();
+    assert_eq!(names, ["bias", "weight"]);
+    assert_eq!(file.get("weight").unwrap().shape, [1, 1]);
+    assert!(file.without_tensor().is_empty());
+}
+
+#[test]
+fn legacy_and_empty_files_are_refused_with_what_to_do() {
     let error = refusal("legacy");
     assert!(error.to_string().contains("PyTorch before version 1.6"));
     assert!(error.hint().unwrap().contains("torch.save"));
-    let error = refusal("torchscript");
-    let CheckpointError::NotACheckpoint { found, .. } = &error else {
-        panic!("{error}")
-    };
-    assert_eq!(*found, Found::TorchScript);
-    assert!(error.hint().unwrap().contains("torch.jit.load"));
     let error = refusal("no_tensors");
     assert!(
         matches!(error, CheckpointError::NoTensors { .. }),

@@ -30,6 +30,9 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
     if let Some(remark) = &settings.devices.remark {
         console.warn(remark);
     }
+    for warning in &settings.model.warnings {
+        console.warn(warning);
+    }
     let config = &settings.model.config;
     let weights = loading::open_for(&settings.model.checkpoint, config, &mut console)?;
     let mut target = TemporaryFile::beside(out).map_err(failed)?;

@@ -54,6 +54,9 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     if let Some(remark) = &settings.devices.remark {
         console.warn(remark);
     }
+    for warning in &settings.model.warnings {
+        console.warn(warning);
+    }
     let config = &settings.model.config;
     let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
 

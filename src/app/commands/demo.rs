@@ -48,6 +48,8 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         model: Model {
             config: ModelConfig::from_name_or_file(DEMO)?,
             checkpoint: folder.path().join(CHECKPOINT),
+            decided_by: "uta-eval demo".into(),
+            warnings: Vec::new(),
         },
         prompts: Prompts::imagenet().into(),
         limit: None,

@@ -11,7 +11,7 @@ use crate::app::stdout::show;
 use crate::checkpoint::{Checkpoint, dtype_name};
 use crate::inference::identity::{Dimensions, looks_like};
 use crate::inference::loading;
-use crate::inference::weights::fit;
+use crate::inference::weights::{fit, layout_of};
 use crate::model::ModelConfig;
 
 /// Prints the checkpoint's facts. The exit code says whether it fits the model that was named.
@@ -69,19 +69,11 @@ fn facts(checkpoint: &Checkpoint) -> Result<String, Error> {
     if let Some(prefix) = checkpoint.stripped_prefix() {
         lines.push(("prefix", format!("every key begins with {prefix}")));
     }
-    if let Some(d) = Dimensions::of(checkpoint) {
-        let vision = format!(
-            "image {}, patch {}, width {}, depth {}, MLP {}, embedding {}; text width {}, depth {}",
-            d.image,
-            d.patch,
-            d.width,
-            d.depth,
-            d.mlp_hidden,
-            d.embedding,
-            d.text_width,
-            d.text_depth
-        );
-        lines.push(("dimensions", vision));
+    if let Some(layout) = layout_of(checkpoint) {
+        lines.push(("layout", layout.name().into()));
+    }
+    if let Some(dimensions) = Dimensions::of(checkpoint) {
+        lines.push(("dimensions", dimensions.to_string()));
     }
     Ok(lines
         .iter()
@@ -106,6 +98,13 @@ fn describe_fit(out: &mut String, checkpoint: &Checkpoint, config: Option<&Model
             for table in tables {
                 all += 1;
                 stored += usize::from(checkpoint.get(&table).is_some());
+            }
+            if !config.vision.rope {
+                let _ = writeln!(
+                    out,
+                    "model        {name}: every key fits, none is missing or extra"
+                );
+                return true;
             }
             let rope = match stored {
                 0 => "absent, will be computed".to_string(),

@@ -154,6 +154,16 @@ impl<'a> PreparedEvaluation<'a> {
         let mut seconds = report::Seconds::default();
         let remark = devices.remark.iter();
         let mut warnings: Vec<Warning> = remark.chain(&pictures.warnings).cloned().collect();
+        console.detail(&format!(
+            "the model is {}, by {}; the checkpoint has the layout {}",
+            config.display_name(),
+            settings.model.decided_by,
+            weights.layout.name()
+        ));
+        for warning in &settings.model.warnings {
+            console.warn(warning);
+            warnings.push(warning.clone());
+        }
         let mut sha256 = Hash::start(&weights)?;
         console.wait_for("loading the checkpoint");
         // Reading the text tower for its fingerprint takes the time that loading the vision tower
@@ -266,7 +276,7 @@ impl<'a> PreparedEvaluation<'a> {
             schema_version: report::SCHEMA_VERSION,
             interrupted,
             program: report::Program::default(),
-            model: report::Model::of(&settings.model.config),
+            model: report::Model::of(&settings.model),
             checkpoint: checkpoint_info(&self.weights, sha256),
             data: report::Data {
                 path: data.root.clone(),
@@ -406,6 +416,7 @@ fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo 
             .to_string_lossy()
             .into_owned(),
         format: checkpoint.format().to_string(),
+        layout: weights.layout.name().into(),
         bytes: checkpoint.bytes(),
         sha256,
         dtypes,

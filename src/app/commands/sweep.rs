@@ -160,9 +160,10 @@ impl<'a> Running<'a> {
             found.insert(set.clone(), Arc::clone(&pictures));
             let preprocessing = &run.model.config.preprocessing;
             let shared = format!(
-                "{set} {} {:?} {:?} {} {}",
+                "{set} {} {:?} {:?} {:?} {} {}",
                 preprocessing.size,
                 preprocessing.interpolation,
+                preprocessing.resize,
                 run.run.loader,
                 run.run.devices.name(),
                 run.run.strict

@@ -33,13 +33,13 @@ pub struct EvaluateArgs {
     /// A pattern like 'run1/*.safetensors' stands for the files that fit it. Pictures are decoded
     /// once for all checkpoints that fit in memory together, and the result is a table; see --out.
     /// hf://OWNER/REPOSITORY[@REVISION]/FILE is downloaded from the Hugging Face Hub, unless it is
-    /// in the cache that its Python tools use, and so are the weights of a published model that is
-    /// only named (UTA-B). A path never touches the network.
+    /// in the cache that its Python tools use; without /FILE, the repository's weights are. So are
+    /// the weights of a published model that is only named (UTA-B). A path never touches the network.
     #[arg(
         help_heading = "Model",
         long,
         value_name = "FILE",
-        required_unless_present = "from_features",
+        required_unless_present_any = ["from_features", "pretrained"],
         num_args = 1..,
         value_hint = ValueHint::FilePath
     )]
@@ -95,7 +95,7 @@ pub struct EvaluateArgs {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "imagenet_path", "source", "labels", "dataset", "model", "ckpt_path", "image_size",
+            "imagenet_path", "source", "labels", "dataset", "model", "pretrained", "ckpt_path", "image_size",
             "templates", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
             "batch_size", "workers", "strict", "resume", "out", "save_features"
         ],

@@ -8,13 +8,28 @@ use clap::{Args, ValueHint};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelNameArgs {
-    /// Model: a name, or a JSON file that describes one
+    /// Model: a name, or a JSON file that describes one [default: what the checkpoint shows]
     ///
-    /// eva_base_p16 (UTA-B), eva_large_p14_336 (UTA-L-pix336), eva_giant_p14_336 (UTA-g-pix336)
-    /// or uta_demo, in any case; or the path of a JSON file with the dimensions of another size
-    /// of the same architecture.
-    #[arg(long, value_name = "NAME|FILE", default_value = "eva_base_p16")]
-    pub model: String,
+    /// UTA's names (eva_base_p16 or UTA-B, eva_large_p14_336, eva_giant_p14_336, uta_demo),
+    /// open_clip's (ViT-B-32, ViT-L-14-336-quickgelu, EVA02-L-14) and EVA-CLIP's
+    /// (EVA02-CLIP-B-16), in any case; or the path of a JSON file: this program's own description
+    /// of a model, open_clip's (open_clip_config.json), EVA-CLIP's or transformers' (config.json).
+    /// Without this flag, a description beside the checkpoint decides (open_clip_config.json, or
+    /// config.json with preprocessor_config.json), else the shapes of its tensors, if they are one
+    /// model's. Shapes do not tell GELU from QuickGELU: where names do not tell either, say it.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub model: Option<String>,
+    /// Weights that are published for the model, by open_clip's tag
+    ///
+    /// For instance --model ViT-B-32 --pretrained openai, in place of --ckpt-path. The weights are
+    /// downloaded from the Hugging Face Hub, unless they are in its cache.
+    #[arg(
+        long,
+        value_name = "TAG",
+        requires = "model",
+        conflicts_with = "ckpt_path"
+    )]
+    pub pretrained: Option<String>,
 }
 
 /// Which model, with which weights.
@@ -25,9 +40,14 @@ pub struct ModelArgs {
     /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin
     ///
     /// hf://OWNER/REPOSITORY[@REVISION]/FILE is downloaded from the Hugging Face Hub, unless it is
-    /// in the cache that its Python tools use, and so are the weights of a published model that is
-    /// only named (UTA-B). A path never touches the network.
-    #[arg(long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    /// in the cache that its Python tools use; without /FILE, the repository's weights are. So are
+    /// the weights of a published model that is only named (UTA-B). A path never touches the network.
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "pretrained",
+        value_hint = ValueHint::FilePath
+    )]
     pub ckpt_path: Option<PathBuf>,
 }
 

@@ -81,6 +81,13 @@ pub struct ConvertArgs {
     /// A value out of the type's range is an error.
     #[arg(long, value_name = "DTYPE")]
     pub dtype: Option<FloatType>,
+    /// Write the tensors under another program's names [default: as they are]
+    ///
+    /// open-clip, open-clip-custom-text (the text tower below `text.`), open-clip-timm (EVA models),
+    /// eva-clip or transformers. Tensors are stacked, split and transposed as the layout has them.
+    /// What it does not store (rotary tables, masks) is left out, and said.
+    #[arg(long, value_name = "LAYOUT")]
+    pub layout: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

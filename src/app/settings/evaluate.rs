@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::parts::{
     Model, Opened, Outputs, Prompts, Run, classifier_source, expectations, given, set, source,
 };
+use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{EvaluateArgs, LabelsArg};
 use crate::data::{Place, Protocol, Set, Truth};
 use crate::evaluation::shard::Shard;
+use crate::inference::choice::{Asked, choose};
 use crate::inference::classifiers::ClassifierSource;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
@@ -118,13 +120,15 @@ impl Evaluate {
 
     pub(super) fn new(
         args: EvaluateArgs,
-        checkpoint: &Path,
+        checkpoint: Option<&Path>,
         opened: &mut Opened,
     ) -> Result<Self, Error> {
-        let model = Model {
-            config: ModelConfig::from_name_or_file(&args.model.model)?,
-            checkpoint: checkpoint.into(),
+        let asked = Asked {
+            model: args.model.model.as_deref(),
+            pretrained: args.model.pretrained.as_deref(),
+            checkpoint,
         };
+        let model = choose(asked, &mut Console::default())?;
         check_image_size(args.image_size, &model.config)?;
         let shard = args.shard.as_deref().map(Shard::from_flag).transpose()?;
         let expectations = expectations(&args.expect)?;

@@ -32,7 +32,7 @@ pub use sweep::Sweep;
 
 use parts::{
     Opened, check_distinct, check_no_input, classifier_source, cores, devices, expectations,
-    folders, given, set, source,
+    folders, given, model, set, source,
 };
 
 /// What to do, completely determined.
@@ -98,6 +98,8 @@ pub struct Convert {
     pub input: PathBuf,
     pub output: PathBuf,
     pub dtype: Option<Dtype>,
+    /// The name of the layout to write.
+    pub layout: Option<String>,
 }
 
 #[derive(Debug)]
@@ -184,10 +186,10 @@ impl Settings {
             let settings = EvaluateFeatures::new(args, features)?;
             return Ok(Self::EvaluateFeatures(Box::new(settings)));
         }
-        let checkpoints = sweep::checkpoints(&args.ckpt_path)?;
+        let checkpoints = sweep::checkpoints(&args)?;
         Ok(match checkpoints.as_slice() {
             [only] if args.out.is_none() => {
-                let run = Evaluate::new(args, only, &mut Opened::default())?;
+                let run = Evaluate::new(args, only.as_deref(), &mut Opened::default())?;
                 Self::Evaluate(Box::new(run))
             }
             _ => Self::Sweep(Sweep::of_checkpoints(&args, &checkpoints)?),
@@ -210,7 +212,7 @@ impl Demo {
 
 impl Classifier {
     fn new(args: ClassifierCommandArgs) -> Result<Self, Error> {
-        let model = Model::new(args.model)?;
+        let model = model(&args.model)?;
         let out = given(args.out, "--out")?;
         if let Some(trace) = &args.trace {
             check_no_input(trace, "--trace", &[&model.checkpoint])?;
@@ -240,7 +242,7 @@ impl Classify {
                 "separate labels by single commas: --labels \"a diagram,a dog,a cat\"",
             ));
         }
-        let model = Model::new(args.model)?;
+        let model = model(&args.model)?;
         let inputs: Vec<&PathBuf> = args.pictures.iter().chain([&model.checkpoint]).collect();
         let json = args.json.map(JsonTarget::new);
         if let Some(path) = json.as_ref().and_then(JsonTarget::file) {
@@ -285,6 +287,7 @@ impl Convert {
             input: args.input,
             output: args.output,
             dtype,
+            layout: args.layout,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{
     BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, ExpectArgs, ModelArgs, OutputArgs,
@@ -10,6 +11,7 @@ use crate::app::flags::{
 use crate::app::json_output::JsonTarget;
 use crate::classifier::cache::Cache;
 use crate::data::{ClassFolders, LoaderSettings, Set, Source};
+use crate::inference::choice::{Asked, Chosen, choose};
 use crate::inference::classifiers::ClassifierSource;
 use crate::inference::devices::{self, DeviceChoice, Devices, PrecisionChoice};
 use crate::metrics::expectation::{Expectations, Tolerance};
@@ -19,12 +21,8 @@ use crate::text::{ClassNames, Templates, imagenet};
 use crate::util::destination::Destination;
 use crate::util::usage::UsageError;
 
-/// A configuration and where its weights are.
-#[derive(Debug)]
-pub struct Model {
-    pub config: ModelConfig,
-    pub checkpoint: PathBuf,
-}
+/// A configuration, and where its weights are.
+pub type Model = Chosen;
 
 /// Class names and templates, and the folders that the classes have.
 #[derive(Debug)]
@@ -58,13 +56,14 @@ pub struct Outputs {
     pub trace: Option<PathBuf>,
 }
 
-impl Model {
-    pub(super) fn new(args: ModelArgs) -> Result<Self, Error> {
-        Ok(Self {
-            config: ModelConfig::from_name_or_file(&args.name.model)?,
-            checkpoint: given(args.ckpt_path, "--ckpt-path")?,
-        })
-    }
+/// The model that the flags mean.
+pub(super) fn model(args: &ModelArgs) -> Result<Model, Error> {
+    let asked = Asked {
+        model: args.name.model.as_deref(),
+        pretrained: args.name.pretrained.as_deref(),
+        checkpoint: args.ckpt_path.as_deref(),
+    };
+    Ok(choose(asked, &mut Console::default())?)
 }
 
 impl Prompts {

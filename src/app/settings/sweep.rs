@@ -30,7 +30,7 @@ impl Sweep {
     /// The evaluations of several checkpoints with the same flags.
     pub(super) fn of_checkpoints(
         args: &EvaluateArgs,
-        checkpoints: &[PathBuf],
+        checkpoints: &[Option<PathBuf>],
     ) -> Result<Self, Error> {
         let OutputArgs {
             json,
@@ -53,7 +53,9 @@ impl Sweep {
             }
         }
         let mut opened = Opened::default();
-        let run = |checkpoint: &PathBuf| Evaluate::new(args.clone(), checkpoint, &mut opened);
+        let run = |checkpoint: &Option<PathBuf>| {
+            Evaluate::new(args.clone(), checkpoint.as_deref(), &mut opened)
+        };
         Self::new(
             checkpoints.iter().map(run).collect::<Result<_, _>>()?,
             args.out.clone(),
@@ -83,8 +85,8 @@ impl Sweep {
                 }),
                 error => error,
             };
-            for checkpoint in checkpoints(&run.ckpt_path).map_err(located)? {
-                let run = Evaluate::new(run.clone(), &checkpoint, &mut opened);
+            for checkpoint in checkpoints(&run).map_err(located)? {
+                let run = Evaluate::new(run.clone(), checkpoint.as_deref(), &mut opened);
                 runs.push(run.map_err(located)?);
             }
         }
@@ -192,15 +194,18 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The files that paths and patterns name.
-pub(super) fn checkpoints(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+/// The files that paths and patterns name; none where `--pretrained` names the weights.
+pub(super) fn checkpoints(args: &EvaluateArgs) -> Result<Vec<Option<PathBuf>>, Error> {
+    if args.model.pretrained.is_some() {
+        return Ok(vec![None]);
+    }
     let mut files = Vec::new();
-    for path in paths {
+    for path in &args.ckpt_path {
         let pattern = path
             .to_str()
             .filter(|text| text.contains(['*', '?', '[']) && !text.starts_with(hub::SCHEME));
         let Some(pattern) = pattern.filter(|_| !path.exists()) else {
-            files.push(path.clone());
+            files.push(Some(path.clone()));
             continue;
         };
         let unfit = |reason: String| {
@@ -212,7 +217,7 @@ pub(super) fn checkpoints(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         let found = glob::glob(pattern).map_err(|e| unfit(e.to_string()))?;
         let before = files.len();
         for file in found {
-            files.push(file.map_err(|e| unfit(e.to_string()))?);
+            files.push(Some(file.map_err(|e| unfit(e.to_string()))?));
         }
         if files.len() == before {
             return Err(unfit("no file fits the pattern".into()));

@@ -1,9 +1,8 @@
-//! Checkpoints of the Hugging Face Hub: `hf://owner/repo[@revision]/path`, or the name of a published
-//! model, in the cache that the Python tools use. The only module that uses the network, and only
-//! for such an address.
+//! Files of the Hugging Face Hub: `hf://owner/repo[@revision]/path`, in the cache that the Python tools
+//! use. The only module that uses the network, and only for such an address.
 
 mod client;
-mod published;
+mod repository;
 mod transfer;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use hf_hub::{Cache, Repo, RepoType};
 
 use client::{Client, Fault, endpoint, patiently};
 
-pub use published::PublishedModel;
+pub use repository::{HubRepository, is_checkpoint};
 
 /// What addresses begin with.
 pub const SCHEME: &str = "hf://";
@@ -40,6 +39,8 @@ pub enum HubError {
         model: String,
         files: Vec<String>,
     },
+    #[error("{address} has no file of weights with one of the usual names; its checkpoints are: {}", files.join(", "))]
+    NoWeights { address: String, files: Vec<String> },
     #[error("{address} does not exist at {endpoint}")]
     NotFound { address: String, endpoint: String },
     #[error("{address} may not be read without a token that has access")]
@@ -73,7 +74,9 @@ impl HubError {
             Self::Address { .. } => {
                 "for instance hf://jjjjh/UTA/checkpoints/FILE; the repository's page lists its files"
             }
-            Self::Unclear { .. } => "give the file's address: hf://OWNER/REPOSITORY/FILE",
+            Self::Unclear { .. } | Self::NoWeights { .. } => {
+                "give the file's address: hf://OWNER/REPOSITORY/FILE"
+            }
             Self::Offline { .. } => "run once without HF_HUB_OFFLINE, or name a local file",
             Self::NotFound { .. } => "check the names; a private repository needs HF_TOKEN",
             Self::Forbidden { .. } => "set HF_TOKEN, and accept the repository's terms on its page",
@@ -136,7 +139,17 @@ impl HubFile {
         }
     }
 
-    fn address(&self) -> String {
+    /// A file of the same folder.
+    pub fn beside(&self, name: &str) -> Self {
+        let folder = self.file.rsplit_once('/').map(|(folder, _)| folder);
+        Self {
+            file: folder.map_or(name.into(), |folder| format!("{folder}/{name}")),
+            ..self.clone()
+        }
+    }
+
+    /// The address.
+    pub fn address(&self) -> String {
         let revision = self.revision.iter().map(|revision| format!("@{revision}"));
         format!(
             "{SCHEME}{}{}/{}",

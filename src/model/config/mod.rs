@@ -169,6 +169,16 @@ pub enum ConfigError {
     },
     #[error("the model description {path} is not valid: {reason}")]
     Invalid { path: String, reason: String },
+    #[error("no known model has the shapes of {path} ({found})")]
+    Unrecognised { path: String, found: String },
+    #[error("the shapes of {path} fit {}, which differ in what no tensor shows: the kind of GELU", names.join(" and "))]
+    Ambiguous { path: String, names: Vec<String> },
+    #[error("no weights of {model} have the tag {tag}")]
+    UnknownTag {
+        model: String,
+        tag: String,
+        known: Vec<String>,
+    },
 }
 
 impl ConfigError {
@@ -187,6 +197,17 @@ impl ConfigError {
                 "give a built-in name ({}) or an existing JSON file",
                 known.join(", ")
             )),
+            Self::Unrecognised { .. } => Some(
+                "describe it with --model FILE.json; uta-eval inspect shows what the checkpoint holds".into(),
+            ),
+            Self::Ambiguous { names, .. } => Some(format!(
+                "name the one that it was trained as: --model {}",
+                names.join(" or --model ")
+            )),
+            Self::UnknownTag { known, .. } if known.is_empty() => Some(
+                "tags belong to open_clip's names of models, for instance --model ViT-B-32 --pretrained openai".into(),
+            ),
+            Self::UnknownTag { known, .. } => Some(format!("its tags are {}", known.join(", "))),
             Self::Syntax { .. } | Self::Invalid { .. } => {
                 Some("the README's section \"Other sizes\" shows a complete description".into())
             }

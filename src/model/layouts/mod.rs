@@ -187,6 +187,27 @@ impl Layout {
         first.into_iter().chain(of_blocks)
     }
 
+    /// What [`schema`] calls the tensors that lie under a key; none if no tower reads it.
+    pub fn names_of(self, key: &str) -> Vec<String> {
+        let towers = [("visual", self.vision()), ("text", self.text())];
+        let names = towers.into_iter().flat_map(|(tower, names)| {
+            let ours = names.ours(key).into_iter();
+            ours.map(move |name| format!("{tower}.{name}"))
+        });
+        names.collect()
+    }
+
+    /// Whether a key is that of a temperature or bias of the logits, which belongs to the weights though
+    /// no tower reads it.
+    pub fn is_scale(key: &str) -> bool {
+        matches!(key, "logit_scale" | "logit_bias")
+    }
+
+    /// Whether a key is that of a stored rotary table.
+    pub fn is_rope_table(key: &str) -> bool {
+        key.ends_with("rope.freqs_cos") || key.ends_with("rope.freqs_sin")
+    }
+
     /// Whether a key that no tower reads may be in any file.
     pub fn ignores(key: &str) -> bool {
         IGNORED.contains(&key.rsplit('.').next().unwrap_or(key))
@@ -224,7 +245,7 @@ impl Layout {
 
 impl Place {
     /// The shape of the stored tensor that holds a tensor of shape `shape`.
-    fn stored_shape(&self, shape: &[usize]) -> Vec<usize> {
+    pub fn stored_shape(&self, shape: &[usize]) -> Vec<usize> {
         let mut stored = vec![1; self.leading];
         stored.extend(shape);
         if self.transposed {
@@ -234,6 +255,21 @@ impl Place {
             *first *= 3;
         }
         stored
+    }
+}
+
+impl Place {
+    /// The shape of a tensor that lies in a stored one of shape `stored`; `None` if none can.
+    pub fn shape_in(&self, stored: &[usize]) -> Option<Vec<usize>> {
+        let mut shape = stored.get(self.leading..)?.to_vec();
+        if self.transposed {
+            shape.reverse();
+        }
+        if self.third.is_some() {
+            let first = shape.first_mut()?;
+            *first = first.is_multiple_of(3).then_some(*first / 3)?;
+        }
+        Some(shape)
     }
 }
 
@@ -249,19 +285,29 @@ impl FileTensor {
 
 impl Names {
     fn knows(&self, key: &str) -> bool {
+        !self.ours(key).is_empty()
+    }
+
+    /// Our names, below the tower, of the tensors under a key.
+    fn ours(&self, key: &str) -> Vec<String> {
         let Some(rest) = key.strip_prefix(self.prefix) else {
-            return false;
+            return Vec::new();
         };
         let of_block = rest
             .strip_prefix(self.blocks)
             .and_then(|rest| rest.strip_prefix('.')?.split_once('.'));
-        let (rows, theirs) = match of_block {
-            Some((number, theirs)) if number.parse::<usize>().is_ok() => (self.block, theirs),
-            Some(_) => return false,
-            None => (self.top, rest),
+        let (before, rows, theirs) = match of_block {
+            Some((number, theirs)) if number.parse::<usize>().is_ok() => {
+                (format!("blocks.{number}."), self.block, theirs)
+            }
+            Some(_) => return Vec::new(),
+            None => (String::new(), self.top, rest),
         };
-        rows.iter()
-            .any(|row| row.suffix(theirs, row.theirs).is_some())
+        let ours = rows.iter().filter_map(|row| {
+            let suffix = row.suffix(theirs, row.theirs)?;
+            Some(format!("{before}{}{suffix}", row.ours))
+        });
+        ours.collect()
     }
 }
 

@@ -94,6 +94,7 @@ struct ModelForm {
     name: String,
     published_name: Option<String>,
     published_top1_percent: Option<f64>,
+    decided_by: String,
     image_size: usize,
 }
 
@@ -103,6 +104,7 @@ struct CheckpointForm {
     path: PathBuf,
     name: String,
     format: String,
+    layout: String,
     bytes: usize,
     sha256: String,
     dtypes: Vec<String>,

@@ -2,19 +2,12 @@
 
 use std::path::Path;
 
-use hf_hub::api::RepoInfo;
-use hf_hub::{Repo, RepoType};
-
-use super::client::{Client, Fault, patiently};
-use super::{HubError, HubFile, SCHEME, cache, connect, failed};
+use crate::checkpoint::hub::{HubError, HubFile, HubRepository, is_checkpoint};
 use crate::model::ModelConfig;
 use crate::model::config::Published;
 
 /// Where the paper's authors publish the weights.
 const REPOSITORY: &str = "jjjjh/UTA";
-/// Endings of checkpoints.
-const ENDINGS: [&str; 4] = [".safetensors", ".pt", ".pth", ".bin"];
-
 /// A published model, whose weights are looked for among the files of its authors' repository.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishedModel {
@@ -23,6 +16,11 @@ pub struct PublishedModel {
 }
 
 impl PublishedModel {
+    /// The model's configuration name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Reads a model's name, the reference's or the published one; an existing path is none.
     pub fn parse(path: &Path) -> Option<Self> {
         let config = ModelConfig::by_name(path.to_str()?)?;
@@ -42,23 +40,18 @@ impl PublishedModel {
     /// # Errors
     /// When the files cannot be listed, or not exactly one of them fits.
     pub fn find(&self) -> Result<HubFile, HubError> {
-        let cache = cache();
-        let repo = Repo::new(REPOSITORY.into(), RepoType::Model);
-        let folder = cache.path().join(repo.folder_name());
-        let kept = std::fs::read_to_string(folder.join("refs").join(repo.revision()))
-            .map(|commit| files_below(&folder.join("snapshots").join(commit.trim())))
-            .unwrap_or_default();
-        if let [file] = self.fitting(&kept)[..] {
-            return Ok(hub_file(file));
+        let repository = HubRepository {
+            repository: REPOSITORY.into(),
+            revision: None,
+        };
+        if let [file] = self.fitting(&repository.kept())[..] {
+            return Ok(repository.file(file));
         }
-        let address = format!("{SCHEME}{REPOSITORY}");
-        let client = connect(&cache, &address)?;
-        let listed = patiently(|| list(&client, &repo)).map_err(|e| failed(address.clone(), e))?;
-        let files: Vec<String> = listed.siblings.into_iter().map(|s| s.rfilename).collect();
+        let files = repository.listed()?;
         match self.fitting(&files)[..] {
-            [file] => Ok(hub_file(file)),
+            [file] => Ok(repository.file(file)),
             _ => Err(HubError::Unclear {
-                address,
+                address: repository.address(),
                 model: self.name.clone(),
                 files: files.into_iter().filter(|f| is_checkpoint(f)).collect(),
             }),
@@ -73,41 +66,6 @@ impl PublishedModel {
         };
         files.iter().map(String::as_str).filter(fits).collect()
     }
-}
-
-/// What the server says about a repository.
-fn list(client: &Client, repo: &Repo) -> Result<RepoInfo, Fault> {
-    let url = format!("{}/api/{}", client.endpoint, repo.api_url());
-    let mut answer = client.get(&url, None)?.last;
-    let text = answer.body_mut().read_to_string().map_err(Box::new)?;
-    serde_json::from_str(&text).map_err(|e| Fault::NoList(e.into()))
-}
-
-fn hub_file(file: &str) -> HubFile {
-    HubFile {
-        repository: REPOSITORY.into(),
-        revision: None,
-        file: file.into(),
-    }
-}
-
-fn is_checkpoint(file: &str) -> bool {
-    let file = file.to_lowercase();
-    ENDINGS.iter().any(|ending| file.ends_with(ending))
-}
-
-/// Paths of the files below a folder; none if it cannot be read.
-fn files_below(folder: &Path) -> Vec<String> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = name.to_string_lossy();
-        match path.is_dir() {
-            true => files.extend(files_below(&path).iter().map(|f| format!("{name}/{f}"))),
-            false => files.push(name.into_owned()),
-        }
-    }
-    files
 }
 
 #[cfg(test)]

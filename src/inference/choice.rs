@@ -1,0 +1,286 @@
+//! Which configuration a run has, and what decided it: a flag, a description beside the weights, or the
+//! shapes of the tensors.
+
+use std::path::{Path, PathBuf};
+
+use super::published::PublishedModel;
+use super::{Progress, identity, loading, weights};
+use crate::checkpoint::hub::{HubError, HubFile, SCHEME};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::model::config::{
+    ConfigError, Mlp, OPEN_CLIP_CONFIG, TRANSFORMERS_CONFIG, TRANSFORMERS_PREPROCESSOR,
+};
+use crate::model::published::{Pretrained, gelu_told_by};
+use crate::model::{Layout, ModelConfig};
+use crate::util::usage::UsageError;
+use crate::util::warning::Warning;
+
+/// The model that is evaluated where nothing can be known about the checkpoint.
+const DEFAULT: &str = "eva_base_p16";
+
+/// Why no model is chosen.
+#[derive(Debug, thiserror::Error)]
+pub enum ChoiceError {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error(transparent)]
+    Model(#[from] ConfigError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+impl From<HubError> for ChoiceError {
+    fn from(error: HubError) -> Self {
+        Self::Checkpoint(error.into())
+    }
+}
+
+/// What the flags say.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// `--model`
+    pub model: Option<&'a str>,
+    /// `--pretrained`
+    pub pretrained: Option<&'a str>,
+    /// `--ckpt-path`
+    pub checkpoint: Option<&'a Path>,
+}
+
+/// A configuration, and where its weights are.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    pub config: ModelConfig,
+    /// A path, or the address of a file on the hub.
+    pub checkpoint: PathBuf,
+    /// What decided the configuration, in words.
+    pub decided_by: String,
+    pub warnings: Vec<Warning>,
+}
+
+/// Chooses.
+///
+/// # Errors
+/// When the flags name no model or weights, a description beside the weights cannot be used, or the shapes
+/// fit no model or several.
+pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, ChoiceError> {
+    let mut named = asked
+        .model
+        .map(ModelConfig::from_name_or_file)
+        .transpose()?;
+    let path = match (asked.pretrained, asked.checkpoint) {
+        (Some(tag), _) => {
+            let known = published(named.as_ref(), tag)?;
+            // open_clip gives OpenAI's weights QuickGELU under every name.
+            if let Some(config) = &named
+                && known.tag == "openai"
+                && config.text.transformer.mlp != known.gelu
+                && let Some(other) = config.other_gelu()
+            {
+                named = Some(other.clone());
+            }
+            PathBuf::from(format!("{SCHEME}{}", known.repository))
+        }
+        (None, Some(path)) => path.into(),
+        (None, None) => {
+            return Err(UsageError::new("--ckpt-path is missing", "see uta-eval --help").into());
+        }
+    };
+    // A published model that is only named is looked for when it is opened.
+    let of_paper = PublishedModel::parse(&path);
+    let hub = match of_paper {
+        Some(_) => None,
+        None => loading::hub_file(&path)?,
+    };
+    let checkpoint = hub.as_ref().map_or(path, |file| file.address().into());
+    let (mut config, mut decided_by) = match (named, of_paper) {
+        (Some(config), _) => (config, "--model".to_string()),
+        (None, Some(model)) => {
+            let config = ModelConfig::from_name_or_file(model.name())?;
+            (config, "the checkpoint's name".to_string())
+        }
+        (None, None) => match beside(hub.as_ref(), &checkpoint)? {
+            Some(found) => found,
+            None => by_shapes(&checkpoint, progress)?,
+        },
+    };
+    let by_description = decided_by.ends_with(".json");
+    let described = asked
+        .model
+        .is_some_and(|m| ModelConfig::by_name(m).is_none());
+    if let Some(known) = hub
+        .as_ref()
+        .and_then(|f| Pretrained::by_repository(&f.repository))
+        && !by_description
+        && !described
+    {
+        let prepared = known.prepare(config.clone());
+        if prepared.preprocessing != config.preprocessing {
+            config = prepared;
+            decided_by += &format!("; pictures are prepared as {} wants it", known.repository);
+        }
+    }
+    let model = asked.model.map(|model| names(Path::new(model)));
+    let names = format!("{} {}", names(&checkpoint), model.unwrap_or_default());
+    Ok(Chosen {
+        warnings: gelu_warning(&names, &config).into_iter().collect(),
+        config,
+        checkpoint,
+        decided_by,
+    })
+}
+
+/// The weights that a tag means.
+fn published(config: Option<&ModelConfig>, tag: &str) -> Result<&'static Pretrained, ChoiceError> {
+    let Some(config) = config else {
+        return Err(UsageError::new(
+            "--pretrained is about the weights of a model that --model names",
+            "for instance --model ViT-B-32 --pretrained openai",
+        )
+        .into());
+    };
+    Pretrained::by_tag(&config.name, tag).ok_or_else(|| {
+        let all = Pretrained::all().iter();
+        let of_model = all.filter(|known| known.model == config.name);
+        ChoiceError::from(ConfigError::UnknownTag {
+            model: config.name.clone(),
+            tag: tag.into(),
+            known: of_model.map(|known| known.tag.to_string()).collect(),
+        })
+    })
+}
+
+/// The description in the folder of the weights, and its name.
+fn beside(
+    hub: Option<&HubFile>,
+    checkpoint: &Path,
+) -> Result<Option<(ModelConfig, String)>, ChoiceError> {
+    let find = |name: &str| match hub {
+        Some(file) => fetch(&file.beside(name)),
+        None => {
+            let path = checkpoint.with_file_name(name);
+            Ok(path.is_file().then_some(path))
+        }
+    };
+    let said = |name: &str| format!("the checkpoint's {name}");
+    if let Some(path) = find(OPEN_CLIP_CONFIG)? {
+        return Ok(Some((
+            ModelConfig::from_file(&path)?,
+            said(OPEN_CLIP_CONFIG),
+        )));
+    }
+    // Alone, a file of so common a name may be anything's.
+    let (Some(path), Some(preprocessor)) =
+        (find(TRANSFORMERS_CONFIG)?, find(TRANSFORMERS_PREPROCESSOR)?)
+    else {
+        return Ok(None);
+    };
+    let config = ModelConfig::from_file(&path)?.with_preprocessor(&preprocessor)?;
+    Ok(Some((config, said(TRANSFORMERS_CONFIG))))
+}
+
+/// A file that a repository may have.
+fn fetch(file: &HubFile) -> Result<Option<PathBuf>, ChoiceError> {
+    match file.fetch(&mut |_, _| ()) {
+        Ok(path) => Ok(Some(path)),
+        Err(HubError::NotFound { .. } | HubError::Offline { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The one built-in model whose file has these tensors.
+fn by_shapes(
+    path: &Path,
+    progress: &mut dyn Progress,
+) -> Result<(ModelConfig, String), ChoiceError> {
+    let said = "the shapes of the tensors".to_string();
+    let default = || {
+        Ok((
+            ModelConfig::from_name_or_file(DEFAULT)?,
+            "default".to_string(),
+        ))
+    };
+    let is_address = path.to_str().is_some_and(|path| path.starts_with(SCHEME));
+    let checkpoint = match loading::open(path, progress) {
+        Ok(checkpoint) => checkpoint,
+        // What opens it for the computation says why it cannot be opened.
+        Err(_) if !is_address => return default(),
+        Err(error) => return Err(error.into()),
+    };
+    let fitting = identity::fitting(&checkpoint);
+    if let [config] = fitting[..] {
+        return Ok((config.clone(), said));
+    }
+    if let Some(first) = fitting.first() {
+        let told = gelu_told_by(&names(path), first);
+        let of_kind = |told: &Mlp| {
+            let mut all = fitting.iter();
+            all.find(|config| config.text.transformer.mlp == *told)
+        };
+        if let Some(told) = told
+            && let Some(config) = of_kind(&told.gelu)
+        {
+            let config = (*config).clone();
+            return Ok((config, format!("{said}, and the name \"{}\"", told.by)));
+        }
+        return Err(ConfigError::Ambiguous {
+            path: path.display().to_string(),
+            names: fitting.iter().map(|config| config.name.clone()).collect(),
+        }
+        .into());
+    }
+    if let Some(near) = identity::looks_like(&checkpoint) {
+        return Ok((near, said));
+    }
+    match (weights::layout_of(&checkpoint), described(&checkpoint)) {
+        // It will be said what does not fit.
+        (None | Some(Layout::EvaClip), _) | (_, None) => default(),
+        (Some(_), Some(found)) => Err(ConfigError::Unrecognised {
+            path: path.display().to_string(),
+            found,
+        }
+        .into()),
+    }
+}
+
+fn described(checkpoint: &Checkpoint) -> Option<String> {
+    identity::Dimensions::of(checkpoint).map(|dimensions| dimensions.to_string())
+}
+
+/// What may tell how the weights were trained: an address; of a path, the file's and its folder's names
+/// and, in the hub's cache, the repository's.
+fn names(checkpoint: &Path) -> String {
+    if let Some(address) = checkpoint.to_str().filter(|path| path.starts_with(SCHEME)) {
+        return address.into();
+    }
+    let parts: Vec<_> = checkpoint
+        .iter()
+        .map(|part| part.to_string_lossy())
+        .collect();
+    let last = parts.len().saturating_sub(2);
+    let telling = parts
+        .iter()
+        .enumerate()
+        .filter(|(i, part)| *i >= last || part.starts_with("models--"));
+    telling
+        .map(|(_, part)| part.as_ref())
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// Warns where the model has another kind of GELU than names say.
+fn gelu_warning(names: &str, config: &ModelConfig) -> Option<Warning> {
+    let told = gelu_told_by(names, config)?;
+    let has = config.text.transformer.mlp;
+    (told.gelu != has).then(|| Warning::OtherGelu {
+        model: config.name.clone(),
+        has: match has {
+            Mlp::QuickGelu => "QuickGELU",
+            _ => "GELU in its erf form",
+        },
+        by: told.by,
+        meant: match config.other_gelu() {
+            Some(other) => format!("--model {}", other.name),
+            None => "a description with the other kind".into(),
+        },
+    })
+}
