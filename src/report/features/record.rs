@@ -169,10 +169,11 @@ mod tests {
             },
             "model": {
                 "name": "m", "published_name": "M", "published_top1_percent": 77.0,
+                "decided_by": "--model",
                 "image_size": 64,
             },
             "checkpoint": {
-                "path": "c/m.pt", "name": "m.pt", "format": "safetensors", "bytes": 3,
+                "path": "c/m.pt", "name": "m.pt", "format": "safetensors", "layout": "uta", "bytes": 3,
                 "sha256": "03", "dtypes": ["f16"],
             },
             "data": {
