@@ -7,6 +7,9 @@ mod support;
 /// Both towers, the classifier and logits against the reference's numbers.
 mod golden;
 
+/// Models of every family against the numbers of the families' own code.
+mod families;
+
 /// The GPU's kernels and towers on an emulated GPU, and what surrounds them.
 mod gpu;
 
