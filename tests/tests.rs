@@ -10,6 +10,9 @@ mod architecture;
 /// Both towers, the classifier and logits against the reference's numbers.
 mod golden;
 
+/// Models of every family against the numbers of the families' own code.
+mod families;
+
 /// The GPU's kernels and towers on an emulated GPU, and what surrounds them.
 mod gpu;
 
