@@ -74,3 +74,6 @@ mod trace;
 
 /// Downloads from a server with faults.
 mod hub;
+
+/// The README and the guides: their commands, examples, links and flags.
+mod guide;
