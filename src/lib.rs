@@ -51,6 +51,7 @@
 //! | [`report`] | results as data; text, JSON, HTML and prediction files; merging and comparing them |
 //! | [`features`] | pictures' features in a file, with all that evaluating them again takes |
 //! | [`trace`] | what each thread did, and when, as a Chrome trace |
+//! | [`guide`] | the guides, inside the program |
 //! | [`cli`] | the flags |
 //! | [`devices`] | which devices compute, in which precision |
 //! | [`sweep_file`] | a sweep's file as command lines |
@@ -93,6 +94,7 @@ pub mod error;
 pub mod evaluation;
 pub mod expectation;
 pub mod features;
+pub mod guide;
 pub mod hub;
 pub mod interruption;
 pub mod interval;

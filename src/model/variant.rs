@@ -119,16 +119,17 @@ impl VariantError {
         let known: Vec<_> = Variant::built_in().into_iter().map(|v| v.name).collect();
         match self {
             Self::Unknown { .. } => Some(format!(
-                "known models are {}, their published names, or a JSON file that describes a variant (see the README)",
+                "known models are {}, their published names, or a JSON file that describes a variant (see uta-eval guide checkpoints)",
                 known.join(", ")
             )),
             Self::Unreadable { .. } => Some(format!(
                 "give a built-in name ({}) or an existing JSON file",
                 known.join(", ")
             )),
-            Self::Syntax { .. } | Self::Invalid { .. } => {
-                Some("the README's section \"Other sizes\" shows a complete description".into())
-            }
+            Self::Syntax { .. } | Self::Invalid { .. } => Some(
+                "uta-eval guide checkpoints shows a complete description, under \"Other sizes\""
+                    .into(),
+            ),
         }
     }
 }

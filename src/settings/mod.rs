@@ -20,6 +20,7 @@ use crate::data::{ClassFolders, Place, Set};
 use crate::devices::Devices;
 use crate::error::Error;
 use crate::expectation::Expectations;
+use crate::guide::{self, Guide};
 use crate::model::Variant;
 use crate::model::variant::DEMO;
 use crate::report::json::JsonTarget;
@@ -51,6 +52,7 @@ pub enum Settings {
     Schema(Document),
     Completions(clap_complete::Shell),
     Man,
+    Guide(Option<Guide>),
     DataCheck(DataCheck),
 }
 
@@ -160,6 +162,7 @@ impl Settings {
             }),
             Some(Command::Completions(args)) => Self::Completions(args.shell),
             Some(Command::Man) => Self::Man,
+            Some(Command::Guide(args)) => Self::Guide(args.topic.as_deref().and_then(guide::find)),
             Some(Command::Data(DataArgs {
                 command: DataCommand::Check(args),
             })) => Self::DataCheck(DataCheck::new(args)?),

@@ -5,12 +5,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use regex::Regex;
 
 use super::Cli;
-use super::documents::{Block, Document, documents, root};
+use super::documents::{Block, Document, documents, guides, root};
 use super::shell::{self, calls, scripts};
-use crate::support::Folder;
+use crate::support::{Folder, run};
 
 /// Subcommands that need nothing but the program itself.
-const ALONE: [&str; 4] = ["demo", "schema", "completions", "man"];
+const ALONE: [&str; 5] = ["demo", "schema", "completions", "man", "guide"];
 
 /// The calls of the program in a block.
 pub fn calls_in(block: &Block) -> Vec<shell::Command> {
@@ -141,4 +141,25 @@ fn commands_that_need_no_data_run() {
         }
     }
     assert!(ran >= 4, "only {ran} commands were run");
+}
+
+#[test]
+fn guides_are_listed_and_printed_as_they_are() {
+    let guides = guides();
+    let list = run(&["guide"]).ended_with(0);
+    assert_eq!(list.stderr, "");
+    for guide in &guides {
+        let topic = guide.path.file_stem().unwrap().to_str().unwrap();
+        let summary = guide.text.lines().nth(2).unwrap();
+        list.stdout
+            .lines()
+            .find(|line| line.starts_with(topic) && line.ends_with(summary))
+            .unwrap_or_else(|| panic!("{topic} is not listed in\n{}", list.stdout));
+        let printed = run(&["guide", topic]).ended_with(0);
+        assert_eq!(printed.stdout, guide.text);
+        assert_eq!(printed.stderr, "");
+    }
+    let topics = guides.iter().map(|guide| guide.path.file_stem().unwrap());
+    let topics: Vec<&str> = topics.map(|topic| topic.to_str().unwrap()).collect();
+    run(&["guide", "date"]).ended_with(2).said(&topics);
 }
