@@ -87,3 +87,5 @@ mod hub;
 
 /// Which model a run has, and what decided it.
 mod choice;
+/// The README and the guides: their commands, examples, links and flags.
+mod guide;
