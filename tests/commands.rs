@@ -86,7 +86,7 @@ fn probabilities_are_the_softmax_of_the_logits_in_the_order_of_the_labels() {
     let found: Classification = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(
         (found.schema_version, found.model.as_str()),
-        (3, "uta_demo")
+        (4, "uta_demo")
     );
     assert!(found.checkpoint.ends_with("uta_demo.safetensors"));
     assert_eq!(found.pictures.len(), 1);

@@ -10,7 +10,7 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::config::{
     ConfigError, Mlp, OPEN_CLIP_CONFIG, TRANSFORMERS_CONFIG, TRANSFORMERS_PREPROCESSOR,
 };
-use crate::model::published::{Pretrained, gelu_told_by};
+use crate::model::published::{Pretrained, Told, gelu_told_by};
 use crate::model::{Layout, ModelConfig};
 use crate::util::usage::UsageError;
 use crate::util::warning::Warning;
@@ -211,7 +211,7 @@ fn by_shapes(
         return Ok((config.clone(), said));
     }
     if let Some(first) = fitting.first() {
-        let told = gelu_told_by(&names(path), first);
+        let told = gelu_told_by(&names(path), first).or_else(|| openai(&checkpoint));
         let of_kind = |told: &Mlp| {
             let mut all = fitting.iter();
             all.find(|config| config.text.transformer.mlp == *told)
@@ -240,6 +240,15 @@ fn by_shapes(
         }
         .into()),
     }
+}
+
+/// OpenAI's own files have keys that no others have, and QuickGELU.
+fn openai(checkpoint: &Checkpoint) -> Option<Told> {
+    let mut keys = ["input_resolution", "context_length", "vocab_size"].into_iter();
+    keys.all(|key| checkpoint.get(key).is_some()).then(|| Told {
+        gelu: Mlp::QuickGelu,
+        by: "input_resolution".into(),
+    })
 }
 
 fn described(checkpoint: &Checkpoint) -> Option<String> {

@@ -9,7 +9,7 @@ use crate::app::exit_code::ExitCode;
 use crate::app::settings::Inspect;
 use crate::app::stdout::show;
 use crate::checkpoint::{Checkpoint, dtype_name};
-use crate::inference::identity::{Dimensions, looks_like};
+use crate::inference::identity::{Dimensions, fitting, looks_like};
 use crate::inference::loading;
 use crate::inference::weights::{fit, layout_of};
 use crate::model::ModelConfig;
@@ -23,6 +23,20 @@ pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
     let config = settings.config.clone().or_else(|| looks_like(&checkpoint));
     let mut out = facts(&checkpoint)?;
     let fits = describe_fit(&mut out, &checkpoint, config.as_ref());
+    if fits {
+        for twin in fitting(&checkpoint) {
+            if config
+                .as_ref()
+                .is_some_and(|config| config.name != twin.name)
+            {
+                let _ = writeln!(
+                    out,
+                    "fits, too    {}: it differs in what no tensor shows, the kind of GELU",
+                    twin.name
+                );
+            }
+        }
+    }
     out += "tensors\n";
     for line in checkpoint.abridged_entries() {
         out += &format!("  {line}\n");

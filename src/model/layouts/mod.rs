@@ -49,12 +49,15 @@ pub struct FileTensor {
     pub required: bool,
 }
 
-/// Last words of keys that say nothing about the towers.
-const IGNORED: [&str; 7] = [
+/// Keys that say nothing about the towers.
+const IGNORED: [&str; 10] = [
     "logit_scale",
     "logit_bias",
     "attn_mask",
+    "text.attn_mask",
     "position_ids",
+    "text_model.embeddings.position_ids",
+    "vision_model.embeddings.position_ids",
     "input_resolution",
     "context_length",
     "vocab_size",
@@ -150,8 +153,8 @@ impl Layout {
                 tensors.push(FileTensor::required(place.key, shape));
             }
         }
-        if matches!(self, Self::EvaClip | Self::EvaClipFused) {
-            // Its authors' programs do not load a file without it.
+        if self == Self::EvaClip && !config.vision.transformer.attention_norm {
+            // UTA's program does not load a file without it.
             tensors.push(FileTensor::required("logit_scale".into(), Vec::new()));
         }
         let vision = &config.vision;
@@ -210,7 +213,7 @@ impl Layout {
 
     /// Whether a key that no tower reads may be in any file.
     pub fn ignores(key: &str) -> bool {
-        IGNORED.contains(&key.rsplit('.').next().unwrap_or(key))
+        IGNORED.contains(&key)
     }
 
     /// The key without what the layout puts in front of a text tower; `None` if it is no key of one.
