@@ -173,7 +173,7 @@ mod tests {
                 "image_size": 64,
             },
             "checkpoint": {
-                "path": "c/m.pt", "name": "m.pt", "format": "safetensors", "layout": "uta", "bytes": 3,
+                "path": "c/m.pt", "name": "m.pt", "format": "safetensors", "layout": "eva-clip", "bytes": 3,
                 "sha256": "03", "dtypes": ["f16"],
             },
             "data": {
