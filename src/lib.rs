@@ -28,7 +28,7 @@
 //! | [`text`] | class names, templates, CLIP's tokenizer |
 //! | [`picture`] | decoding, resizing, cropping: Pillow's pixels, byte for byte |
 //! | [`kernels`] | matrix products, attention and normalisation for x86 CPUs, chosen at run time; `gpu` has those for GPUs |
-//! | [`model`] | configurations and their dimensions, tensor names, both towers in candle; `mixed` is for GPUs |
+//! | [`model`] | configurations and their dimensions, tensor names, both towers as one transformer, run by a `backend` |
 //! | [`at_once`] | as many pictures at once as fit into a device's memory |
 //! | [`lanes`] | several workers on one stream of items, in order |
 //! | [`hub`] | checkpoints of the Hugging Face Hub, downloaded into its cache |

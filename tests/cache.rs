@@ -223,6 +223,18 @@ fn a_classifier_built_ahead_of_time_is_used_with_the_templates_it_was_made_with(
 }
 
 #[test]
+fn equal_classifiers_are_equal_files() {
+    let folder = Folder::new();
+    let checkpoint = demo("uta_demo.safetensors");
+    let [built, cached] = ["built", "cached"].map(|name| {
+        let out = folder.join(name);
+        classifier(&folder, &checkpoint, Path::new("uta_demo"), &out).ended_with(0);
+        std::fs::read(out).unwrap()
+    });
+    assert!(built == cached);
+}
+
+#[test]
 fn a_classifier_of_another_model_or_other_classes_is_refused() {
     let folder = Folder::new();
     let out = folder.join("tiny-classifier.safetensors");

@@ -235,7 +235,7 @@ fn flags_without_sense() {
     run(&["--imagenet-path", "x"])
         .ended_with(2)
         .said(&["--ckpt-path"]);
-    run::<&str>(&[]).ended_with(2).said(&["Usage: uta-eval"]);
+    run::<&str>(&[]).ended_with(2).said(&["uta-eval demo"]);
 }
 
 #[test]

@@ -361,3 +361,38 @@ fn files_that_hold_no_features_and_damaged_ones_are_told_apart() {
         refused(&bytes, &["damaged", "make them again"]);
     }
 }
+
+#[test]
+fn equal_runs_keep_equal_files() {
+    let folder = Folder::new();
+    let made = || {
+        let (_, features) = kept(&folder, &demo("imagenet"), &["--limit", "3"], 0);
+        let bytes = std::fs::read(&features).unwrap();
+        std::fs::remove_file(features).unwrap();
+        bytes
+    };
+    assert!(made() == made());
+}
+
+#[test]
+fn features_of_another_version_are_refused_with_both_versions() {
+    let folder = Folder::new();
+    let (_, features) = kept(&folder, &demo("imagenet"), &["--limit", "3"], 0);
+    let bytes = std::fs::read(&features).unwrap();
+    let text = String::from_utf8_lossy(&bytes[..4096]).into_owned();
+    let marked = |version: &str| format!(r#""uta_eval_features":"{version}""#);
+    assert!(text.contains(&marked("2")));
+    let header = text.replace(&marked("2"), &marked("1"));
+    // The header's length in front of it is the same.
+    let old = [
+        &bytes[..8],
+        &header.as_bytes()[header.len() - 4088..],
+        &bytes[4096..],
+    ]
+    .concat();
+    let old = folder.write("old.safetensors", old);
+    run(&from(&old, &[])).ended_with(2).said(&[
+        "old.safetensors have version 1 of their form, and this program reads version 2",
+        "make them again with --save-features",
+    ]);
+}

@@ -17,12 +17,12 @@ use crate::support::{
     ways,
 };
 
-const BLOCKS: f64 = 2e-5;
-const COLUMNS: f32 = 1e-6;
-const LOGITS: f32 = 1e-3;
+pub const BLOCKS: f64 = 2e-5;
+pub const COLUMNS: f32 = 1e-6;
+pub const LOGITS: f32 = 1e-3;
 
 /// Ids of each row up to the end of text.
-fn texts(ids: &Tensor) -> Vec<Vec<u32>> {
+pub fn texts(ids: &Tensor) -> Vec<Vec<u32>> {
     let rows: Vec<Vec<i64>> = ids.to_vec2().unwrap();
     rows.into_iter()
         .map(|row| {
@@ -32,7 +32,7 @@ fn texts(ids: &Tensor) -> Vec<Vec<u32>> {
         .collect()
 }
 
-fn text_features(tower: &TextTower, ids: &[u32]) -> Tensor {
+pub fn text_features(tower: &TextTower, ids: &[u32]) -> Tensor {
     let states = tower
         .states(&Forest::chain(ids), &mut Kept::default(), &[])
         .unwrap();

@@ -42,14 +42,68 @@ fn check_schema(document: &Value) {
 
 #[track_caller]
 fn check_schema_of(document: &Value, kind: &str) {
-    let schema = run(&["schema", "--of", kind]).ended_with(0).stdout;
-    let schema: Value = serde_json::from_str(&schema).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    let validator = validator(kind);
     let errors: Vec<String> = validator
         .iter_errors(document)
         .map(|e| format!("{}: {e}", e.instance_path()))
         .collect();
     assert!(errors.is_empty(), "{errors:#?}");
+}
+
+fn validator(kind: &str) -> jsonschema::Validator {
+    let schema = run(&["schema", "--of", kind]).ended_with(0).stdout;
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    jsonschema::draft202012::meta::validate(&schema).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+/// The JSON pointers of a document's values; of lists, of the first elements.
+fn places(value: &Value, place: &str) -> Vec<String> {
+    let inside: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        Value::Array(list) => list.first().map(|v| ("0".into(), v)).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    let inside = inside.into_iter();
+    let inside = inside.flat_map(|(name, value)| places(value, &format!("{place}/{name}")));
+    [place.to_string()].into_iter().chain(inside).collect()
+}
+
+/// Checks that the schema refuses the document with one field more, with one less, and with one of
+/// another kind, wherever that is.
+#[track_caller]
+fn check_strictness_of(document: &Value, kind: &str) {
+    let validator = validator(kind);
+    let refused = |place: &str, what: &str, change: &dyn Fn(&mut Value)| {
+        let mut changed = document.clone();
+        change(changed.pointer_mut(place).unwrap());
+        assert!(!validator.is_valid(&changed), "{place}: {what}");
+    };
+    for place in places(document, "") {
+        refused(&place, "another kind", &|v| *v = json!({"foreign": {}}));
+        match document.pointer(&place).unwrap() {
+            Value::Object(fields) => {
+                refused(&place, "one more", &|v| v["foreign"] = json!(1));
+                for name in fields.keys() {
+                    let remove = |v: &mut Value| v.as_object_mut().unwrap().remove(name);
+                    refused(&place, name, &|v| drop(remove(v)));
+                }
+            }
+            Value::Number(_) => {
+                let negative = place.ends_with("/difference");
+                if !negative {
+                    refused(&place, "negative", &|v| *v = json!(-1));
+                }
+                if place.ends_with("percent") {
+                    refused(&place, "more than all", &|v| *v = json!(100.5));
+                }
+            }
+            Value::String(_) if place.ends_with("sha256") && kind == "result" => {
+                refused(&place, "no digest", &|v| *v = json!("x"));
+            }
+            _ => {}
+        }
+    }
 }
 
 fn merge(files: &[PathBuf], more: &[&str]) -> Ran {
@@ -85,6 +139,52 @@ fn shards_merge_to_the_single_run_bit_for_bit_and_fit_the_schema() {
         assert_eq!(timeless(&merged), timeless(&single), "{of} shards");
         check_schema(&value(&merged));
     }
+}
+
+#[test]
+fn the_schemas_admit_no_other_documents() {
+    let folder = Folder::new();
+    let [a, b] = ["a.json", "b.json"].map(|name| {
+        let more = ["--shard", "1/2", "--limit", "200"];
+        result(&folder, name, &more)
+    });
+    let mut document = value(&a);
+    // What no evaluation of the demo has all of.
+    document["unreadable"] = json!([{"path": "a.jpg", "reason": "the file is empty"}]);
+    document["tied_classes"] = json!([[1, 2]]);
+    document["warnings"] = json!(["w"]);
+    document["expectations"] = json!([{
+        "metric": "top1", "expected_percent": 1.0, "tolerance": 0.1, "found_percent": 2.0,
+        "difference": 1.0, "met": false,
+    }]);
+    check_schema(&document);
+    check_strictness_of(&document, "result");
+    let schema = validator("result");
+    for (place, value) in [
+        ("/schema_version", json!(2)),
+        ("/data/labels", json!("other")),
+        ("/data/source", json!("other")),
+        ("/classifier/origin", json!("other")),
+        ("/expectations/0/metric", json!("top2")),
+        ("/settings/shard/index", json!(0)),
+        ("/settings/limit", json!(0)),
+        ("/calibration/bins", json!([])),
+        ("/top1/interval95", json!([1.0])),
+        ("/top1/interval95/1", json!(101.0)),
+        ("/judgements/0", json!(["a", 1, 1, 1, 5])),
+        ("/judgements/0/3", json!(6)),
+        ("/judgements/0/4", json!(1_000_001)),
+        ("/judgements/0/5", json!(3)),
+    ] {
+        let mut changed = document.clone();
+        *changed.pointer_mut(place).unwrap() = value;
+        assert!(!schema.is_valid(&changed), "{place}");
+    }
+    let compare = ["compare", a.to_str().unwrap(), b.to_str().unwrap()];
+    let compared = run(&[&compare[..], &["--json", "-"]].concat()).ended_with(0);
+    let comparison: Value = serde_json::from_str(&compared.stdout).unwrap();
+    check_schema_of(&comparison, "comparison");
+    check_strictness_of(&comparison, "comparison");
 }
 
 #[test]

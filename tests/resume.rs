@@ -157,3 +157,42 @@ fn a_changed_setting_or_data_set_is_refused_with_what_changed() {
     run(&resumed).ended_with(2).warned(&["pictures was"]);
     assert_eq!(std::fs::read(&journal).unwrap(), bytes);
 }
+
+#[test]
+fn another_model_of_the_same_name_is_refused_with_what_differs() {
+    let folder = Folder::new();
+    let model = |interpolation: &str| {
+        let description = serde_json::json!({
+            "name": "same", "image_size": 64, "patch_size": 8, "width": 96, "depth": 4, "heads": 4,
+            "mlp_hidden": 256, "embedding": 64, "interpolation": interpolation,
+            "text": {"width": 32, "depth": 2, "heads": 2},
+        });
+        let name = format!("{interpolation}.json");
+        folder.write(&name, description.to_string())
+    };
+    let journal = folder.join("journal");
+    let with_model = |model: &Path| {
+        let mut arguments = quick_demo_on(&demo("imagenet"), &folder);
+        let name = arguments.iter().position(|a| a == "uta_demo").unwrap();
+        arguments[name] = text(model).into();
+        with(&arguments, &["--limit", "2", "--resume", text(&journal)])
+    };
+    run(&with_model(&model("bicubic"))).ended_with(0);
+    let refused = run(&with_model(&model("bilinear"))).ended_with(2);
+    let refused = refused.warned(&["interpolation was bicubic and is bilinear\n"]);
+    assert_eq!(refused.stderr.matches(" was ").count(), 1);
+}
+
+#[test]
+fn a_journal_of_another_version_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    let header = r#"{"uta_eval_journal":{"version":1}}"#;
+    let sum = crc32fast::hash(header.as_bytes());
+    let journal = folder.write("journal", format!("{sum:08x} {header}\n"));
+    let before = std::fs::read(&journal).unwrap();
+    let base = quick_demo_on(&demo("imagenet"), &folder);
+    run(&with(&base, &["--limit", "2", "--resume", text(&journal)]))
+        .ended_with(2)
+        .said(&["has version 1; this program reads version 2", "run again"]);
+    assert_eq!(std::fs::read(&journal).unwrap(), before);
+}

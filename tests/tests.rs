@@ -10,6 +10,9 @@ mod architecture;
 /// Both towers, the classifier and logits against the reference's numbers.
 mod golden;
 
+/// Models of every family against the numbers of the families' own code.
+mod families;
+
 /// The GPU's kernels and towers on an emulated GPU, and what surrounds them.
 mod gpu;
 
@@ -84,3 +87,5 @@ mod hub;
 
 /// Which model a run has, and what decided it.
 mod choice;
+/// The README and the guides: their commands, examples, links and flags.
+mod guide;

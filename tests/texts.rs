@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::support::json;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use uta_eval::text::clean::clean;
 use uta_eval::text::{
-    CONTEXT, ClassNames, END_OF_TEXT, Templates, TextError, Tokenizer, VOCABULARY, imagenet,
-    prompts,
+    CONTEXT, ClassNames, END_OF_TEXT, Templates, TextError, Tokenizer, VOCABULARY, entities,
+    imagenet, prompts,
 };
 
 #[derive(Deserialize)]
@@ -74,7 +75,7 @@ fn every_golden_text_has_the_reference_ids() {
 fn three_hundred_odd_texts_have_the_reference_ids() {
     let tokenizer = tokenizer();
     let cases: Vec<Expected> = json("text/more_tokens.json");
-    assert_eq!(cases.len(), 300);
+    assert_eq!(cases.len(), 307);
     let mut wrong = String::new();
     for case in cases {
         let ids = tokenizer.encode(&case.text);
@@ -85,20 +86,27 @@ fn three_hundred_odd_texts_have_the_reference_ids() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// The texts listed here are the kinds for which the reference gives other ids: rare mojibake that
-/// `plsfix` judges by older rules, and code points newer than the Unicode tables on either side. One
-/// that begins to agree belongs in `more_tokens.json`.
 #[test]
-fn the_known_differences_from_the_reference_are_still_just_those() {
-    let tokenizer = tokenizer();
-    let cases: Vec<Expected> = json("text/known_differences.json");
-    for case in cases {
-        assert_ne!(
-            tokenizer.encode(&case.text),
-            case.ids,
-            "{:?} now agrees",
-            case.text
-        );
+fn two_thousand_garbled_texts_are_cleaned_as_the_reference_cleans_them() {
+    let cases: Vec<(String, String)> = json("text/cleaned.json");
+    assert!(cases.len() > 2000);
+    let mut wrong = String::new();
+    for (text, expected) in cases {
+        let cleaned = clean(&text);
+        if cleaned != expected {
+            let _ = writeln!(wrong, "{text:?}\n  {cleaned:?}\n  {expected:?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_html_entity_is_decoded_as_python_decodes_it() {
+    let cases: Vec<(String, String, String)> = json("text/entities.json");
+    assert!(!cases.is_empty());
+    for (text, lenient, strict) in cases {
+        assert_eq!(entities::unescape(&text), lenient);
+        assert_eq!(entities::unescape_strict(&text), strict);
     }
 }
 

@@ -95,10 +95,10 @@ pub fn write_text(mut file: OutputFile, document: &str) -> Result<(), OutputErro
     file.finish()
 }
 
-/// A result's JSON document.
+/// A JSON document's text.
 ///
 /// # Errors
-/// When it has none.
+/// When the value has no JSON form.
 pub fn document(result: &impl Serialize) -> Result<String, Error> {
     layout::to_string(result).map_err(|e| Error::System {
         what: "the result cannot be formed",

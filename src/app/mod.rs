@@ -10,6 +10,8 @@ pub mod error;
 pub mod exit_code;
 /// The flags, as clap reads them.
 pub mod flags;
+/// The guides, inside the program.
+pub mod guide;
 /// A result as JSON, as text, or as both.
 pub mod json_output;
 /// Validated settings, made from the flags once.

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use super::recipe::{Difference, Recipe};
 use super::{Classifier, Partial};
 use crate::util::hex;
+use crate::util::safetensors_header::header;
 
 /// Marks a file as ours, with the version of its form.
 const FORMAT: (&str, &str) = ("uta_eval_classifier", "1");
@@ -61,8 +61,8 @@ impl ClassifierFileError {
 /// A classifier file's bytes.
 ///
 /// # Errors
-/// Never, for a classifier that has classes.
-pub fn to_bytes(classifier: &Classifier, recipe: &Recipe) -> Result<Vec<u8>, SafeTensorError> {
+/// Never.
+pub fn to_bytes(classifier: &Classifier, recipe: &Recipe) -> Result<Vec<u8>, serde_json::Error> {
     let (classes, embedding) = (classifier.classes(), classifier.embedding());
     let columns = (0..classes).flat_map(|class| classifier.column(class));
     let data: Vec<u8> = columns.flat_map(|value| value.to_le_bytes()).collect();
@@ -101,8 +101,8 @@ pub fn read(path: &Path) -> Result<(Classifier, Recipe), ClassifierFileError> {
 /// The bytes of a file with an unfinished build.
 ///
 /// # Errors
-/// Never, for a build of some classes.
-pub fn partial_to_bytes(partial: &Partial, recipe: &Recipe) -> Result<Vec<u8>, SafeTensorError> {
+/// Never.
+pub fn partial_to_bytes(partial: &Partial, recipe: &Recipe) -> Result<Vec<u8>, serde_json::Error> {
     let shape = [recipe.classes, partial.sums.len() / recipe.classes.max(1)];
     let data: Vec<u8> = partial
         .sums
@@ -146,18 +146,13 @@ fn seal<const N: usize>(
     shape: [usize; 2],
     data: &[u8],
     recipe: &Recipe,
-    more: [(&str, String); N],
-) -> Result<Vec<u8>, SafeTensorError> {
+    more: [(&'static str, String); N],
+) -> Result<Vec<u8>, serde_json::Error> {
     let own = [(FORMAT.0, FORMAT.1.to_string()), (DIGEST, digest(data))];
-    let metadata: HashMap<String, String> = recipe
-        .fields()
-        .into_iter()
-        .chain(own)
-        .chain(more)
-        .map(|(name, value)| (name.to_string(), value))
-        .collect();
-    let view = TensorView::new(dtype, shape.into(), data)?;
-    safetensors::serialize([(name, view)], Some(metadata))
+    let metadata = recipe.fields().into_iter().chain(own).chain(more);
+    let mut bytes = header(metadata, [(name, dtype, &shape)], 0)?;
+    bytes.extend(data);
+    Ok(bytes)
 }
 
 /// What [`seal`] wrote.

@@ -41,7 +41,17 @@ pub struct DataSet {
 }
 
 /// Numbers of entries that were left out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct Ignored {
     /// Names that start with a dot.
     pub hidden: usize,

@@ -42,9 +42,13 @@ pub struct Batch {
 }
 
 /// A picture that could not be read, and why.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct Unreadable {
+    /// Its path.
     pub path: PathBuf,
+    /// Why it could not be read.
     pub reason: String,
 }
 

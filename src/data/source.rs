@@ -25,7 +25,9 @@ const SHELVES: [&str; 4] = ["", "data", "default/validation", "validation"];
 const COMPRESSED: [&str; 5] = ["tgz", "gz", "zst", "xz", "bz2"];
 
 /// How pictures and labels are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// A folder for each class.

@@ -16,13 +16,15 @@ use tracing::info_span;
 
 use crate::evaluation::Finding;
 
-const VERSION: u32 = 1;
+/// Version of the lines' form, and of the names and values in [`Subject`]s. A test holds the form.
+const VERSION: u32 = 2;
 
 /// How often the disk is waited for. A killed process loses nothing in between, only a machine
 /// without power does.
 const SYNC_EVERY: Duration = Duration::from_secs(2);
 
-/// All that decides the results of a run, as names and values that a user understands.
+/// All that decides the results of a run, as names and values that a user understands. Each is
+/// given explicitly: a type that changes its fields or its `Debug` form changes none of them.
 pub type Subject = BTreeMap<String, String>;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,7 +89,7 @@ impl JournalError {
                 "--resume takes a file that an earlier --resume wrote, or a new name".into()
             }
             Self::Version { .. } => {
-                "go on with the version that began it, or remove the file to begin anew".into()
+                "go on with the program that began it, or remove the file and run again".into()
             }
             Self::InUse { .. } => "wait for it, or choose another file".into(),
             Self::Damaged { .. } => "remove the file to begin anew".into(),
@@ -322,6 +324,24 @@ mod tests {
             }),
             Finding::Unreadable("the file is empty".into()),
         ]
+    }
+
+    /// A change of this text is a change of the form: it asks for another version.
+    #[test]
+    fn version_2_has_this_form() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path).unwrap();
+        journal.begin("a", subject("5")).unwrap();
+        journal.append("a", 0, &findings()).unwrap();
+        let lines = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = lines.lines().map(|line| &line[9..]).collect();
+        let expected = [
+            r#"{"uta_eval_journal":{"version":2}}"#,
+            r#"{"run":{"name":"a","subject":{"limit":"5"}}}"#,
+            r#"{"pictures":{"run":"a","first":0,"findings":[{"predicted":{"classes":[3,1,4,1],"logits":[0.3,1.1754944e-38,-16777216.0,0.33333334],"confidence":314159}},{"unreadable":"the file is empty"}]}}"#,
+        ];
+        assert_eq!(lines, expected);
     }
 
     /// The bytes of a journal with two batches.

@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::util::usage::UsageError;
 
 /// Part `index` of `of`, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
+    /// From 1 to `of`.
+    #[schemars(range(min = 1))]
     pub index: usize,
+    /// Number of parts.
+    #[schemars(range(min = 1))]
     pub of: usize,
 }
 

@@ -91,7 +91,7 @@ fn advice(checkpoint: &Checkpoint, mismatch: &Mismatch, config: &ModelConfig) ->
     }
 }
 
-/// Builds the vision tower, with the checkpoint's rotary tables where it has them.
+/// Builds the vision tower, with UTA's rotary tables as the checkpoint has them.
 ///
 /// # Errors
 /// When the device cannot take the model, or a weight cannot be read or is not finite.
@@ -178,6 +178,11 @@ fn rope_tables(
 ) -> Result<RopeTables, InferenceError> {
     let vision = &config.vision;
     let mut tables = RopeTables::compute(vision.grid(), vision.transformer.head_dim(), device)?;
+    // EVA-02-CLIP's own code computes them whatever a file holds, as the numbers of its small golden model
+    // show. Only UTA, which lacks the LayerNorm in attention, takes those of the file.
+    if vision.transformer.attention_norm {
+        return Ok(tables);
+    }
     for (part, table) in [("cos", &mut tables.cos), ("sin", &mut tables.sin)] {
         let checkpoint = &weights.checkpoint;
         let stored = weights

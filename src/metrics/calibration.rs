@@ -1,5 +1,6 @@
 //! Calibration: do pictures with 80 % confidence come out right 80 times in 100?
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Judgement;
@@ -10,21 +11,27 @@ pub const BINS: usize = 15;
 const MILLION: u64 = 1_000_000;
 
 /// Expected calibration error of the best class's probability.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// Mean gap between confidence and accuracy over the bins, weighted by pictures, in percent.
+    #[schemars(range(min = 0, max = 100))]
     pub ece_percent: Option<f64>,
+    /// Mean probability of the best class, in percent.
+    #[schemars(range(min = 0, max = 100))]
     pub mean_confidence_percent: Option<f64>,
     /// Bins of equal width from 0 to 1; a confidence on an edge belongs to the lower bin.
+    #[schemars(length(equal = BINS))]
     pub bins: Vec<Bin>,
 }
 
 /// One bin's integer sums.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bin {
+    /// Pictures in it.
     pub pictures: u64,
+    /// Of these, right ones.
     pub correct: u64,
     /// Sum of the confidences, in millionths.
     pub confidence: u64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Judgement;
@@ -10,14 +11,18 @@ use super::Judgement;
 const LISTED: usize = 20;
 
 /// One class's counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassResult {
+    /// Its index.
     pub class: u32,
+    /// Its name.
     pub name: String,
-    /// Pictures of this class.
+    /// Its evaluated pictures.
     pub pictures: u64,
+    /// Of these, right ones.
     pub top1: u64,
+    /// Of these, with the label among the first five.
     pub top5: u64,
     /// Pictures, of any class, for which this class ranked first.
     pub predicted: u64,
@@ -31,13 +36,18 @@ impl ClassResult {
 }
 
 /// A class whose pictures were taken for another's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confusion {
+    /// The right class.
     pub label: u32,
+    /// Its name.
     pub label_name: String,
+    /// The class that ranked first.
     pub predicted: u32,
+    /// Its name.
     pub predicted_name: String,
+    /// How many.
     pub pictures: u64,
 }
 

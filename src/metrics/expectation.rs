@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Accuracy;
@@ -12,10 +13,12 @@ use crate::util::usage::UsageError;
 const ROUNDING: f64 = 1e-9;
 
 /// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
+    /// The label ranks first.
     Top1,
+    /// The label is among the first five.
     Top5,
 }
 
@@ -130,17 +133,23 @@ fn published_top1(model: &str) -> Option<f64> {
 }
 
 /// An expectation and what was found.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Checked {
+    /// What is measured.
     pub metric: Metric,
+    /// What is expected.
+    #[schemars(range(min = 0, max = 100))]
     pub expected_percent: f64,
-    /// Percentage points.
+    /// Allowed difference, in percentage points.
+    #[schemars(range(min = 0))]
     pub tolerance: f64,
-    /// Absent when no picture could be read.
+    /// What was found; `null` when no picture could be read.
+    #[schemars(range(min = 0, max = 100))]
     pub found_percent: Option<f64>,
     /// Found less expected, in percentage points.
     pub difference: Option<f64>,
+    /// Whether it is within the tolerance.
     pub met: bool,
 }
 

@@ -1,5 +1,6 @@
 //! What is kept of each picture.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Prediction;
@@ -16,7 +17,7 @@ pub enum Tie {
 }
 
 /// One evaluated picture, in a few dozen bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Row", into = "Row")]
 pub struct Judgement {
     /// The picture's path; below the data set's folder in a report.
@@ -33,9 +34,25 @@ pub struct Judgement {
     pub tie: Tie,
 }
 
-/// The serialised form: name, label, best class, place of the label (1 to 5, or 0), confidence in
-/// millionths, tie (0, 1, or 2 with the label).
-type Row = (String, u32, u32, u8, u32, u8);
+/// One evaluated picture.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Row(
+    /// Its name below `data.path`.
+    String,
+    /// Its label.
+    u32,
+    /// The class that ranked first.
+    u32,
+    /// Place of the label among the first five, 1 to 5, or 0.
+    #[schemars(range(max = 5))]
+    u8,
+    /// Probability of the best class, in millionths.
+    #[schemars(range(max = 1_000_000))]
+    u32,
+    /// 0; or if the best logit belongs to several classes 1, or 2 if the label is one of them.
+    #[schemars(range(max = 2))]
+    u8,
+);
 
 impl Judgement {
     /// Judges a prediction; `right` are the classes that are right, the label among them.
@@ -74,14 +91,15 @@ impl Judgement {
 impl From<Judgement> for Row {
     fn from(j: Judgement) -> Self {
         let place = j.rank.map_or(0, |rank| rank + 1);
-        (j.name, j.label, j.best, place, j.confidence, j.tie as u8)
+        Self(j.name, j.label, j.best, place, j.confidence, j.tie as u8)
     }
 }
 
 impl TryFrom<Row> for Judgement {
     type Error = String;
 
-    fn try_from((name, label, best, place, confidence, tie): Row) -> Result<Self, String> {
+    fn try_from(row: Row) -> Result<Self, String> {
+        let Row(name, label, best, place, confidence, tie) = row;
         let tie = match tie {
             0 => Tie::None,
             1 => Tie::Elsewhere,

@@ -1,12 +1,13 @@
 //! McNemar's test: do two results on the same pictures differ by more than chance?
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// From this many discordant pairs on, the chi-square approximation is good.
 const EXACT_BELOW: u64 = 25;
 
 /// Which form of the test was used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     /// Two-sided binomial test of the discordant pairs; for fewer than 25.
@@ -15,16 +16,20 @@ pub enum Form {
     ChiSquareCorrected,
 }
 
-/// The test's result.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// The result of McNemar's test.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct McNemar {
     /// Pictures that only the first result has right.
     pub only_a: u64,
     /// Pictures that only the second result has right.
     pub only_b: u64,
+    /// Which form of the test was used.
     pub form: Form,
-    /// The chi-square statistic; absent for the exact form.
+    /// The chi-square statistic; `null` for the exact form.
+    #[schemars(range(min = 0))]
     pub statistic: Option<f64>,
+    /// Probability of a difference at least as large by chance.
+    #[schemars(range(min = 0, max = 1))]
     pub p_value: f64,
 }
 

@@ -24,12 +24,14 @@ pub use judgement::{Judgement, Tie};
 pub use mcnemar::McNemar;
 pub use ranking::{Accuracy, Prediction, TOP, Tally, millionths};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Pictures whose best logit belonged to several classes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ties {
+    /// All of them.
     pub pictures: u64,
     /// Of these, the label was among the tied classes and ranked first, by its lower index.
     pub label_first: u64,
@@ -51,15 +53,21 @@ impl Ties {
 }
 
 /// All numbers that follow from the judgements.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Statistics {
+    /// The label ranks first.
     pub top1: Accuracy,
+    /// The label is among the first five.
     pub top5: Accuracy,
-    /// Mean over the classes that have pictures of their share of right ones, in percent.
+    /// Mean over the classes that have pictures of their share of right ones, in percent; `null`
+    /// without pictures.
+    #[schemars(range(min = 0, max = 100))]
     pub mean_per_class_recall_percent: Option<f64>,
+    /// Of the best class's probability, the softmax of the logits (100 * cosine).
     pub calibration: Calibration,
+    /// Pictures whose best logit several classes have; the lower index ranks first.
     pub ties: Ties,
-    /// The most frequent confusions, most frequent first.
+    /// The most frequent confusions, at most 20, most frequent first.
     pub confusions: Vec<Confusion>,
     /// Classes that have pictures or were predicted, by index.
     pub per_class: Vec<ClassResult>,

@@ -1,5 +1,6 @@
 //! Ranking and counting.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::interval::wilson95;
@@ -92,14 +93,18 @@ impl std::fmt::Display for Tally {
 }
 
 /// A fraction of pictures, with what it is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Accuracy {
+    /// Pictures counted as right.
     pub correct: u64,
+    /// Pictures evaluated.
     pub total: u64,
-    /// In percent; absent when there were no pictures.
+    /// 100 * correct / total; `null` when no picture could be read.
+    #[schemars(range(min = 0, max = 100))]
     pub percent: Option<f64>,
-    /// Wilson's 95 % interval, in percent.
+    /// Wilson's 95 % interval, low and high, in percent; `null` with `percent`.
+    #[schemars(inner(range(min = 0, max = 100)))]
     pub interval95: Option<[f64; 2]>,
 }
 

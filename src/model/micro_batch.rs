@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Error, Result, bail};
 
-/// The number of pictures that a device computes together; its lanes share it. It only ever shrinks.
+/// The number of pictures that a device computes together; its streams share it. It only ever shrinks.
 #[derive(Debug)]
 pub struct AtOnce {
     pictures: AtomicUsize,
@@ -86,9 +86,12 @@ mod tests {
 
     /// Doubles each byte, if there are at most `most` of them.
     fn small(most: usize) -> impl FnMut(&[u8]) -> Result<Vec<u16>> {
-        move |items| match items.len() <= most {
-            true => Ok(items.iter().map(|i| 2 * u16::from(*i)).collect()),
-            false => Err(out_of_memory()),
+        move |items| {
+            if items.len() <= most {
+                Ok(items.iter().map(|i| 2 * u16::from(*i)).collect())
+            } else {
+                Err(out_of_memory())
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Report;
@@ -16,16 +17,23 @@ use crate::util::usage::UsageError;
 pub const COMPARISON_VERSION: u32 = 1;
 
 /// What the comparison says.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Comparison {
+    /// Version of this form. It grows when a field appears, changes its meaning or goes away.
+    #[schemars(extend("const" = COMPARISON_VERSION))]
     pub schema_version: u32,
+    /// The first result.
     pub a: Side,
+    /// The second result.
     pub b: Side,
     /// Pictures that both results have, on which everything here is counted.
+    #[schemars(range(min = 1))]
     pub pictures: usize,
     /// Pictures that one result has and the other has not.
     pub left_out: LeftOut,
+    /// The label ranks first.
     pub top1: Difference,
+    /// The label is among the first five.
     pub top5: Difference,
     /// Pictures whose top-1 only the first result has right.
     pub only_a: Vec<String>,
@@ -34,42 +42,58 @@ pub struct Comparison {
 }
 
 /// One of the two results.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Side {
+    /// The file that was compared.
     pub path: PathBuf,
+    /// Name of the model.
     pub model: String,
+    /// Name of the checkpoint's file.
     pub checkpoint: String,
+    /// SHA-256 of the checkpoint's file.
     pub checkpoint_sha256: String,
+    /// Precision of the linear layers.
     pub precision: String,
-    /// As `--dataset` names it; `null` for other classes than ImageNet's.
+    /// As `--dataset` names it; `null` for other classes than ImageNet's. The same in both.
     pub dataset: Option<String>,
-    /// Classes each picture was ranked among.
+    /// Classes each picture was ranked among. The same in both.
+    #[schemars(range(min = 1))]
     pub classes: usize,
-    /// `original`, or `real` for the ReaL labels.
+    /// `original`, or `real` for the ReaL labels. The same in both.
+    #[schemars(extend("enum" = super::LABELS))]
     pub labels: String,
     /// Templates for each class.
+    #[schemars(range(min = 1))]
     pub templates: usize,
-    /// The file given with `--templates`; the built-in list when absent.
+    /// The file given with `--templates`; `null` for the built-in list, and where features were
+    /// evaluated with another classifier.
     pub templates_file: Option<PathBuf>,
-    /// The file given with `--classnames`; the built-in list when absent.
+    /// The file given with `--classnames`; `null` for the built-in list.
     pub classnames_file: Option<PathBuf>,
     /// SHA-256 over all that decides the classifier.
     pub classifier_key: String,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+/// Pictures that one result has and the other has not.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct LeftOut {
+    /// Only in the first.
     pub only_in_a: usize,
+    /// Only in the second.
     pub only_in_b: usize,
 }
 
 /// How often both results are right, and the paired test.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Difference {
+    /// The first result, on the pictures compared.
     pub a: Accuracy,
+    /// The second result, on the same pictures.
     pub b: Accuracy,
     /// The second less the first, in percentage points.
+    #[schemars(range(min = -100, max = 100))]
     pub difference: Option<f64>,
+    /// Whether the difference may be chance.
     pub mcnemar: McNemar,
 }
 

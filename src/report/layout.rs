@@ -1,126 +1,44 @@
-//! How JSON documents are laid out: a line for each field, and for each element of a list.
-
-use std::io;
+//! How JSON documents are laid out: a line for each field, and for each element of a list. A list of
+//! a million short rows then has a million lines, not six million.
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+
+/// Spaces by which the indented form sets inner values apart.
+const STEP: usize = 2;
 
 /// Forms a document that ends in a line break.
 ///
 /// # Errors
 /// When the value has no JSON form.
 pub fn to_string(value: &impl Serialize) -> serde_json::Result<String> {
-    let mut bytes = Vec::new();
-    value.serialize(&mut Serializer::with_formatter(
-        &mut bytes,
-        Layout::default(),
-    ))?;
-    bytes.push(b'\n');
-    String::from_utf8(bytes).map_err(serde::ser::Error::custom)
-}
-
-/// Indents, but keeps what is inside a list's element on one line. A list with a million short
-/// rows then has a million lines, not six.
-#[derive(Default)]
-struct Layout {
-    pretty: PrettyFormatter<'static>,
-    lists: usize,
-    /// Lists and objects inside the outermost list.
-    inside: usize,
-}
-
-impl Layout {
-    fn compact(&self) -> bool {
-        self.inside > 0
-    }
-
-    fn open(&mut self) {
-        self.inside += usize::from(self.lists > 0);
-    }
-
-    fn close(&mut self) {
-        self.inside = self.inside.saturating_sub(1);
-    }
-}
-
-/// Passes on to the indenting form outside elements.
-macro_rules! indented_outside {
-    ($($name:ident($($argument:ident: $type:ty),*) else $compact:expr;)*) => {$(
-        fn $name<W: ?Sized + io::Write>(
-            &mut self, writer: &mut W $(, $argument: $type)*
-        ) -> io::Result<()> {
-            if self.compact() {
-                let text: &str = $compact;
-                writer.write_all(text.as_bytes())
-            } else {
-                self.pretty.$name(writer $(, $argument)*)
-            }
+    let indented = serde_json::to_string_pretty(value)?;
+    let mut text = String::with_capacity(indented.len());
+    // Indentation of the outermost list, inside it.
+    let mut list: Option<usize> = None;
+    // Strings have no line breaks of their own.
+    for line in indented.lines() {
+        let content = line.trim_start();
+        let indent = line.len() - content.len();
+        let closes = content.starts_with([']', '}']);
+        if list.is_some_and(|list| indent > list + STEP || (closes && indent > list)) {
+            // It belongs to the element of the list that the line before begins or goes on with.
+            let opened = text.ends_with(['[', '{']);
+            text.push_str(if opened || closes { "" } else { " " });
+            text.push_str(content);
+            continue;
         }
-    )*};
-}
-
-impl Formatter for Layout {
-    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.open();
-        if self.compact() {
-            return writer.write_all(b"[");
+        if !text.is_empty() {
+            text.push('\n');
         }
-        self.lists += 1;
-        self.pretty.begin_array(writer)
-    }
-
-    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        if self.compact() {
-            self.close();
-            return writer.write_all(b"]");
+        text.push_str(line);
+        if list == Some(indent) {
+            list = None;
+        } else if content.ends_with('[') {
+            list.get_or_insert(indent);
         }
-        self.lists -= 1;
-        self.pretty.end_array(writer)
     }
-
-    fn begin_array_value<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        if self.compact() {
-            return writer.write_all(if first { b"" } else { b", " });
-        }
-        self.pretty.begin_array_value(writer, first)
-    }
-
-    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.open();
-        if self.compact() {
-            return writer.write_all(b"{");
-        }
-        self.pretty.begin_object(writer)
-    }
-
-    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        if self.compact() {
-            self.close();
-            return writer.write_all(b"}");
-        }
-        self.pretty.end_object(writer)
-    }
-
-    fn begin_object_key<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        if self.compact() {
-            return writer.write_all(if first { b"" } else { b", " });
-        }
-        self.pretty.begin_object_key(writer, first)
-    }
-
-    indented_outside! {
-        end_array_value() else "";
-        begin_object_value() else ": ";
-        end_object_value() else "";
-    }
+    text.push('\n');
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod text;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -32,33 +33,48 @@ use crate::util::{escape, hex};
 pub const SCHEMA_VERSION: u32 = 4;
 
 /// The result of an evaluation, with everything needed to repeat it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
+    /// Version of this form. It grows when a field appears, changes its meaning or goes away.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     pub schema_version: u32,
-    /// Whether the user ended it before all pictures were evaluated.
+    /// Whether the user ended the run before all pictures were evaluated; the result is partial then.
     pub interrupted: bool,
+    /// The program that made the result.
     pub program: Program,
+    /// The evaluated model.
     pub model: Model,
+    /// The evaluated weights.
     pub checkpoint: CheckpointInfo,
+    /// The pictures.
     pub data: Data,
+    /// The texts of the classifier.
     pub prompts: Prompts,
+    /// Where the text classifier came from.
     pub classifier: ClassifierInfo,
+    /// How the work was done.
     pub settings: RunSettings,
-    /// The features that were evaluated instead of pictures; absent when pictures were.
+    /// The file of `--from-features`; `null` when pictures were evaluated. Model, checkpoint, data
+    /// and settings are then those of the run that made it.
     pub features_file: Option<PathBuf>,
     #[serde(flatten)]
     pub statistics: Statistics,
-    /// What was expected; empty when nothing was.
+    /// What `--expect`, `--expect-top1` and `--expect-top5` ask; empty without them.
     pub expectations: Vec<Checked>,
     /// Pictures that could not be read. They are in neither `correct` nor `total`.
     pub unreadable: Vec<Unreadable>,
-    /// Groups of classes whose logits always tie; the lower index ranks first.
+    /// Groups of classes with identical prompts, whose logits always tie; the lower index ranks
+    /// first.
     pub tied_classes: Vec<Vec<usize>>,
+    /// Wall time of the stages; after a merge, sums over the shards.
     pub seconds: Seconds,
     /// Pictures evaluated in a second of the evaluation stage.
+    #[schemars(range(min = 0))]
     pub pictures_per_second: f64,
     /// Largest resident memory in bytes, mapped files included; `null` if the system does not tell.
+    /// After a merge, of the largest shard.
     pub peak_memory_bytes: Option<u64>,
+    /// Warnings of the run.
     pub warnings: Vec<String>,
     /// Each evaluated picture, in file order.
     pub judgements: Vec<Judgement>,
@@ -73,9 +89,12 @@ impl Report {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The program that made a document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Program {
+    /// Always `uta-eval`.
     pub name: Cow<'static, str>,
+    /// Its version.
     pub version: Cow<'static, str>,
 }
 
@@ -88,11 +107,15 @@ impl Default for Program {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The evaluated model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Model {
+    /// As `--model` names it.
     pub name: String,
+    /// Name in the publication.
     pub published_name: Option<String>,
     /// Published ImageNet-1K top-1 accuracy, in percent.
+    #[schemars(range(min = 0, max = 100))]
     pub published_top1_percent: Option<f64>,
     /// Side of the input, in pixels.
     pub image_size: usize,
@@ -113,25 +136,32 @@ impl Model {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The evaluated weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointInfo {
+    /// The file, as given.
     pub path: PathBuf,
     /// The file's name.
     pub name: String,
+    /// The file's format.
     pub format: String,
     /// Whose names its tensors have, e.g. `open-clip`.
     pub layout: String,
+    /// The file's size.
     pub bytes: usize,
     /// SHA-256 of the file.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// The tensors' dtypes, e.g. `["f16"]`.
     pub dtypes: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Data {
     /// The folder or archive that holds the pictures.
     pub path: PathBuf,
+    /// How the pictures and labels are kept.
     pub source: Source,
     /// The file that says their classes, unless folders or the archive itself do.
     pub labels_file: Option<PathBuf>,
@@ -140,37 +170,48 @@ pub struct Data {
     /// Pictures to evaluate, by all shards together.
     pub selected: usize,
     /// SHA-256 over the names and labels of the selected pictures, in order.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub selected_sha256: String,
+    /// Classes that have pictures.
     pub classes_present: usize,
     /// Classes each picture was ranked among.
     pub classes: usize,
     /// As `--dataset` names it; `null` for other classes than ImageNet's.
     pub dataset: Option<String>,
-    /// `original`, or `real` for the ReaL labels.
+    /// `original`, or `real` for the ReaL labels, any of which is right.
+    #[schemars(extend("enum" = LABELS))]
     pub labels: String,
     /// Pictures that were left out because they have no label.
     pub unlabelled: usize,
+    /// What was left out of the search.
     pub ignored: Ignored,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The names of whose labels are right.
+const LABELS: [&str; 2] = ["original", "real"];
+
+/// The texts of the classifier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prompts {
     /// Templates for each class.
     pub templates: usize,
-    /// The file given with `--templates`; the built-in list when absent.
+    /// The file given with `--templates`; `null` for the built-in list, and where features were
+    /// evaluated with another classifier.
     pub templates_file: Option<PathBuf>,
-    /// The file given with `--classnames`; the built-in list when absent.
+    /// The file given with `--classnames`; `null` for the built-in list.
     pub classnames_file: Option<PathBuf>,
 }
 
 /// Where the text classifier came from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassifierInfo {
-    /// `built`, `cache` or `file`.
+    /// How it was resolved: `built`, `cache` or `file`.
+    #[schemars(extend("enum" = ["built", "cache", "file"]))]
     pub origin: Cow<'static, str>,
     /// The file, unless it was built.
     pub path: Option<PathBuf>,
     /// SHA-256 over all that decides its values.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub key: String,
 }
 
@@ -189,17 +230,23 @@ impl ClassifierInfo {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// How the work was done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunSettings {
+    /// Precision of the linear layers.
     pub precision: Cow<'static, str>,
+    /// Where it was computed.
     pub device: String,
+    /// Pictures in a batch.
     pub batch_size: usize,
     /// Threads that decode pictures.
     pub workers: usize,
     /// Threads that compute.
     pub threads: usize,
+    /// `--limit`.
+    #[schemars(range(min = 1))]
     pub limit: Option<usize>,
-    /// The part that this process evaluated, of several.
+    /// The part that this process evaluated, of several; `null` for all.
     pub shard: Option<Shard>,
 }
 
@@ -211,16 +258,23 @@ impl RunSettings {
 }
 
 /// Wall time of the stages, in seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Seconds {
     /// Opening the checkpoint and loading the vision tower.
+    #[schemars(range(min = 0))]
     pub load: f64,
     /// Getting the text classifier; its text tower is loaded only to build it.
+    #[schemars(range(min = 0))]
     pub classifier: f64,
-    /// From the program's start to the results of the first batch. `null` without pictures.
+    /// From the program's start to the results of the first batch. `null` without pictures. After a
+    /// merge, of the quickest shard.
+    #[schemars(range(min = 0))]
     pub first_batch: Option<f64>,
     /// Evaluating the pictures.
+    #[schemars(range(min = 0))]
     pub evaluation: f64,
+    /// All of it.
+    #[schemars(range(min = 0))]
     pub total: f64,
 }
 

@@ -4,10 +4,11 @@
 //! entities twice, makes every run of white space one space and lower-cases the result. On a plain
 //! prompt nothing but the last two does anything, and [`needs_repair`] says so after one look.
 //!
-//! The single repairs are written out here, in the reference's order. Only the guess at text that
-//! was decoded in the wrong encoding ("mojibake", `cafÃ©` for `café`) is left to the `plsfix`
-//! crate. It follows an older `ftfy`: on badly garbled text in Central European, Cyrillic or Baltic
-//! code pages it may decide differently.
+//! The repairs are those of `ftfy` 6.3.1, in its order. The module `mojibake` undoes wrong decodings;
+//! the others are written out here.
+//!
+//! Lower case and composed characters are those of the newest Unicode that Rust's libraries know.
+//! For characters newer than Unicode 14, the reference's own answer depends on its Python's version.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -16,13 +17,10 @@ use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
 use super::entities;
+use super::mojibake::{self, code_page::without_c1};
 
-/// Longest line, in bytes, that is searched for mojibake. The model reads 77 tokens, and the
-/// search's regular expressions have a limit on very long lines.
-const LONGEST_GUESS: usize = 16 * 1024;
-
-/// How often a line is repaired before it counts as stable. Each pass undoes one level of escaping.
-const MOST_PASSES: usize = 64;
+/// The most characters that are repaired together; a longer line is cut.
+const LONGEST_SEGMENT: usize = 1_000_000;
 
 /// The escape sequences with which programs colour a terminal.
 static TERMINAL_ESCAPE: LazyLock<Option<Regex>> =
@@ -70,34 +68,39 @@ fn repair(text: &str) -> String {
     // From the first line with a `<` on, the text counts as real HTML, whose entities are meant.
     let mut decode_entities = true;
     for line in text.split_inclusive('\n') {
-        decode_entities &= !line.contains('<');
-        out.push_str(&repair_line(line, decode_entities));
+        let mut rest = line;
+        while !rest.is_empty() {
+            let cut = rest.char_indices().nth(LONGEST_SEGMENT);
+            let (segment, after) = rest.split_at(cut.map_or(rest.len(), |(at, _)| at));
+            decode_entities &= !segment.contains('<');
+            out.push_str(&repair_segment(segment, decode_entities));
+            rest = after;
+        }
     }
     out
 }
 
-/// Repairs one line until nothing changes any more.
-fn repair_line(line: &str, decode_entities: bool) -> String {
-    let mut text = line.to_owned();
-    for _ in 0..MOST_PASSES {
+/// Repairs one segment until nothing changes any more. That comes to an end: every change makes the
+/// text shorter or one of its characters plainer.
+fn repair_segment(segment: &str, decode_entities: bool) -> String {
+    let mut text = segment.to_owned();
+    loop {
         let next = repair_once(&text, decode_entities);
         if next == text {
-            break;
+            return text;
         }
         text = next;
     }
-    text
 }
 
 /// One pass over all repairs, in the reference's order.
-fn repair_once(line: &str, decode_entities: bool) -> String {
-    let text = if decode_entities && line.contains('&') {
-        Cow::Owned(entities::unescape_strict(line))
+fn repair_once(segment: &str, decode_entities: bool) -> String {
+    let text = if decode_entities && segment.contains('&') {
+        Cow::Owned(entities::unescape_strict(segment))
     } else {
-        Cow::Borrowed(line)
+        Cow::Borrowed(segment)
     };
-    let text = undo_mojibake(&text);
-    let text = plain_characters(&text);
+    let text = plain_characters(&mojibake::undo(&text));
     let text = text
         .replace("\r\n", "\n")
         .replace(['\r', '\u{2028}', '\u{2029}', '\u{85}'], "\n");
@@ -111,39 +114,11 @@ fn repair_once(line: &str, decode_entities: bool) -> String {
         .collect()
 }
 
-/// Undoes a wrong decoding if the text looks like one.
-fn undo_mojibake(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() || text.len() > LONGEST_GUESS {
-        return Cow::Borrowed(text);
-    }
-    // The crate would decode entities too, even where they must stay. All code pages agree on ASCII,
-    // so another character that the text has not can stand in for the ampersand meanwhile.
-    let Some(mask) = "~^|`$%+=*@#_}{\\".chars().find(|&c| !text.contains(c)) else {
-        return Cow::Borrowed(text);
-    };
-    let only_encoding = plsfix::TextFixerConfig {
-        unescape_html: Some(false),
-        remove_terminal_escapes: false,
-        fix_latin_ligatures: false,
-        fix_character_width: false,
-        uncurl_quotes: false,
-        fix_line_breaks: false,
-        remove_control_chars: false,
-        fix_c1_controls: false,
-        normalization: None,
-        ..plsfix::TextFixerConfig::default()
-    };
-    let masked = text.replace('&', mask.encode_utf8(&mut [0; 4]));
-    let fixed = plsfix::fix_and_explain(&masked, false, Some(&only_encoding)).text;
-    Cow::Owned(fixed.replace(mask, "&"))
-}
-
 /// Replaces characters by plainer ones: C1 controls, Latin ligatures, full and half width, quotes.
 fn plain_characters(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in text.chars().map(without_c1) {
         match c {
-            '\u{80}'..='\u{9f}' => out.push(straight_quote(entities::windows_1252(c.into()))),
             '\u{3000}' => out.push(' '),
             '\u{ff01}'..='\u{ffef}' => out.extend(std::iter::once(c).nfkc()),
             _ => match ligature(c) {

@@ -1,38 +1,36 @@
 //! HTML character references, decoded by the two rules the reference applies one after the other.
 //!
 //! [`unescape`] is the lenient rule of Python's `html.unescape`, which follows the HTML standard:
-//! `&amp` needs no semicolon, the longest known prefix counts, numbers of forbidden code points
-//! vanish or are mapped. [`unescape_strict`] is the rule of `ftfy`: only references that end in a
-//! semicolon, plus names written all in capitals (`&EACUTE;`).
+//! `&amp` needs no semicolon, the longest known prefix counts. [`unescape_strict`] is the rule of
+//! `ftfy`: only references that end in a semicolon, plus names written all in capitals (`&EACUTE;`).
 //!
-//! The table of the 2231 names is `htmlize`'s; only the rules are here.
+//! The crate `htmlize` decodes names: it equals Python there. It cannot decode numbers: Python drops
+//! control characters and code points that are no characters; the standard, and so the crate, keeps
+//! them. No crate has `ftfy`'s rule.
 
-/// Longest run of characters after `&` that is looked up as a name, without its semicolon.
-const LONGEST_NAME: usize = 32;
+use super::mojibake::code_page::without_c1;
 
 /// Longest run of letters and digits that the strict rule looks at.
 const LONGEST_STRICT: usize = 24;
 
 /// Decodes every character reference in `text` as Python's `html.unescape` does.
 pub fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        let after = &rest[at + 1..];
-        let taken = match after.strip_prefix('#') {
-            Some(number) => lenient_number(number, &mut out).map(|used| used + 1),
-            None => lenient_name(after, &mut out),
-        };
-        rest = match taken {
-            Some(used) => &after[used..],
+    let mut pieces = text.split("&#");
+    // No name goes on past an ampersand.
+    let mut out = htmlize::unescape(pieces.next().unwrap_or_default()).into_owned();
+    for piece in pieces {
+        let rest = match number(piece) {
+            Some((value, used)) => {
+                out.extend(numbered(value));
+                &piece[used..]
+            }
             None => {
-                out.push('&');
-                after
+                out.push_str("&#");
+                piece
             }
         };
+        out.push_str(&htmlize::unescape(rest));
     }
-    out.push_str(rest);
     out
 }
 
@@ -56,36 +54,30 @@ pub fn unescape_strict(text: &str) -> String {
     out
 }
 
-/// Decodes what follows `&#`; returns how many bytes of it were used.
-fn lenient_number(text: &str, out: &mut String) -> Option<usize> {
+/// The number that `text`, which follows `&#`, begins with, and how many bytes it takes.
+fn number(text: &str) -> Option<(u32, usize)> {
     let (digits, radix) = match text.strip_prefix(['x', 'X']) {
         Some(hexadecimal) => (hexadecimal, 16),
         None => (text, 10),
     };
-    let mut value: u32 = 0;
-    let mut length = 0;
-    for c in digits.chars() {
-        let Some(digit) = c.to_digit(radix) else {
-            break;
-        };
-        value = value.saturating_mul(radix).saturating_add(digit);
-        length += c.len_utf8();
-    }
+    let length = digits
+        .bytes()
+        .take_while(|&b| char::from(b).is_digit(radix))
+        .count();
     if length == 0 {
         return None;
     }
-    if let Some(c) = numbered(value) {
-        out.push(c);
-    }
+    // Too large for 32 bits is too large for a character.
+    let value = u32::from_str_radix(&digits[..length], radix).unwrap_or(u32::MAX);
     let closed = usize::from(digits[length..].starts_with(';'));
-    Some(text.len() - digits.len() + length + closed)
+    Some((value, text.len() - digits.len() + length + closed))
 }
 
 /// The character of a numeric reference; `None` for a code point that vanishes.
 fn numbered(value: u32) -> Option<char> {
     match value {
         0 => Some('\u{fffd}'),
-        0x80..=0x9f => Some(windows_1252(value)),
+        0x80..=0x9f => char::from_u32(value).map(without_c1),
         0x01..=0x08 | 0x0b | 0x0e..=0x1f | 0x7f | 0xfdd0..=0xfdef => None,
         0x11_0000.. => Some('\u{fffd}'),
         // The last two code points of every plane are not characters.
@@ -93,46 +85,6 @@ fn numbered(value: u32) -> Option<char> {
         // Only surrogates are left to fail here.
         _ => Some(char::from_u32(value).unwrap_or('\u{fffd}')),
     }
-}
-
-/// The character that a browser shows for a number in the C1 range.
-pub(super) fn windows_1252(value: u32) -> char {
-    const TABLE: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
-        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '\u{2dc}', '™', 'š', '›', 'œ',
-        '\u{9d}', 'ž', 'Ÿ',
-    ];
-    TABLE
-        .get(value.wrapping_sub(0x80) as usize)
-        .copied()
-        .unwrap_or('\u{fffd}')
-}
-
-/// Decodes the name that follows `&`, or its longest known prefix; returns the bytes used.
-fn lenient_name(text: &str, out: &mut String) -> Option<usize> {
-    let mut end = text
-        .char_indices()
-        .take(LONGEST_NAME)
-        .take_while(|(_, c)| !matches!(c, '\t' | '\n' | '\u{c}' | ' ' | '<' | '&' | '#' | ';'))
-        .last()
-        .map(|(at, c)| at + c.len_utf8())?;
-    end += usize::from(text[end..].starts_with(';'));
-    // No name is shorter than two characters.
-    (2..=end)
-        .rev()
-        .filter(|&end| text.is_char_boundary(end))
-        .find_map(|end| {
-            out.push_str(named(&text[..end])?);
-            Some(end)
-        })
-}
-
-/// What a name means, written as after the ampersand, with its semicolon if it has one.
-fn named(name: &str) -> Option<&'static str> {
-    let mut key = Vec::with_capacity(name.len() + 1);
-    key.push(b'&');
-    key.extend_from_slice(name.as_bytes());
-    std::str::from_utf8(htmlize::ENTITIES.get(key.as_slice())?).ok()
 }
 
 /// Length of the reference that `text` starts with, from ampersand to semicolon.
@@ -146,20 +98,24 @@ fn strict_length(text: &str) -> Option<usize> {
 
 /// What a reference, from ampersand to semicolon, means by the strict rule.
 fn strict_value(reference: &str) -> Option<String> {
-    let name = &reference[1..];
-    if name.starts_with('#') {
+    if reference.starts_with("&#") {
         let decoded = unescape(reference);
         // A semicolon that is left over says that only a part was understood.
         return (!decoded.contains(';')).then_some(decoded);
     }
-    if let Some(value) = named(name) {
+    if let Some(value) = named(reference) {
         return Some(value.to_owned());
     }
     // `&EACUTE;`: a name in capitals that means nothing itself, while the same in lower case does.
-    if name.bytes().any(|b| b.is_ascii_lowercase()) || unescape(reference) != reference {
+    if reference.bytes().any(|b| b.is_ascii_lowercase()) || unescape(reference) != reference {
         return None;
     }
-    named(&name.to_ascii_lowercase()).map(str::to_uppercase)
+    named(&reference.to_ascii_lowercase()).map(str::to_uppercase)
+}
+
+/// What a name of HTML means, written from ampersand to semicolon.
+fn named(reference: &str) -> Option<&'static str> {
+    std::str::from_utf8(htmlize::ENTITIES.get(reference.as_bytes())?).ok()
 }
 
 #[cfg(test)]

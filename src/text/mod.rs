@@ -6,6 +6,7 @@
 //! | [`prompts`] | class names and templates, built in or read from a file, and the prompts they make |
 //! | [`imagenet`] | the 1000 ImageNet folder names and the class each of them is |
 //! | [`clean`] | what happens to a text before it is split: repair, HTML entities, white space, case |
+//! | `mojibake` | the part of that repair that undoes wrong decodings |
 //! | [`entities`] | HTML character references, decoded as the reference decodes them |
 //! | [`tokenizer`] | CLIP's byte-pair encoding |
 //!
@@ -16,6 +17,7 @@
 pub mod clean;
 pub mod entities;
 pub mod imagenet;
+mod mojibake;
 pub mod prompts;
 pub mod tokenizer;
 

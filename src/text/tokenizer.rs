@@ -28,7 +28,8 @@ const END_TEXT: &str = "<end_of_text>";
 
 /// What counts as a word. The reference's pattern ignores case throughout. In the first part that
 /// makes a long s an s; in the classes it does nothing but take U+0345 (a combining mark that is an
-/// iota in upper case) out of all of them, so that it is dropped.
+/// iota in upper case) out of all of them, so that it is dropped. Letters and digits are those of the
+/// Unicode version that the crate `regex` knows; the reference's library may know some newer ones.
 const WORD: &str = r"(?i:<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d)|\p{L}+|\p{N}|[^\s\p{L}\p{N}\u{345}]+";
 
 /// CLIP's tokenizer, ready to encode. Cheap to share between threads by reference.

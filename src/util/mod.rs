@@ -17,6 +17,8 @@ pub mod memory;
 pub mod output_file;
 /// Panics of other crates, caught without a message.
 pub mod panics;
+/// Headers of safetensors files, with the same bytes for the same content.
+pub mod safetensors_header;
 /// Bounds how much memory concurrent work takes.
 pub mod semaphore;
 /// Files that appear whole or not at all.

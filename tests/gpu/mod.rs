@@ -12,6 +12,9 @@ mod kernels;
 /// Both towers against the reference's numbers.
 mod towers;
 
+/// Every family's towers against the numbers of its own code.
+mod families;
+
 /// Choosing devices, and how they share the work.
 mod devices;
 

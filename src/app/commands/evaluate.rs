@@ -99,13 +99,13 @@ fn record<'a>(
     find: impl Fn(&str) -> Option<&'a Sample>,
 ) -> Record {
     let right = |judgement: &Judgement| find(&judgement.name)?.right.clone();
-    Record {
-        report: report.clone(),
-        right: report.judgements.iter().map(right).collect(),
-        classes: settings.prompts.classes.clone(),
-        choices: settings.protocol.choices.clone(),
-        recipe: resolved.recipe.clone(),
-    }
+    Record::new(
+        report,
+        report.judgements.iter().map(right).collect(),
+        settings.prompts.classes.clone(),
+        settings.protocol.choices.clone(),
+        resolved.recipe.clone(),
+    )
 }
 
 /// How a run with this result ends.

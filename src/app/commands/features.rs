@@ -38,9 +38,7 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     console.wait_for("reading the features");
     let features = Features::read(&settings.features)?;
     let record = &features.record;
-    settings
-        .expectations
-        .check_published(&record.report.model.name)?;
+    settings.expectations.check_published(&record.model.name)?;
     let mut seconds = report::Seconds {
         load: start.elapsed().as_secs_f64(),
         ..report::Seconds::default()
@@ -129,15 +127,12 @@ fn check_classes(classes: &ClassNames, record: &Record, file: &Path) -> Result<(
 
 /// The pictures whose features were kept.
 fn samples(record: &Record) -> Vec<Sample> {
-    let report = &record.report;
-    let pictures = report.judgements.iter().zip(&record.right);
+    let labels = record.labels.iter().zip(&record.right);
+    let pictures = record.names.iter().zip(labels);
     pictures
-        .map(|(judgement, right)| {
-            let path = report.data.path.join(&judgement.name);
-            Sample {
-                right: right.clone(),
-                ..Sample::file(path, judgement.label as usize)
-            }
+        .map(|(name, (label, right))| Sample {
+            right: right.clone(),
+            ..Sample::file(record.data.path.join(name), *label)
         })
         .collect()
 }
@@ -171,8 +166,7 @@ fn report(
     outcome: Outcome,
     seconds: report::Seconds,
 ) -> Report {
-    let first = &record.report;
-    let mut prompts = first.prompts.clone();
+    let mut prompts = record.prompts.clone();
     prompts.templates = resolved.recipe.templates;
     if settings.classifier.is_some() {
         // Which they were is known to whoever made the classifier.
@@ -187,12 +181,15 @@ fn report(
     };
     let mut judgements = outcome.judgements;
     for judgement in &mut judgements {
-        judgement.name = report::picture_name(Path::new(&judgement.name), &first.data.path);
+        judgement.name = report::picture_name(Path::new(&judgement.name), &record.data.path);
     }
     let statistics = Statistics::of(&judgements, |class| classes.name(class));
     let (top1, top5) = (&statistics.top1, &statistics.top5);
-    let model = &first.model.name;
+    let model = &record.model.name;
     Report {
+        schema_version: report::SCHEMA_VERSION,
+        // Of an interrupted run no features are kept.
+        interrupted: false,
         program: report::Program::default(),
         prompts,
         classifier: report::ClassifierInfo::of(&resolved),
@@ -204,7 +201,12 @@ fn report(
         peak_memory_bytes: memory::peak(),
         statistics,
         judgements,
-        ..first.clone()
+        model: record.model.clone(),
+        checkpoint: record.checkpoint.clone(),
+        data: record.data.clone(),
+        settings: record.settings.clone(),
+        unreadable: record.unreadable.clone(),
+        warnings: record.warnings.clone(),
     }
 }
 

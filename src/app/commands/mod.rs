@@ -8,6 +8,7 @@ pub mod data_check;
 pub mod demo;
 pub mod evaluate;
 pub mod features;
+pub mod guide;
 pub mod help;
 mod html_report;
 pub mod inspect;
@@ -57,6 +58,7 @@ fn command(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Schema(document) => schema::run(document),
         Settings::Completions(shell) => help::completions(shell),
         Settings::Man => help::man(),
+        Settings::Guide(guide) => guide::run(guide),
         Settings::DataCheck(settings) => data_check::run(&settings),
     }
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sha2::{Digest, Sha256};
 use tracing::info_span;
 
 use crate::app::console::Console;
@@ -321,14 +320,6 @@ fn subject(
     pictures: &Pictures,
     sha256: &str,
 ) -> Result<Subject, Error> {
-    let config = request.config;
-    let short = |bytes: &[u8]| -> String {
-        let digest = Sha256::digest(bytes);
-        digest[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    };
     let classifier = match &settings.classifier {
         // By what it was made of, so that it may be built now and kept in a file the next time.
         ClassifierSource::File(path) => classifier::file::read(path)?.1,
@@ -339,13 +330,11 @@ fn subject(
         classifier.templates,
         classifier.key()
     );
-    let description = short(format!("{config:?}").as_bytes());
     let limit = settings.limit.map_or("none".into(), |n| n.to_string());
     let shard = settings.shard.map_or("none".into(), |s| s.to_string());
     let folders = identity::identity(&pictures.data.root, &pictures.samples);
     let facts = [
         ("program", env!("CARGO_PKG_VERSION").to_string()),
-        ("model", format!("{} ({description})", config.name)),
         ("checkpoint", format!("sha256 {sha256}")),
         ("precision", request.compute.precision().into()),
         ("device", settings.run.devices.name()),
@@ -359,7 +348,8 @@ fn subject(
             format!("{} ({folders})", pictures.samples.len()),
         ),
     ];
-    Ok(facts.map(|(name, value)| (name.into(), value)).into())
+    let facts = facts.map(|(name, value)| (name.to_string(), value));
+    Ok(facts.into_iter().chain(request.config.facts()).collect())
 }
 
 /// The preparation of an evaluation's pictures.

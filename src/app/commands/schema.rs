@@ -2,6 +2,7 @@
 
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
+use crate::app::json_output;
 use crate::app::settings::Document;
 use crate::app::stdout::print;
 use crate::report::schema;
@@ -11,9 +12,10 @@ use crate::report::schema;
 /// # Errors
 /// When standard output cannot be written to.
 pub fn run(document: Document) -> Result<ExitCode, Error> {
-    print(match document {
-        Document::Result => schema::RESULT,
-        Document::Comparison => schema::COMPARISON,
-    })?;
+    let schema = match document {
+        Document::Result => schema::result(),
+        Document::Comparison => schema::comparison(),
+    };
+    print(&json_output::document(&schema)?)?;
     Ok(ExitCode::Success)
 }

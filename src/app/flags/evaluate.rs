@@ -18,7 +18,7 @@ pub struct EvaluateArgs {
     /// Decides how class folders are matched and among which classes pictures are ranked:
     /// imagenet-v2 has folders named by class index; of imagenet-a and imagenet-r the 200 classes
     /// compete; of objectnet the 113 folders that ImageNet has classes for are evaluated, without
-    /// the red border of their pictures. README.md states each protocol.
+    /// the red border of their pictures. `uta-eval guide data` states each protocol.
     #[arg(
         help_heading = "Pictures",
         long,

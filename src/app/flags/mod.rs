@@ -17,7 +17,8 @@ pub use pictures::{DatasetArg, LabelsArg, PicturesArgs, SourceArg};
 pub use results::{CompareArgs, DocumentArg, MergeArgs, SchemaArgs};
 pub use run::{BatchSizeArg, ComputeArgs, OutputArgs, PrecisionArg, RunArgs};
 pub use tools::{
-    ClassifierCommandArgs, ClassifyArgs, CompletionsArgs, ConvertArgs, FloatType, InspectArgs,
+    ClassifierCommandArgs, ClassifyArgs, CompletionsArgs, ConvertArgs, FloatType, GuideArgs,
+    InspectArgs,
 };
 
 macro_rules! examples {
@@ -150,6 +151,10 @@ pub enum Command {
     ///
     /// To read it: uta-eval man > uta-eval.1 && man ./uta-eval.1
     Man,
+    /// Print a guide: data, checkpoints, results, clusters and other topics
+    ///
+    /// Without a topic, lists the topics with a line each. A guide is Markdown.
+    Guide(GuideArgs),
     /// Look at a data set without evaluating it
     Data(DataArgs),
 }

@@ -2,16 +2,30 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::model::{CacheArgs, ModelArgs, PromptArgs};
 use super::run::ComputeArgs;
+use crate::app::guide;
 
 #[derive(Debug, Clone, Args)]
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct GuideArgs {
+    /// Which guide; without it, the topics are listed
+    #[arg(value_name = "TOPIC", value_parser = topics())]
+    pub topic: Option<String>,
+}
+
+fn topics() -> PossibleValuesParser {
+    let topic = |guide: &guide::Guide| PossibleValue::new(guide.topic).help(guide.summary);
+    PossibleValuesParser::new(guide::all().iter().map(topic))
 }
 
 #[derive(Debug, Clone, Args)]

@@ -15,6 +15,7 @@ use crate::app::flags::{
     DataCheckArgs, DataCommand, DemoArgs, DocumentArg, EvaluateArgs, FloatType, InspectArgs,
     MergeArgs, OutputArgs,
 };
+use crate::app::guide::{self, Guide};
 use crate::app::json_output::JsonTarget;
 use crate::data::check::Depth;
 use crate::data::{ClassFolders, Place, Set};
@@ -51,6 +52,7 @@ pub enum Settings {
     Schema(Document),
     Completions(clap_complete::Shell),
     Man,
+    Guide(Option<Guide>),
     DataCheck(DataCheck),
 }
 
@@ -162,6 +164,7 @@ impl Settings {
             }),
             Some(Command::Completions(args)) => Self::Completions(args.shell),
             Some(Command::Man) => Self::Man,
+            Some(Command::Guide(args)) => Self::Guide(args.topic.as_deref().and_then(guide::find)),
             Some(Command::Data(DataArgs {
                 command: DataCommand::Check(args),
             })) => Self::DataCheck(DataCheck::new(args)?),

@@ -14,6 +14,7 @@
 
 mod built_in;
 mod check;
+mod facts;
 mod fields;
 mod files;
 mod open_clip;
@@ -189,7 +190,7 @@ impl ConfigError {
             .collect();
         match self {
             Self::Unknown { .. } => Some(format!(
-                "known models are {}, their published names, or a JSON file that describes a configuration (see the README)",
+                "known models are {}, their published names, or a JSON file that describes a configuration (see uta-eval guide checkpoints)",
                 known.join(", ")
             )),
             Self::Unreadable { .. } => Some(format!(
@@ -208,7 +209,7 @@ impl ConfigError {
             ),
             Self::UnknownTag { known, .. } => Some(format!("its tags are {}", known.join(", "))),
             Self::Syntax { .. } | Self::Invalid { .. } => {
-                Some("the README's section \"Other sizes\" shows a complete description".into())
+                Some("uta-eval guide checkpoints shows a complete description, under \"Other sizes\"".into())
             }
         }
     }

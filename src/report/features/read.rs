@@ -4,15 +4,14 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use crate::util::hex;
 use rayon::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use sha2::{Digest, Sha256};
 
-use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record};
+use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record, VERSION};
 use crate::classifier::Classifier;
-use crate::report::SCHEMA_VERSION;
+use crate::util::hex;
 use crate::util::usage::UsageError;
 
 /// Longer headers are not ours.
@@ -44,6 +43,13 @@ impl Features {
                 format!("{} holds no features: {detail}", path.display()),
                 "make them with --save-features FILE",
             ),
+            Unusable::Version(version) => UsageError::new(
+                format!(
+                    "the features {} have version {version} of their form, and this program reads version {VERSION}",
+                    path.display()
+                ),
+                "make them again with --save-features FILE",
+            ),
             Unusable::Damaged(detail) => UsageError::new(
                 format!("the features {} are damaged: {detail}", path.display()),
                 "make them again with --save-features FILE",
@@ -59,37 +65,33 @@ impl Features {
 
 enum Unusable {
     Unreadable(io::Error),
-    Foreign(String),
+    Foreign(&'static str),
+    /// They have this other version.
+    Version(String),
     Damaged(String),
 }
 
 fn read(path: &Path) -> Result<Features, Unusable> {
-    let foreign = |e: &dyn std::fmt::Display| Unusable::Foreign(e.to_string());
     // Asked before opening: opening a pipe would wait for somebody to write to it.
     let there = std::fs::metadata(path).map_err(Unusable::Unreadable)?;
     if !there.is_file() {
-        return Err(foreign(&"it is no regular file"));
+        return Err(Unusable::Foreign("it is no regular file"));
     }
     let mut file = BufReader::new(File::open(path).map_err(Unusable::Unreadable)?);
     let metadata = header(&mut file)?;
     let own = metadata.metadata().clone().unwrap_or_default();
-    match own.get(FORMAT.0).map(String::as_str) {
-        Some(version) if version == FORMAT.1 => {}
-        Some(version) => {
-            let form = format!(
-                "it has version {version}, and this program reads {}",
-                FORMAT.1
-            );
-            return Err(foreign(&form));
-        }
-        None => return Err(foreign(&"it was not written by --save-features")),
+    match own.get(FORMAT) {
+        Some(version) if version == VERSION => {}
+        Some(version) => return Err(Unusable::Version(version.clone())),
+        None => return Err(Unusable::Foreign("it was not written by --save-features")),
     }
     let tensors = [FEATURES, LABELS, CLASSIFIER, RECORD];
     let infos = tensors.map(|name| metadata.info(name));
     let [Some(features), Some(labels), Some(classifier), Some(record)] = infos else {
         return Err(Unusable::Damaged("a tensor is missing".into()));
     };
-    let floats = features.dtype == Dtype::F32 && classifier.dtype == Dtype::F32;
+    let dtypes = [features.dtype, labels.dtype, classifier.dtype];
+    let dtypes = dtypes == [Dtype::F32, Dtype::I64, Dtype::F32];
     let (&[pictures, embedding], &[classes, columns], &[described]) = (
         features.shape.as_slice(),
         classifier.shape.as_slice(),
@@ -97,7 +99,7 @@ fn read(path: &Path) -> Result<Features, Unusable> {
     ) else {
         return Err(Unusable::Damaged("a tensor has another shape".into()));
     };
-    if !floats || embedding == 0 || columns != embedding || described != pictures {
+    if !dtypes || embedding == 0 || columns != embedding || described != pictures {
         return Err(Unusable::Damaged("its tensors do not fit together".into()));
     }
     let bytes = |(start, end): (usize, usize)| end - start;
@@ -106,7 +108,7 @@ fn read(path: &Path) -> Result<Features, Unusable> {
         hash: Sha256::new(),
     };
     let values = hashed.floats(bytes(features.data_offsets))?;
-    hashed.bytes(bytes(labels.data_offsets))?;
+    let labels = hashed.bytes(bytes(labels.data_offsets))?;
     let columns = hashed.floats(bytes(classifier.data_offsets))?;
     let record = hashed.bytes(bytes(record.data_offsets))?;
     if hashed.goes_on()? {
@@ -117,21 +119,16 @@ fn read(path: &Path) -> Result<Features, Unusable> {
             "its digest differs from its content".into(),
         ));
     }
-    let record = parse(&record)?;
-    let same = [
-        record.report.judgements.len() == pictures,
-        record.right.len() == pictures,
-        record.classes.len() == classes,
-        record.recipe.classes == classes,
-    ];
-    let named = record.right.iter().chain([&record.choices]);
-    let beyond = named
-        .flatten()
-        .any(|list| list.iter().any(|class| *class >= classes));
-    if same.contains(&false) || beyond {
-        return Err(Unusable::Damaged(
-            "its record does not fit its tensors".into(),
-        ));
+    let unfit = || Unusable::Damaged("its record does not fit its tensors".into());
+    let mut record: Record = serde_json::from_slice(&record)
+        .map_err(|e| Unusable::Damaged(format!("its record is not of version {VERSION}: {e}")))?;
+    record.labels = labels
+        .chunks_exact(size_of::<i64>())
+        .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+        .map(|label| usize::try_from(label).map_err(|_| unfit()))
+        .collect::<Result<_, _>>()?;
+    if !record.fits(pictures, classes) {
+        return Err(unfit());
     }
     let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
     if !finite(&values) || !finite(&columns) {
@@ -148,7 +145,7 @@ fn read(path: &Path) -> Result<Features, Unusable> {
 
 /// The header of a safetensors file; what follows are the tensors.
 fn header(file: &mut impl Read) -> Result<Metadata, Unusable> {
-    let no_header = || Unusable::Foreign("it is no safetensors file".into());
+    let no_header = || Unusable::Foreign("it is no safetensors file");
     let mut length = [0; 8];
     file.read_exact(&mut length).map_err(|_| no_header())?;
     let length = u64::from_le_bytes(length);
@@ -160,16 +157,6 @@ fn header(file: &mut impl Read) -> Result<Metadata, Unusable> {
     read.map_err(Unusable::Unreadable)?;
     // Whether offsets, shapes and dtypes agree is checked by this as well.
     serde_json::from_slice(&header).map_err(|_| no_header())
-}
-
-/// The record; a result of another version of the program is told apart from damage.
-fn parse(record: &[u8]) -> Result<Record, Unusable> {
-    serde_json::from_slice::<Record>(record)
-        .ok()
-        .filter(|record| record.report.schema_version == SCHEMA_VERSION)
-        .ok_or_else(|| {
-            Unusable::Foreign("it was written by another version of this program".into())
-        })
 }
 
 /// Reads a file and hashes what it reads.
