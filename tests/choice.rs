@@ -56,7 +56,7 @@ fn hollow(folder: &Folder, name: &str, model: &str, layout: Layout) -> PathBuf {
 #[test]
 fn a_description_beside_the_weights_decides() {
     let folder = Folder::new();
-    let families = fixture("golden/families");
+    let families = fixture("families");
     let weights = folder.copy(
         &families.join("openclip_custom_text.safetensors"),
         "open_clip_model.safetensors",
@@ -156,7 +156,7 @@ fn models_that_differ_in_the_kind_of_gelu_are_told_apart_by_names_or_not_at_all(
 
 #[test]
 fn shapes_of_no_known_model_are_refused_with_the_dimensions() {
-    let error = refused(&fixture("golden/families/openclip_gelu.safetensors"));
+    let error = refused(&fixture("families/openclip_gelu.safetensors"));
     let text = error.to_string();
     assert!(
         text.contains("image 32, patch 8, width 48, depth 3"),
@@ -199,7 +199,7 @@ fn the_wrong_kind_of_gelu_under_a_telling_name_is_warned_about() {
 #[test]
 fn preprocessing_comes_with_a_description() {
     let folder = Folder::new();
-    let text = std::fs::read_to_string(fixture("golden/families/openclip_gelu.json")).unwrap();
+    let text = std::fs::read_to_string(fixture("families/openclip_gelu.json")).unwrap();
     let squash = text
         .replace("shortest", "squash")
         .replace("bicubic", "bilinear");
@@ -217,7 +217,7 @@ fn preprocessing_comes_with_a_description() {
 
 #[test]
 fn what_a_description_asks_for_and_no_model_has_is_refused_by_name() {
-    let text = std::fs::read_to_string(fixture("golden/families/eva02_clip.json")).unwrap();
+    let text = std::fs::read_to_string(fixture("families/eva02_clip.json")).unwrap();
     let folder = Folder::new();
     for (from, to, said) in [
         (
@@ -265,7 +265,7 @@ fn this_programs_own_description_can_say_all_that_others_can() {
         "text": { "width": 16, "depth": 2, "heads": 2 }
     }"#;
     let own = ModelConfig::from_json(own, "own.json").unwrap();
-    let file = fixture("golden/families/eva02_clip_e.json");
+    let file = fixture("families/eva02_clip_e.json");
     assert_eq!(own, ModelConfig::from_file(&file).unwrap());
     let own = r#"{
         "name": "openclip_quickgelu", "image_size": 32, "patch_size": 16, "width": 40, "depth": 2,
@@ -274,7 +274,7 @@ fn this_programs_own_description_can_say_all_that_others_can() {
         "norm_eps": 1e-5, "text": { "width": 16, "depth": 2, "heads": 2, "mlp": "quick_gelu" }
     }"#;
     let own = ModelConfig::from_json(own, "own.json").unwrap();
-    let file = fixture("golden/families/openclip_quickgelu.json");
+    let file = fixture("families/openclip_quickgelu.json");
     assert_eq!(own, ModelConfig::from_file(&file).unwrap());
     let impossible = r#"{
         "name": "x", "image_size": 32, "patch_size": 8, "width": 48, "depth": 2, "heads": 2,
@@ -287,7 +287,7 @@ fn this_programs_own_description_can_say_all_that_others_can() {
 
 #[test]
 fn inspect_says_the_layout_and_convert_writes_another() {
-    let families = fixture("golden/families");
+    let families = fixture("families");
     let file = families.join("openclip_quickgelu.safetensors");
     let file = file.to_str().unwrap();
     run(&["inspect", file]).ended_with(0).printed(&[

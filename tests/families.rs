@@ -25,14 +25,11 @@ pub struct Family {
 
 impl Family {
     pub fn expected(&self) -> Golden {
-        Golden::load(&format!(
-            "golden/families/{}_expected.safetensors",
-            self.expected
-        ))
+        Golden::load(&format!("families/{}_expected.safetensors", self.expected))
     }
 
     pub fn towers(&self, compute: &Compute) -> (VisionTower, TextTower) {
-        let file = fixture(&format!("golden/families/{}", self.checkpoint));
+        let file = fixture(&format!("families/{}", self.checkpoint));
         towers_by(compute, &file, &self.config)
     }
 }
@@ -261,7 +258,7 @@ fn a_wrong_setting_moves_the_features_by_far_more_than_the_tolerance() {
         let all = families();
         let family = all.iter().find(|f| f.checkpoint == name).unwrap();
         let (golden, compute) = (family.expected(), Compute::cpu(Precision::F32));
-        let weights = open(&fixture(&format!("golden/families/{name}")), &family.config);
+        let weights = open(&fixture(&format!("families/{name}")), &family.config);
         let mut config = family.config.clone();
         change(&mut config);
         let vision = loading::vision_tower(&weights, &config, &compute, &mut |_| ()).unwrap();

@@ -228,14 +228,14 @@ fn answer(
 
 /// A repository's files, and the fixtures that they are.
 const FAMILY: [(&str, &str); 3] = [
-    ("README.md", "golden/families/openclip_custom_text.json"),
+    ("README.md", "families/openclip_custom_text.json"),
     (
         "open_clip_config.json",
-        "golden/families/openclip_custom_text.json",
+        "families/openclip_custom_text.json",
     ),
     (
         "open_clip_model.safetensors",
-        "golden/families/openclip_custom_text.safetensors",
+        "families/openclip_custom_text.safetensors",
     ),
 ];
 

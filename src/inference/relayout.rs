@@ -69,19 +69,20 @@ pub fn relayout(checkpoint: &Checkpoint, name: &str) -> Result<Relayout, Relayou
     })
 }
 
+/// A tensor's places in the old and in the new file, and its shape.
+type Part = (Place, Place, Vec<usize>);
+
 /// The plan for one layout, or the key of a tensor that it has no place for.
 fn plan(checkpoint: &Checkpoint, source: Layout, target: Layout) -> Result<Relayout, String> {
     // For each key of the new file, its tensors by their third.
-    let mut stored: BTreeMap<String, BTreeMap<usize, (Place, Place, Vec<usize>)>> = BTreeMap::new();
+    let mut stored: BTreeMap<String, BTreeMap<usize, Part>> = BTreeMap::new();
     let mut copied = Vec::new();
     let mut left_out = BTreeSet::new();
     for entry in checkpoint.entries() {
         let names = source.names_of(entry.name);
         if names.is_empty() {
             // What is no tensor of a tower: its scale is a weight, the rest can be computed.
-            if Layout::is_scale(entry.name) {
-                copied.push(Output::copy(entry.name, entry.shape));
-            } else if source == target {
+            if Layout::is_scale(entry.name) || source == target {
                 copied.push(Output::copy(entry.name, entry.shape));
             } else if Layout::ignores(entry.name) || Layout::is_rope_table(entry.name) {
                 left_out.insert(entry.name.to_string());
@@ -111,7 +112,7 @@ fn plan(checkpoint: &Checkpoint, source: Layout, target: Layout) -> Result<Relay
         let transposed = parts
             .values()
             .any(|(from, to, _)| from.transposed != to.transposed);
-        let piece = |(from, _, _): &(Place, Place, Vec<usize>)| Piece {
+        let piece = |(from, _, _): &Part| Piece {
             key: from.key.clone(),
             third: from.third,
         };

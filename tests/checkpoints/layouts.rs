@@ -29,13 +29,13 @@ const FILES: [(&str, &str, Layout); 7] = [
 ];
 
 fn config(name: &str) -> ModelConfig {
-    let file = fixture(&format!("golden/families/{name}.json"));
+    let file = fixture(&format!("families/{name}.json"));
     ModelConfig::from_file(&file).unwrap()
 }
 
 fn weights(file: &str, config: &ModelConfig) -> Arc<Weights> {
     open_for(
-        &fixture(&format!("golden/families/{file}.safetensors")),
+        &fixture(&format!("families/{file}.safetensors")),
         config,
         &mut Silent,
     )
@@ -77,8 +77,7 @@ fn every_familys_file_is_recognised_and_fits_its_description() {
 #[test]
 fn transformers_and_timms_names_lead_to_the_same_tensors_as_the_originals() {
     let quick = config("openclip_quickgelu");
-    let described =
-        ModelConfig::from_file(&fixture("golden/families/hf_clip/config.json")).unwrap();
+    let described = ModelConfig::from_file(&fixture("families/hf_clip/config.json")).unwrap();
     assert_eq!(described.vision, quick.vision);
     assert_eq!(described.text, quick.text);
     assert_eq!(described.preprocessing, quick.preprocessing);
@@ -140,7 +139,7 @@ fn zeros(entries: &[(String, Vec<usize>)]) -> Vec<u8> {
 
 #[test]
 fn wrappers_are_removed_and_keys_without_meaning_are_ignored() {
-    let plain = open("golden/families/openclip_quickgelu.safetensors");
+    let plain = open("families/openclip_quickgelu.safetensors");
     let quick = config("openclip_quickgelu");
     for prefix in [
         "module.",
@@ -169,10 +168,7 @@ fn wrappers_are_removed_and_keys_without_meaning_are_ignored() {
 #[test]
 fn rotary_tables_may_have_the_grids_rows_and_columns_apart() {
     let eva = config("eva02_clip");
-    let mut entries = renamed(
-        &open("golden/families/eva02_clip.safetensors"),
-        str::to_string,
-    );
+    let mut entries = renamed(&open("families/eva02_clip.safetensors"), str::to_string);
     for (name, shape) in &mut entries {
         if name.contains("rope") {
             *shape = vec![4, 4, 12];
@@ -184,12 +180,8 @@ fn rotary_tables_may_have_the_grids_rows_and_columns_apart() {
 
 #[test]
 fn what_is_wrong_is_said_in_the_files_own_names() {
-    let described =
-        ModelConfig::from_file(&fixture("golden/families/hf_clip/config.json")).unwrap();
-    let mut entries = renamed(
-        &open("golden/families/hf_clip/model.safetensors"),
-        str::to_string,
-    );
+    let described = ModelConfig::from_file(&fixture("families/hf_clip/config.json")).unwrap();
+    let mut entries = renamed(&open("families/hf_clip/model.safetensors"), str::to_string);
     let lost = "vision_model.encoder.layers.1.self_attn.k_proj.bias";
     entries.retain(|(name, _)| name != lost);
     entries.push(("vision_model.head.weight".into(), vec![3]));
@@ -207,7 +199,7 @@ fn what_is_wrong_is_said_in_the_files_own_names() {
 fn a_model_without_inner_layer_norms_does_not_fit_a_file_that_has_them() {
     let mut eva = config("eva02_clip");
     eva.vision.transformer.attention_norm = false;
-    let file = open("golden/families/eva02_clip.safetensors");
+    let file = open("families/eva02_clip.safetensors");
     let mismatch = fit(&file, &eva).unwrap_err().to_string();
     assert!(
         mismatch.contains("visual.blocks.{0..2}.attn.inner_attn_ln.bias (3 keys)"),
@@ -217,7 +209,7 @@ fn a_model_without_inner_layer_norms_does_not_fit_a_file_that_has_them() {
 
 #[test]
 fn another_familys_file_is_measured_against_the_models_own_names() {
-    let file = open("golden/families/openclip_gelu.safetensors");
+    let file = open("families/openclip_gelu.safetensors");
     let eva = ModelConfig::by_name("eva_base_p16").unwrap();
     let mismatch = fit(&file, &eva).unwrap_err().to_string();
     assert!(
@@ -262,8 +254,8 @@ fn assert_equal_files(a: &Checkpoint, b: &Checkpoint, except: impl Fn(&str) -> b
 
 #[test]
 fn a_file_in_another_layout_is_the_one_that_its_authors_program_writes() {
-    let eva = open("golden/families/eva02_clip.safetensors");
-    let timm = open("golden/families/eva02_clip_timm_names.safetensors");
+    let eva = open("families/eva02_clip.safetensors");
+    let timm = open("families/eva02_clip_timm_names.safetensors");
     assert_equal_files(&converted(&eva, "open-clip-timm"), &timm, |_| false);
     let tables = |name: &str| name.contains("rope");
     assert_equal_files(&converted(&timm, "eva-clip"), &eva, tables);
@@ -285,7 +277,7 @@ fn there_and_back_again_is_the_same_file() {
         ("eva02_clip_e", "open-clip-timm", "eva-clip"),
         ("eva01_clip_g", "eva-clip", "eva-clip"),
     ] {
-        let original = open(&format!("golden/families/{file}.safetensors"));
+        let original = open(&format!("families/{file}.safetensors"));
         let other = converted(&original, layout);
         assert_equal_files(&converted(&other, back), &original, |_| false);
     }

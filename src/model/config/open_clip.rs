@@ -53,9 +53,10 @@ fn model(name: &str, mut fields: Fields) -> Result<ModelConfig, String> {
     let quick_gelu = fields.or("quick_gelu", false)?;
     // Where the text tower's keys are is seen from the keys.
     fields.ignore(&["custom_text", "init_logit_scale", "init_logit_bias"]);
-    let activation = match quick_gelu {
-        true => Mlp::QuickGelu,
-        false => Mlp::Gelu,
+    let activation = if quick_gelu {
+        Mlp::QuickGelu
+    } else {
+        Mlp::Gelu
     };
     let vision = vision(fields.object("vision_cfg")?, activation)?;
     let text = text(fields.object("text_cfg")?, activation)?;
@@ -146,9 +147,10 @@ fn eva(fields: &mut Fields, image: usize) -> Result<VisionConfig, String> {
         patch,
         sizes.all(),
         rope,
-        match after {
-            true => NormPlacement::After,
-            false => NormPlacement::Before,
+        if after {
+            NormPlacement::After
+        } else {
+            NormPlacement::Before
         },
         gated,
     ))
@@ -341,10 +343,7 @@ impl VisionConfig {
                 norm,
                 qkv_bias: QkvBias::QueryValue,
                 attention_norm: gated,
-                mlp: match gated {
-                    true => Mlp::SwiGlu,
-                    false => Mlp::Gelu,
-                },
+                mlp: if gated { Mlp::SwiGlu } else { Mlp::Gelu },
             },
         }
     }
