@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::at_once::is_out_of_memory;
 use crate::checkpoint::CheckpointError;
 use crate::classifier::file::ClassifierFileError;
-use crate::data::{DataError, Remark, Unreadable};
+use crate::data::{DataError, Name, Remark, Unreadable};
 use crate::expectation::Checked;
 use crate::journal::JournalError;
 use crate::metrics::Tally;
@@ -61,7 +61,7 @@ pub enum Error {
     Classifier(#[from] ClassifierFileError),
     #[error(transparent)]
     Data(#[from] DataError),
-    #[error("{}: {}", .0.path.display(), .0.reason)]
+    #[error("{}: {}", .0.name, .0.reason)]
     Picture(Unreadable),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -72,8 +72,8 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("the model's output for {} is not a number", path.display())]
-    NotANumber { path: PathBuf },
+    #[error("the model's output for {picture} is not a number")]
+    NotANumber { picture: Name },
     #[error("the demo's result differs on this machine: expected {expected}, found {found}")]
     DemoDiffers { expected: Tally, found: Tally },
     #[error("{}", missed(.0))]

@@ -12,7 +12,6 @@ use crate::interruption;
 use crate::lanes::in_order;
 use crate::metrics::{Prediction, Tally};
 use crate::statistics::Judgement;
-use crate::visible;
 
 /// Names the classes of a batch's pictures.
 pub trait Predictor: Sync {
@@ -158,7 +157,7 @@ impl<'a> Entrant<'a> {
         let mut reasons = unreadable.iter().peekable();
         let mut findings: Vec<Finding> = samples
             .iter()
-            .filter_map(|sample| match reasons.next_if(|u| u.path == sample.path) {
+            .filter_map(|sample| match reasons.next_if(|u| u.is_of(sample)) {
                 Some(unreadable) => Some(Finding::Unreadable(unreadable.reason.clone())),
                 None => predictions.next().map(Finding::Predicted),
             })
@@ -180,14 +179,13 @@ impl<'a> Entrant<'a> {
             match finding {
                 Finding::Predicted(prediction) => {
                     self.outcome.tally.add(&prediction, sample.right());
-                    let name = visible::name(sample.path.as_os_str()).into_owned();
+                    let name = sample.name.in_set().to_string();
                     let judgement = Judgement::new(name, sample.label, sample.right(), &prediction);
                     self.outcome.judgements.push(judgement);
                     self.observer.predicted(sample, &prediction)?;
                 }
                 Finding::Unreadable(reason) => {
-                    let path = sample.path.clone();
-                    let unreadable = Unreadable { path, reason };
+                    let unreadable = Unreadable::of(sample, reason);
                     self.observer.unreadable(&unreadable)?;
                     self.outcome.unreadable.push(unreadable);
                 }
@@ -346,8 +344,8 @@ mod tests {
 
     impl Predictor for Broken {
         fn predict(&self, batch: &Batch) -> Result<Predicted, Error> {
-            let path = batch.samples[0].path.clone();
-            Err(Error::NotANumber { path })
+            let picture = batch.samples[0].name.clone();
+            Err(Error::NotANumber { picture })
         }
     }
 
@@ -414,8 +412,7 @@ mod tests {
             {
                 if byte == 255 {
                     let reason = "damaged".into();
-                    let path = sample.path;
-                    batch.unreadable.push(Unreadable { path, reason });
+                    batch.unreadable.push(Unreadable::of(&sample, reason));
                 } else {
                     batch.pixels.push(byte);
                     batch.samples.push(sample);

@@ -305,7 +305,7 @@ impl Predictor for ZeroShot {
         }
         let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
             prediction.ok_or_else(|| Error::NotANumber {
-                path: sample.path.clone(),
+                picture: sample.name.clone(),
             })
         };
         let predictions = predictions.into_iter().zip(&batch.samples).map(of_sample);

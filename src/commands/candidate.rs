@@ -1,7 +1,6 @@
 //! A checkpoint made ready for pictures, and the report on it.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +10,7 @@ use tracing::info_span;
 use crate::checkpoint::{Checkpoint, CheckpointError, dtype_name};
 use crate::classifier;
 use crate::classifiers::{self, Obtained, Shelf, Stock, Wanted};
-use crate::data::{DataSet, Protocol, Sample, Set, identity};
+use crate::data::{DataSet, Protocol, Sample, Samples, Set, identity, judge};
 use crate::error::{Error, Warning};
 use crate::evaluation::{Finding, Outcome};
 use crate::journal::{Journal, Subject};
@@ -24,14 +23,13 @@ use crate::ranking::Ranker;
 use crate::report::{self, Report};
 use crate::settings::Evaluate;
 use crate::statistics::Statistics;
-use crate::visible;
 use crate::zero_shot::{ImageEncoder, ZeroShot};
 
 /// Pictures to evaluate on, and what is odd about them.
 pub struct Pictures {
     pub data: DataSet,
     /// Those that this process evaluates.
-    pub samples: Vec<Sample>,
+    pub samples: Samples,
     /// Number of those of all shards.
     selected: usize,
     selected_sha256: String,
@@ -51,7 +49,7 @@ impl Pictures {
         let mut data = settings.pictures.find(&settings.prompts.folders)?;
         let mut warnings = Vec::new();
         warnings.extend(size_warning(&data, protocol));
-        let unlabelled = protocol.judge(&mut data)?;
+        let unlabelled = judge(&mut data, protocol)?;
         let (hidden, not_pictures) = (data.ignored.hidden, data.ignored.not_pictures);
         if (hidden, not_pictures) != (0, 0) {
             warnings.push(Warning::IgnoredFiles {
@@ -68,20 +66,19 @@ impl Pictures {
         let shard = settings.shard;
         let range = shard.map_or(0..selected, |shard| shard.range(selected));
         Ok(Self {
-            samples: all[range].to_vec(),
+            samples: data.samples.part(range),
             selected,
             unlabelled,
-            selected_sha256: report::selection_sha256(all, &data.root),
+            selected_sha256: report::selection_sha256(all),
             data,
             warnings,
         })
     }
 
     /// The pictures by their names in reports.
-    pub fn by_name(&self) -> HashMap<String, &Sample> {
-        let name = |sample: &Sample| report::picture_name(&sample.path, &self.data.root);
+    pub fn by_name(&self) -> HashMap<&str, &Sample> {
         let samples = self.data.samples.iter();
-        samples.map(|sample| (name(sample), sample)).collect()
+        samples.map(|s| (s.name.in_set(), s)).collect()
     }
 }
 
@@ -235,12 +232,7 @@ impl<'a> Candidate<'a> {
         self.warnings
             .extend(report::unreadable_warning(&outcome.unreadable));
         let data = &pictures.data;
-        let mut judgements = outcome.judgements;
-        let root = visible::name(data.root.as_os_str());
-        for judgement in &mut judgements {
-            let root = Path::new(root.as_ref());
-            judgement.name = report::picture_name(Path::new(&judgement.name), root);
-        }
+        let judgements = outcome.judgements;
         let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
         let expectations = match interrupted {
             true => Vec::new(),

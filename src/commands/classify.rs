@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::candidate::preprocessor;
 use crate::classifiers;
+use crate::data::Name;
 use crate::data::loader::load_one;
 use crate::error::{Error, ExitCode, Warning};
 use crate::loading;
@@ -83,7 +84,9 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     for (path, crop) in crops {
         let logits = zero_shot.logits(&crop)?.remove(0);
         if logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(Error::NotANumber { path: path.clone() });
+            return Err(Error::NotANumber {
+                picture: Name::alone(path),
+            });
         }
         let mut probabilities = logits.clone();
         softmax(&mut probabilities);

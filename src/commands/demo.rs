@@ -4,7 +4,7 @@ use include_dir::{Dir, include_dir};
 
 use super::evaluate;
 use crate::classifiers::Stock;
-use crate::data::{Place, Protocol};
+use crate::data::{DataLocation, Protocol};
 use crate::error::{Error, ExitCode};
 use crate::expectation::Expectations;
 use crate::metrics::Tally;
@@ -42,7 +42,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
     let _unfinished = Unfinished::new(folder.path());
     FILES.extract(folder.path()).map_err(unpacking)?;
     let evaluation = Evaluate {
-        pictures: Place::new(folder.path().join(PICTURES)),
+        pictures: DataLocation::new(folder.path().join(PICTURES)),
         protocol: Protocol::default(),
         model: Model {
             variant: Variant::from_name_or_file(DEMO)?,

@@ -128,10 +128,10 @@ fn samples(record: &Record) -> Vec<Sample> {
     let pictures = report.judgements.iter().zip(&record.right);
     pictures
         .map(|(judgement, right)| {
-            let path = report.data.path.join(&judgement.name);
+            let label = judgement.label as usize;
             Sample {
                 right: right.clone(),
-                ..Sample::file(path, judgement.label as usize)
+                ..Sample::below(&report.data.path, &judgement.name, label)
             }
         })
         .collect()
@@ -145,9 +145,9 @@ fn evaluate(
     sinks: &mut Sinks,
 ) -> Result<Outcome, Error> {
     let finding = |(features, sample): (&[f32], &Sample)| {
-        let path = || sample.path.clone();
+        let picture = || sample.name.clone();
         let prediction = ranker.rank(features);
-        let prediction = prediction.ok_or_else(|| Error::NotANumber { path: path() })?;
+        let prediction = prediction.ok_or_else(|| Error::NotANumber { picture: picture() })?;
         Ok(Finding::Predicted(prediction))
     };
     let findings = features.pictures().zip(samples).map(finding);
@@ -179,10 +179,7 @@ fn report(
         }
         None => &record.classes,
     };
-    let mut judgements = outcome.judgements;
-    for judgement in &mut judgements {
-        judgement.name = report::picture_name(Path::new(&judgement.name), &first.data.path);
-    }
+    let judgements = outcome.judgements;
     let statistics = Statistics::of(&judgements, |class| classes.name(class));
     let (top1, top5) = (&statistics.top1, &statistics.top5);
     let model = &first.model.name;

@@ -8,7 +8,6 @@ use super::output::OutputFile;
 use crate::data::Sample;
 use crate::error::Error;
 use crate::metrics::{Prediction, TOP};
-use crate::visible;
 
 /// Writes predictions as they are made.
 #[derive(Debug)]
@@ -76,7 +75,7 @@ impl PredictionsFile {
     /// # Errors
     /// When the disk is full or gone.
     pub fn add(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), Error> {
-        let path = visible::name(sample.path.as_os_str());
+        let path = sample.name.whole();
         match self.format {
             Format::Csv => {
                 // Sets of fewer than five classes leave fields empty.
@@ -86,7 +85,7 @@ impl PredictionsFile {
                 let classes = prediction.classes.iter().map(ToString::to_string).collect();
                 let logits = prediction.logits.iter().map(ToString::to_string).collect();
                 let right: Vec<String> = sample.right().iter().map(ToString::to_string).collect();
-                let record: Vec<String> = [path.into_owned(), right.join(" ")]
+                let record: Vec<String> = [path.to_string(), right.join(" ")]
                     .into_iter()
                     .chain(field(classes))
                     .chain(field(logits))
@@ -95,7 +94,7 @@ impl PredictionsFile {
             }
             Format::JsonLines => {
                 let line = Line {
-                    path: &path,
+                    path,
                     label: sample.label,
                     right: sample.right.as_deref(),
                     top5: &prediction.classes,

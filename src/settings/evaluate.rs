@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::parts::{Model, Opened, Outputs, Prompts, Run, expectations, given, set, source, stock};
 use crate::classifiers::Stock;
 use crate::cli::{EvaluateArgs, LabelsArg};
-use crate::data::{Place, Protocol, Set, Truth};
+use crate::data::{DataLocation, Protocol, Set, Truth};
 use crate::error::Error;
 use crate::expectation::Expectations;
 use crate::loading;
@@ -20,7 +20,7 @@ use crate::visible;
 pub struct Evaluate {
     /// The run's name in a journal and a sweep's table.
     pub name: String,
-    pub pictures: Place,
+    pub pictures: DataLocation,
     /// How they are judged.
     pub protocol: Protocol,
     pub model: Model,
@@ -147,7 +147,7 @@ impl Evaluate {
             Some(LabelsArg::File(path)) => Some(path),
             Some(LabelsArg::Real) | None => None,
         };
-        let pictures = Place {
+        let pictures = DataLocation {
             path: given(args.pictures.imagenet_path, "--imagenet-path")?,
             source: source(args.pictures.source),
             labels,

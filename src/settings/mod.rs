@@ -16,7 +16,7 @@ use crate::cli::{
     MergeArgs, OutputArgs,
 };
 use crate::data::check::Depth;
-use crate::data::{ClassFolders, Place, Set};
+use crate::data::{ClassFolders, DataLocation, Set};
 use crate::devices::Devices;
 use crate::error::Error;
 use crate::expectation::Expectations;
@@ -118,7 +118,7 @@ pub struct Compare {
 
 #[derive(Debug)]
 pub struct DataCheck {
-    pub pictures: Place,
+    pub pictures: DataLocation,
     pub set: CheckedSet,
     pub depth: Depth,
     pub workers: usize,
@@ -325,7 +325,7 @@ impl Compare {
 impl DataCheck {
     fn new(args: DataCheckArgs) -> Result<Self, Error> {
         Ok(Self {
-            pictures: Place {
+            pictures: DataLocation {
                 path: args.path,
                 source: source(args.source),
                 labels: args.labels,

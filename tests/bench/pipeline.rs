@@ -194,5 +194,5 @@ pub fn loader(variant: &Variant, samples: &[Sample], batch_size: usize) -> Loade
         ..
     } = variant.preprocessing;
     let preprocessor = Preprocessor::new(size, interpolation);
-    Loader::start(samples.to_vec(), preprocessor, settings).unwrap()
+    Loader::start(samples.iter().cloned().collect(), preprocessor, settings).unwrap()
 }
