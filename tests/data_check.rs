@@ -228,6 +228,28 @@ fn equal_files_are_found_by_content_whatever_their_names() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_no_text_is_shown_with_its_bytes() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    let names = pets(&folder);
+    let picture = demo("imagenet/val/n02165456/n02165456_000.jpg");
+    let odd = folder
+        .join("pets/bugs")
+        .join(OsStr::from_bytes(b"caf\xe9.jpg"));
+    std::fs::copy(picture, odd).unwrap();
+    let found = findings(&folder.join("pets"), &["--classnames", &names], 0);
+    let group = found["duplicates"][0].as_array().unwrap();
+    assert!(
+        group[1]
+            .as_str()
+            .unwrap()
+            .ends_with("pets/bugs/caf\\xE9.jpg")
+    );
+}
+
 #[test]
 fn each_set_is_recognised() {
     let folder = Folder::new();

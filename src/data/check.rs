@@ -6,8 +6,8 @@ use std::io;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::table::Rows;
-use super::{DataError, DataSet, Place, Sample, Set, Storage};
+use super::containers::read::{PictureReader, read};
+use super::sample::Sample;
 use crate::picture::{self, Facts, Scratch};
 
 /// Bytes of a file that are read for a first look. Nearly all headers end before.
@@ -29,7 +29,7 @@ pub struct Look {
     /// Of the file; 0 when it cannot be opened.
     pub bytes: u64,
     /// What its header says; or why it cannot be read.
-    pub facts: Result<Facts, String>,
+    pub header: Result<Facts, String>,
     /// A hash over its length and the bytes that were read, and whether these are all.
     content: Option<(Hash, bool)>,
 }
@@ -38,42 +38,6 @@ type Hash = [u8; 32];
 
 /// Pictures that one thread looks at in turn: rows of a table follow from each other.
 const IN_A_ROW: usize = 64;
-
-/// Finds out which set a place holds, and its pictures.
-///
-/// # Errors
-/// When it is none of the sets: why it is not ImageNet.
-pub fn recognise(place: &Place) -> Result<(Set, DataSet), DataError> {
-    let scan = |set: Set| place.find(&set.folders()).map(|data| (set, data));
-    let (set, data) = match scan(Set::ImageNet) {
-        Ok(found) => found,
-        Err(e) => {
-            let (mut why, mut found) = (e, None);
-            for set in Set::ALL.into_iter().skip(1) {
-                match scan(set) {
-                    Ok(this) => {
-                        found = Some(this);
-                        break;
-                    }
-                    // Several parts of a set say more than that they are no class of ImageNet.
-                    Err(e @ DataError::SeveralInside { .. }) => why = e,
-                    Err(_) => {}
-                }
-            }
-            found.ok_or(why)?
-        }
-    };
-    let is_sketch = |sample: &Sample| {
-        let name = sample.path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with("sketch_"))
-    };
-    let set = if data.samples.iter().all(is_sketch) {
-        Set::Sketch
-    } else {
-        Set::with_classes(&data.classes_there()).unwrap_or(set)
-    };
-    Ok((set, data))
-}
 
 /// Looks at every picture, in order. `seen` is told of each.
 pub fn look(samples: &[Sample], depth: Depth, seen: &(dyn Fn() + Sync)) -> Vec<Look> {
@@ -94,7 +58,7 @@ pub fn look(samples: &[Sample], depth: Depth, seen: &(dyn Fn() + Sync)) -> Vec<L
 struct State {
     bytes: Vec<u8>,
     scratch: Scratch,
-    rows: Rows,
+    reader: PictureReader,
 }
 
 /// Groups of pictures with the same content, as places in `samples`; in order.
@@ -116,7 +80,7 @@ pub fn duplicates(samples: &[Sample], looks: &[Look]) -> io::Result<Vec<Vec<usiz
         let mut groups: HashMap<Hash, Vec<usize>> = HashMap::new();
         let mut bytes = Vec::new();
         for index in group {
-            samples[index].read(&mut bytes)?;
+            read(&samples[index].storage, &mut bytes)?;
             groups.entry(hash(0, &bytes)).or_default().push(index);
         }
         Ok(groups.into_values().filter(|g| g.len() > 1).collect())
@@ -130,48 +94,42 @@ pub fn duplicates(samples: &[Sample], looks: &[Look]) -> io::Result<Vec<Vec<usiz
 }
 
 fn look_at(sample: &Sample, depth: Depth, state: &mut State) -> Look {
-    let length = match read(sample, depth, state) {
-        Ok(length) => length,
-        Err(reason) => {
-            return Look {
-                bytes: 0,
-                facts: Err(reason),
-                content: None,
-            };
-        }
-    };
-    let bytes = &mut state.bytes;
-    let mut whole = bytes.len() as u64 == length;
-    let content = Some((hash(length, bytes), whole));
-    let mut facts = picture::facts(bytes);
-    if facts.is_err() && !whole {
-        // The header may be long.
-        whole = sample.read(bytes).is_ok();
-        facts = picture::facts(bytes);
-    }
-    if depth == Depth::Full && whole {
-        let decoded = picture::check(bytes, &mut state.scratch);
-        facts = facts.and_then(|facts| decoded.map(|()| facts));
-    }
-    Look {
-        bytes: length,
-        facts: facts.map_err(|e| e.to_string()),
-        content,
-    }
-}
-
-/// Reads as much of a picture as is needed. Returns its length.
-fn read(sample: &Sample, depth: Depth, state: &mut State) -> Result<u64, String> {
-    if let Storage::Row(row) = &sample.storage {
-        state.bytes = state.rows.read(row)?;
-        return Ok(state.bytes.len() as u64);
-    }
+    let State {
+        bytes,
+        scratch,
+        reader,
+    } = state;
     let most = match depth {
         Depth::Full => u64::MAX,
         Depth::Fast => FIRST_LOOK,
     };
-    let length = sample.read_beginning(most, &mut state.bytes);
-    length.map_err(|e| e.to_string())
+    let length = match reader.read_beginning(&sample.storage, most, bytes) {
+        Ok(length) => length,
+        Err(e) => {
+            return Look {
+                bytes: 0,
+                header: Err(e.to_string()),
+                content: None,
+            };
+        }
+    };
+    let mut whole = bytes.len() as u64 == length;
+    let content = Some((hash(length, bytes), whole));
+    let mut header = picture::facts(bytes);
+    if header.is_err() && !whole {
+        // The header may be long.
+        whole = reader.read(&sample.storage, bytes).is_ok();
+        header = picture::facts(bytes);
+    }
+    if depth == Depth::Full && whole {
+        let decoded = picture::check(bytes, scratch);
+        header = header.and_then(|header| decoded.map(|()| header));
+    }
+    Look {
+        bytes: length,
+        header: header.map_err(|e| e.to_string()),
+        content,
+    }
 }
 
 fn hash(length: u64, bytes: &[u8]) -> Hash {

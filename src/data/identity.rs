@@ -1,7 +1,7 @@
 //! Which pictures these are, in a few characters.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use crate::util::hex;
@@ -9,35 +9,30 @@ use sha2::{Digest, Sha256};
 
 use super::sample::{Sample, Storage};
 
-/// A hash over the pictures' order, paths below `root`, labels, places in larger files, and these
-/// or their own files' lengths and times of change. It reads no picture.
+/// A hash over the pictures' order, paths below `root`, labels, positions in larger files, and the
+/// lengths and times of change of these or of their own files. It reads no picture.
 pub fn identity(root: &Path, samples: &[Sample]) -> String {
     let mut hash = Sha256::new();
-    let mut containers: HashMap<PathBuf, String> = HashMap::new();
+    let mut containers: HashMap<&Path, String> = HashMap::new();
     for sample in samples {
-        let path = sample.path.strip_prefix(root).unwrap_or(&sample.path);
-        let place = match &sample.storage {
-            Storage::File => file(&sample.path),
-            Storage::Member(_) | Storage::Row(_) => {
-                let container = sample.container();
-                if !containers.contains_key(container) {
-                    containers.insert(container.into(), file(container));
-                }
-                let within = match &sample.storage {
-                    Storage::File => String::new(),
-                    Storage::Member(member) => format!("{} {}", member.offset, member.bytes),
-                    Storage::Row(row) => row.row.to_string(),
-                };
-                format!("{} at {within}", containers[container])
-            }
+        let container = sample.storage.container();
+        let in_set = Path::new(sample.name.in_set());
+        let (path, position) = match &sample.storage {
+            Storage::File(file) => (file.strip_prefix(root).unwrap_or(file), String::new()),
+            Storage::Archive(span) => (in_set, format!(" at {} {}", span.offset, span.bytes)),
+            Storage::Table(row) => (in_set, format!(" at {}", row.row)),
         };
-        hash.update(format!("{path:?} {:?} {place}\n", sample.right()));
+        let state = containers
+            .entry(container)
+            .or_insert_with(|| state(container));
+        let right = sample.right();
+        hash.update(format!("{path:?} {right:?} {state}{position}\n"));
     }
     hex::encode(&hash.finalize()[..8])
 }
 
 /// A file's length and time of change.
-fn file(path: &Path) -> String {
+fn state(path: &Path) -> String {
     let metadata = std::fs::metadata(path).ok();
     let changed = metadata
         .as_ref()

@@ -4,16 +4,16 @@
 //! it behind theirs. A bounded queue of batches keeps memory independent of the data set's size.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use tracing::info_span;
 
-use super::sample::{Sample, Storage};
-use super::table::Rows;
+use super::containers::read::{PictureReader, read};
+use super::sample::{Sample, Samples, Storage};
 use crate::picture::{PictureError, Preprocessor, Scratch};
-use crate::util::semaphore::Semaphore;
+use crate::util::semaphore::{Permit, Semaphore};
 
 /// Batches that are decoded ahead of the one being evaluated.
 const BATCHES_AHEAD: usize = 2;
@@ -46,10 +46,26 @@ pub struct Batch {
     Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 pub struct Unreadable {
-    /// Its path.
-    pub path: PathBuf,
+    /// The picture's whole name.
+    #[serde(rename = "path")]
+    pub name: Arc<str>,
     /// Why it could not be read.
     pub reason: String,
+}
+
+impl Unreadable {
+    /// Says why a sample cannot be read.
+    pub fn of(sample: &Sample, reason: String) -> Self {
+        Self {
+            name: Arc::clone(sample.name.whole()),
+            reason,
+        }
+    }
+
+    /// Whether it is about this sample.
+    pub fn is_of(&self, sample: &Sample) -> bool {
+        self.name == *sample.name.whole()
+    }
 }
 
 /// An iterator over the batches of a data set, in file order. Dropping it stops the workers.
@@ -59,7 +75,8 @@ pub struct Loader {
 
 /// A batch whose pictures are on their way.
 struct Pending {
-    samples: Vec<Sample>,
+    samples: Samples,
+    /// Each picture's place in the batch, and its crop or why there is none.
     crops: Receiver<(usize, Result<Vec<u8>, String>)>,
     crop_bytes: usize,
 }
@@ -70,7 +87,7 @@ impl Loader {
     /// # Errors
     /// When the threads cannot be started.
     pub fn start(
-        samples: Vec<Sample>,
+        samples: Samples,
         preprocessor: Preprocessor,
         settings: LoaderSettings,
     ) -> std::io::Result<Self> {
@@ -82,26 +99,22 @@ impl Loader {
         let (sender, batches) = sync_channel(BATCHES_AHEAD);
         std::thread::Builder::new()
             .name("loader".into())
-            .spawn(move || feed(samples, preprocessor, settings.batch_size, &pool, &sender))?;
+            .spawn(move || feed(&samples, preprocessor, settings.batch_size, &pool, &sender))?;
         Ok(Self { batches })
     }
 }
 
 /// Hands batch after batch to the workers, waiting when the queue is full. No worker ever waits.
 fn feed(
-    samples: Vec<Sample>,
+    samples: &Samples,
     preprocessor: Preprocessor,
     batch_size: usize,
     pool: &rayon::ThreadPool,
     batches: &SyncSender<Pending>,
 ) {
-    let mut samples = samples.into_iter();
-    let mut rows = Rows::default();
-    loop {
-        let batch: Vec<Sample> = samples.by_ref().take(batch_size).collect();
-        if batch.is_empty() {
-            return;
-        }
+    let mut reader = PictureReader::default();
+    for first in (0..samples.len()).step_by(batch_size) {
+        let batch = samples.part(first..samples.len().min(first + batch_size));
         let (sender, crops) = channel();
         let pending = Pending {
             samples: batch.clone(),
@@ -113,28 +126,38 @@ fn feed(
             return; // nobody is listening any more
         }
         let sender: Arc<Sender<_>> = Arc::new(sender);
-        for (index, sample) in batch.into_iter().enumerate() {
-            let sender = Arc::clone(&sender);
+        for (place, sample) in batch.iter().enumerate() {
             // A row follows from those before it; other pictures the workers read side by side.
             let row = match &sample.storage {
-                Storage::Row(row) => Some(rows.read(row).map(|bytes| {
-                    // Workers that are busy with large pictures hold the reading back.
-                    let permit = READ_AHEAD.acquire(bytes.len() as u64);
-                    (bytes, permit)
-                })),
-                Storage::File | Storage::Member(_) => None,
+                Storage::Table(_) => Some(read_ahead(&mut reader, sample)),
+                Storage::File(_) | Storage::Archive(_) => None,
             };
+            let (batch, sender) = (batch.clone(), Arc::clone(&sender));
             pool.spawn_fifo(move || {
-                let _span = info_span!("load", picture = %sample.path.display()).entered();
+                let sample = &batch[place];
+                let _span = info_span!("load", picture = %sample.name).entered();
                 let crop = match row {
                     Some(row) => row.and_then(|(bytes, _permit)| crop(&bytes, preprocessor)),
-                    None => load(&sample, preprocessor),
+                    None => load(sample, preprocessor),
                 };
                 // The receiver is gone when the evaluation has stopped early.
-                let _ = sender.send((index, crop));
+                let _ = sender.send((place, crop));
             });
         }
     }
+}
+
+/// Reads an encoded picture, with a share of the memory for pictures that no worker has yet.
+/// Workers that are busy with large pictures hold the reading back.
+fn read_ahead(
+    reader: &mut PictureReader,
+    sample: &Sample,
+) -> Result<(Vec<u8>, Permit<'static>), String> {
+    let mut bytes = Vec::new();
+    let read = reader.read(&sample.storage, &mut bytes);
+    read.map_err(|e| e.to_string())?;
+    let share = READ_AHEAD.acquire(bytes.len() as u64);
+    Ok((bytes, share))
 }
 
 /// Reads one picture and crops it, outside the pipeline as well.
@@ -146,7 +169,8 @@ pub fn load(sample: &Sample, preprocessor: Preprocessor) -> Result<Vec<u8>, Stri
         static BYTES: RefCell<Vec<u8>> = RefCell::default();
     }
     BYTES.with_borrow_mut(|bytes| {
-        info_span!("read").in_scope(|| sample.read(bytes).map_err(|e| e.to_string()))?;
+        let read = || read(&sample.storage, bytes).map_err(|e| e.to_string());
+        info_span!("read").in_scope(read)?;
         crop(bytes, preprocessor)
     })
 }
@@ -188,22 +212,20 @@ impl Iterator for Loader {
     fn next(&mut self) -> Option<Batch> {
         let _span = info_span!("wait for pictures").entered();
         let pending = self.batches.recv().ok()?;
-        let mut crops: Vec<Option<Result<Vec<u8>, String>>> = vec![None; pending.samples.len()];
+        let samples = &pending.samples;
+        let mut crops: Vec<Option<Result<Vec<u8>, String>>> = vec![None; samples.len()];
         for (index, crop) in pending.crops {
             crops[index] = Some(crop);
         }
         let mut batch = Batch::default();
         batch.pixels.reserve(pending.crop_bytes * crops.len());
-        for (sample, crop) in pending.samples.into_iter().zip(crops) {
+        for (sample, crop) in samples.iter().zip(crops) {
             match crop.unwrap_or_else(|| Err("its worker stopped".into())) {
                 Ok(crop) => {
                     batch.pixels.extend_from_slice(&crop);
-                    batch.samples.push(sample);
+                    batch.samples.push(sample.clone());
                 }
-                Err(reason) => batch.unreadable.push(Unreadable {
-                    path: sample.path,
-                    reason,
-                }),
+                Err(reason) => batch.unreadable.push(Unreadable::of(sample, reason)),
             }
         }
         Some(batch)

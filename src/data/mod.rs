@@ -1,34 +1,41 @@
-//! Data sets on disk and the pipeline that turns them into batches of pixels.
+//! Data sets on disk, and the pipeline that turns them into batches of pixels.
+//!
+//! From the bottom up; each room and file uses only those above it in this list, and no two files
+//! use each other.
+//!
+//! | room or file | what it is |
+//! |---|---|
+//! | `name` | what results call a picture; lists of names in messages |
+//! | `sample` | a picture: name, label, where its bytes are |
+//! | `containers` | reading folders, tar archives, WebDataset shards and Parquet tables; knows no classes |
+//! | `sets` | the six sets, their class folders, how their pictures are judged; reads no file |
+//! | `labels` | label files, texts in shards, columns of tables, the devkit's ids, ReaL labels |
+//! | `discover` | what a path holds, its pictures and their classes: from a [`DataLocation`] to a [`DataSet`] |
+//! | `judge` | the classes that are right for each picture |
+//! | [`identity`] | which pictures these are, for a journal |
+//! | [`check`] | looking at pictures without evaluating them |
+//! | [`loader`] | pictures, read and decoded ahead, as batches |
+//!
+//! Each room has an error type of its own; [`DataError`] is any of them.
 
-pub mod archive;
 pub mod check;
-pub mod class_folders;
-pub mod devkit;
-pub mod error;
-pub mod folder;
-mod found;
+mod containers;
+mod discover;
 pub mod identity;
-mod label_lines;
-mod label_names;
-pub mod labels;
-mod layout;
+mod judge;
+mod labels;
 pub mod loader;
-pub mod matlab;
-pub mod protocol;
-pub mod real;
-mod row_labels;
-pub mod sample;
-pub mod sets;
-pub mod shards;
-pub mod source;
-pub mod table;
-pub mod web_dataset;
+mod name;
+mod sample;
+mod sets;
 
-pub use class_folders::ClassFolders;
-pub use error::DataError;
-pub use folder::DataSet;
+pub use containers::file_names::Ignored;
+pub use containers::read::read;
+pub use discover::{DataError, DataLocation, DataSet, Remark, Source};
+pub use judge::judge;
+pub use labels::KNOWN as LABEL_FILES;
+pub use labels::devkit::wnids as devkit_wnids;
 pub use loader::{Batch, Loader, LoaderSettings, Unreadable};
-pub use protocol::{Protocol, Truth};
-pub use sample::{Member, Sample, Storage};
-pub use sets::Set;
-pub use source::{Place, Remark, Source};
+pub use name::Name;
+pub use sample::{Sample, Samples, Storage};
+pub use sets::{ClassFolders, Protocol, Set, Truth};

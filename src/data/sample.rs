@@ -1,20 +1,22 @@
-//! One picture of a data set: what it is called, what it shows, where its bytes are.
+//! One picture of a data set: its name, its label, and where its bytes are.
+//!
+//! All of it is plain data. Cloning it copies neither texts nor paths. Reading the bytes is the work
+//! of `containers`.
 
-use std::fs::File;
-use std::io::{Error, Read, Result, Seek, SeekFrom};
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::table::Rows;
+use super::name::Name;
 
-/// Larger pictures are refused. No picture within the pixel limit is near it.
+/// Bytes of an encoded picture; a larger one is refused. No picture within the pixel limit is near
+/// it.
 pub const MAX_BYTES: u64 = 1 << 30;
 
 /// One picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// What it is called: its path; inside a larger file `val.tar/member`.
-    pub path: PathBuf,
+    pub name: Name,
     /// The class index.
     pub label: usize,
     /// The classes that are right, where they are others than the label alone.
@@ -22,39 +24,61 @@ pub struct Sample {
     pub storage: Storage,
 }
 
+/// Consecutive samples of a list that several owners share. Neither a clone nor a part copies a
+/// sample.
+#[derive(Debug, Clone, Default)]
+pub struct Samples {
+    list: Arc<[Sample]>,
+    range: Range<usize>,
+}
+
 /// Where a picture's bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Storage {
-    /// In a file of its own, at the sample's path.
-    File,
-    Member(Member),
-    Row(Row),
+    /// In a file of its own.
+    File(Arc<Path>),
+    Archive(ArchiveSpan),
+    Table(TableRow),
 }
 
-/// Where in an archive a picture lies, uncompressed and in one piece.
+/// The bytes of a tar archive's member: uncompressed and in one piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    pub archive: Arc<PathBuf>,
+pub struct ArchiveSpan {
+    pub archive: Arc<Path>,
+    /// Bytes of the archive before the member's first one.
     pub offset: u64,
+    /// Length of the member.
     pub bytes: u64,
 }
 
-/// Which row of a Parquet file a picture is in. Rows are read one after the other.
+/// A row of a Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    pub table: Arc<PathBuf>,
+pub struct TableRow {
+    pub table: Arc<Path>,
+    /// The row's number in the whole file, from 0.
     pub row: u64,
 }
 
 impl Sample {
-    /// A picture in a file of its own.
-    pub fn file(path: PathBuf, label: usize) -> Self {
+    /// A picture that has a label and no other class that is right.
+    pub fn new(name: Name, label: usize, storage: Storage) -> Self {
         Self {
-            path,
+            name,
             label,
             right: None,
-            storage: Storage::File,
+            storage,
         }
+    }
+
+    /// A picture in a file of its own that belongs to no data set.
+    pub fn file(path: PathBuf, label: usize) -> Self {
+        Self::new(Name::alone(&path), label, Storage::File(path.into()))
+    }
+
+    /// A picture in a file of its own, which the data set at `root` calls `below`.
+    pub fn below(root: &Path, below: &str, label: usize) -> Self {
+        let file = root.join(below);
+        Self::new(Name::below(root, below), label, Storage::File(file.into()))
     }
 
     /// The classes that are right.
@@ -64,65 +88,73 @@ impl Sample {
             None => std::slice::from_ref(&self.label),
         }
     }
+}
 
-    /// The file that its bytes are in.
-    pub fn container(&self) -> &Path {
-        match &self.storage {
-            Storage::File => &self.path,
-            Storage::Member(member) => &member.archive,
-            Storage::Row(row) => &row.table,
-        }
-    }
-
-    /// Reads the encoded picture. Nothing is written anywhere. Of a table's rows a single one is
-    /// found slowly; [`Rows`] reads many.
+impl Samples {
+    /// Those of the samples that are in a range, counted from the first.
     ///
-    /// # Errors
-    /// When it cannot be read, is no regular file, is too large, or its archive is cut short.
-    pub fn read(&self, bytes: &mut Vec<u8>) -> Result<()> {
-        self.read_beginning(u64::MAX, bytes).map(drop)
-    }
-
-    /// Reads the beginning of the encoded picture, `most` bytes of it; all of it in a table.
-    /// Returns its whole length.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub fn read_beginning(&self, most: u64, bytes: &mut Vec<u8>) -> Result<u64> {
-        bytes.clear();
-        if let Storage::Row(row) = &self.storage {
-            *bytes = Rows::default().read(row).map_err(Error::other)?;
-            return Ok(bytes.len() as u64);
+    /// # Panics
+    /// When the range ends behind the last sample.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        assert!(range.end <= self.len(), "{range:?} of {}", self.len());
+        let first = self.range.start;
+        Self {
+            list: Arc::clone(&self.list),
+            range: first + range.start..first + range.end,
         }
-        // Asked before opening: opening a pipe would wait for somebody to write to it.
-        let metadata = std::fs::metadata(self.container())?;
-        if !metadata.is_file() {
-            return Err(Error::other("it is no regular file"));
-        }
-        let Storage::Member(member) = &self.storage else {
-            check_length(metadata.len())?;
-            let file = File::open(&self.path)?;
-            file.take(most.min(MAX_BYTES)).read_to_end(bytes)?;
-            return Ok(metadata.len());
-        };
-        check_length(member.bytes)?;
-        let mut file = File::open(member.archive.as_path())?;
-        file.seek(SeekFrom::Start(member.offset))?;
-        // Memory grows with what is there, not with what a header declares.
-        let length = member.bytes.min(most);
-        file.take(length).read_to_end(bytes)?;
-        if bytes.len() as u64 != length {
-            return Err(Error::other("its archive is cut short"));
-        }
-        Ok(member.bytes)
     }
 }
 
-fn check_length(length: u64) -> Result<()> {
-    if length > MAX_BYTES {
-        return Err(Error::other(format!(
-            "it has {length} bytes, more than the limit of {MAX_BYTES}"
-        )));
+impl Deref for Samples {
+    type Target = [Sample];
+
+    fn deref(&self) -> &[Sample] {
+        &self.list[self.range.clone()]
     }
-    Ok(())
+}
+
+impl FromIterator<Sample> for Samples {
+    fn from_iter<I: IntoIterator<Item = Sample>>(samples: I) -> Self {
+        let list: Arc<[Sample]> = samples.into_iter().collect();
+        let range = 0..list.len();
+        Self { list, range }
+    }
+}
+
+impl<'a> IntoIterator for &'a Samples {
+    type Item = &'a Sample;
+    type IntoIter = std::slice::Iter<'a, Sample>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl Storage {
+    /// The file that the bytes are in.
+    pub fn container(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Archive(span) => &span.archive,
+            Self::Table(row) => &row.table,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_part_has_the_samples_of_the_whole() {
+        let sample = |label| Sample::file("x".into(), label);
+        let all: Samples = (0..9).map(sample).collect();
+        let part = all.part(2..8);
+        let labels = |samples: &Samples| samples.iter().map(|s| s.label).collect::<Vec<_>>();
+        assert_eq!(labels(&part), [2, 3, 4, 5, 6, 7]);
+        assert_eq!(labels(&part.part(1..3)), [3, 4]);
+        assert!(part.part(6..6).is_empty());
+        assert!(std::panic::catch_unwind(|| part.part(0..7)).is_err());
+    }
 }

@@ -1,7 +1,7 @@
 //! What can stop an evaluation.
 
 use super::journal::JournalError;
-use crate::data::Unreadable;
+use crate::data::{Name, Unreadable};
 use crate::util::output_file::OutputError;
 
 /// What stopped an evaluation.
@@ -12,12 +12,9 @@ pub enum EvaluationError {
     Interrupted,
     /// A logit is not finite.
     #[error("the model's output for {picture} is not a number")]
-    NotANumber {
-        /// The picture's name.
-        picture: String,
-    },
+    NotANumber { picture: Name },
     /// A picture cannot be read, and the evaluation is to stop at such.
-    #[error("{}: {}", .0.path.display(), .0.reason)]
+    #[error("{}: {}", .0.name, .0.reason)]
     Unreadable(Unreadable),
     #[error("the computation failed")]
     Compute(#[from] candle_core::Error),

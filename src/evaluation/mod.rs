@@ -17,7 +17,6 @@ use tracing::info_span;
 use crate::data::{Batch, Sample, Unreadable};
 use crate::metrics::Judgement;
 use crate::metrics::{Prediction, Tally};
-use crate::util::escape;
 use crate::util::in_order::in_order;
 use crate::util::interrupt;
 use crate::util::warning::Warning;
@@ -170,7 +169,7 @@ impl<'a> Evaluator<'a> {
         let mut reasons = unreadable.iter().peekable();
         let mut findings: Vec<Finding> = samples
             .iter()
-            .filter_map(|sample| match reasons.next_if(|u| u.path == sample.path) {
+            .filter_map(|sample| match reasons.next_if(|u| u.is_of(sample)) {
                 Some(unreadable) => Some(Finding::Unreadable(unreadable.reason.clone())),
                 None => predictions.next().map(Finding::Predicted),
             })
@@ -192,14 +191,13 @@ impl<'a> Evaluator<'a> {
             match finding {
                 Finding::Predicted(prediction) => {
                     self.outcome.tally.add(&prediction, sample.right());
-                    let name = escape::name(sample.path.as_os_str()).into_owned();
+                    let name = sample.name.in_set().to_string();
                     let judgement = Judgement::new(name, sample.label, sample.right(), &prediction);
                     self.outcome.judgements.push(judgement);
                     self.observer.predicted(sample, &prediction)?;
                 }
                 Finding::Unreadable(reason) => {
-                    let path = sample.path.clone();
-                    let unreadable = Unreadable { path, reason };
+                    let unreadable = Unreadable::of(sample, reason);
                     self.observer.unreadable(&unreadable)?;
                     self.outcome.unreadable.push(unreadable);
                 }
@@ -368,7 +366,7 @@ mod tests {
 
     impl Predictor for Broken {
         fn predict(&self, batch: &Batch) -> Result<Predicted, EvaluationError> {
-            let picture = batch.samples[0].path.display().to_string();
+            let picture = batch.samples[0].name.clone();
             Err(EvaluationError::NotANumber { picture })
         }
     }
@@ -436,8 +434,7 @@ mod tests {
             {
                 if byte == 255 {
                     let reason = "damaged".into();
-                    let path = sample.path;
-                    batch.unreadable.push(Unreadable { path, reason });
+                    batch.unreadable.push(Unreadable::of(&sample, reason));
                 } else {
                     batch.pixels.push(byte);
                     batch.samples.push(sample);

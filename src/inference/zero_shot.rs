@@ -272,7 +272,7 @@ impl Predictor for ZeroShot {
         }
         let of_sample = |(prediction, sample): (Option<Prediction>, &Sample)| {
             prediction.ok_or_else(|| EvaluationError::NotANumber {
-                picture: sample.path.display().to_string(),
+                picture: sample.name.clone(),
             })
         };
         let predictions = predictions.into_iter().zip(&batch.samples).map(of_sample);

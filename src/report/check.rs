@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::Program;
 use crate::data::check::Depth;
-use crate::data::folder::Ignored;
-use crate::data::{Source, Unreadable};
+use crate::data::{Ignored, Source, Unreadable};
 
 /// Entries of a list that the text shows; the JSON form has all.
 const LISTED: usize = 5;
@@ -46,14 +46,14 @@ pub struct Check {
     /// What they should have; `null` where that differs from class to class.
     pub pictures_in_a_class: Option<usize>,
     /// Groups of files with equal content.
-    pub duplicates: Vec<Vec<PathBuf>>,
+    pub duplicates: Vec<Vec<Arc<str>>>,
     /// Those groups among them whose files are in different classes.
     pub duplicates_across_classes: usize,
     pub unreadable: Vec<Unreadable>,
-    pub gray: Vec<PathBuf>,
-    pub cmyk: Vec<PathBuf>,
+    pub gray: Vec<Arc<str>>,
+    pub cmyk: Vec<Arc<str>>,
     /// Pictures that EXIF asks to be shown turned or mirrored; models get them as they are stored.
-    pub turned: Vec<PathBuf>,
+    pub turned: Vec<Arc<str>>,
     /// Files whose ending names another format than their content has.
     pub misnamed: Vec<Misnamed>,
     /// Whether the set is whole.
@@ -70,7 +70,8 @@ pub struct Class {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Misnamed {
-    pub path: PathBuf,
+    #[serde(rename = "path")]
+    pub name: Arc<str>,
     /// What it is.
     pub format: &'static str,
 }
@@ -130,22 +131,19 @@ impl Display for Check {
         if !self.duplicates.is_empty() {
             let across = self.duplicates_across_classes;
             let what = format!("groups of equal files, {across} of them across classes");
-            let groups = self.duplicates.iter().map(|group| {
-                let paths = group.iter().map(|path| path.display().to_string());
-                paths.collect::<Vec<_>>().join(" = ")
-            });
+            let groups = self.duplicates.iter().map(|group| group.join(" = "));
             list(f, "duplicates", &what, &groups.collect::<Vec<_>>())?;
         }
         let unreadable = self.unreadable.iter();
-        let unreadable = unreadable.map(|u| format!("{}: {}", u.path.display(), u.reason));
+        let unreadable = unreadable.map(|u| format!("{}: {}", u.name, u.reason));
         let unreadable: Vec<String> = unreadable.collect();
         list(f, "unreadable", "pictures cannot be read", &unreadable)?;
-        list(f, "gray", "pictures have no colour", &paths(&self.gray))?;
-        list(f, "CMYK", "pictures are stored as inks", &paths(&self.cmyk))?;
+        list(f, "gray", "pictures have no colour", &self.gray)?;
+        list(f, "CMYK", "pictures are stored as inks", &self.cmyk)?;
         let what = "pictures would be turned by EXIF; they are evaluated as stored";
-        list(f, "turned", what, &paths(&self.turned))?;
+        list(f, "turned", what, &self.turned)?;
         let misnamed = self.misnamed.iter();
-        let misnamed = misnamed.map(|m| format!("{} is {}", m.path.display(), m.format));
+        let misnamed = misnamed.map(|m| format!("{} is {}", m.name, m.format));
         let what = "files have another format than their ending says";
         list(f, "misnamed", what, &misnamed.collect::<Vec<_>>())?;
         let verdict = match (self.whole, self.unreadable.is_empty()) {
@@ -163,13 +161,6 @@ impl Display for Class {
         let folder = self.folder.as_deref().unwrap_or("–");
         write!(f, "{folder} ({}): {} pictures", self.name, self.pictures)
     }
-}
-
-fn paths(paths: &[PathBuf]) -> Vec<String> {
-    paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect()
 }
 
 fn line(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {

@@ -13,21 +13,20 @@ pub mod table;
 pub mod text;
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::folder::Ignored;
-use crate::data::{Sample, Source, Unreadable};
+use crate::data::{Ignored, Sample, Source, Unreadable};
 use crate::evaluation::shard::Shard;
 use crate::inference::choice::Chosen;
 use crate::inference::classifiers::{Origin, ResolvedClassifier};
 use crate::metrics::expectation::Checked;
 use crate::metrics::{Judgement, Statistics};
+use crate::util::hex;
 use crate::util::warning::Warning;
-use crate::util::{escape, hex};
 
 /// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 4;
@@ -278,19 +277,12 @@ pub struct Seconds {
     pub total: f64,
 }
 
-/// A picture's name in reports: its path below the data set's folder, with `/` between the parts.
-pub fn picture_name(path: &Path, root: &Path) -> String {
-    let below = path.strip_prefix(root).unwrap_or(path);
-    let parts: Vec<_> = below.iter().map(escape::name).collect();
-    parts.join("/")
-}
-
 /// SHA-256 over the names and labels of pictures, in order.
-pub fn selection_sha256(samples: &[Sample], root: &Path) -> String {
+pub fn selection_sha256(samples: &[Sample]) -> String {
     let mut hash = Sha256::new();
     for sample in samples {
         // No file name holds a zero byte, so that no two lists run together.
-        hash.update(picture_name(&sample.path, root));
+        hash.update(sample.name.in_set());
         hash.update([0]);
         hash.update((sample.label as u64).to_le_bytes());
         for class in sample.right.iter().flat_map(|right| right.iter()) {

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::data::Sample;
 use crate::metrics::{Prediction, TOP};
-use crate::util::escape;
 use crate::util::output_file::{OutputError, OutputFile};
 use crate::util::usage::UsageError;
 
@@ -86,7 +85,7 @@ impl PredictionsFile {
     /// # Errors
     /// When the disk is full or gone.
     pub fn add(&mut self, sample: &Sample, prediction: &Prediction) -> Result<(), OutputError> {
-        let path = escape::name(sample.path.as_os_str());
+        let path = sample.name.whole();
         match self.format {
             Format::Csv => {
                 // Sets of fewer than five classes leave fields empty.
@@ -96,7 +95,7 @@ impl PredictionsFile {
                 let classes = prediction.classes.iter().map(ToString::to_string).collect();
                 let logits = prediction.logits.iter().map(ToString::to_string).collect();
                 let right: Vec<String> = sample.right().iter().map(ToString::to_string).collect();
-                let record: Vec<String> = [path.into_owned(), right.join(" ")]
+                let record: Vec<String> = [path.to_string(), right.join(" ")]
                     .into_iter()
                     .chain(field(classes))
                     .chain(field(logits))
@@ -105,7 +104,7 @@ impl PredictionsFile {
             }
             Format::JsonLines => {
                 let line = Line {
-                    path: &path,
+                    path,
                     label: sample.label,
                     right: sample.right.as_deref(),
                     top5: &prediction.classes,

@@ -138,12 +138,7 @@ impl Display for Report {
                 self.unreadable.len()
             )?;
             for picture in self.unreadable.iter().take(LISTED) {
-                writeln!(
-                    f,
-                    "             {}: {}",
-                    picture.path.display(),
-                    picture.reason
-                )?;
+                writeln!(f, "             {}: {}", picture.name, picture.reason)?;
             }
             if self.unreadable.len() > LISTED {
                 writeln!(

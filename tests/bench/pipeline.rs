@@ -200,5 +200,5 @@ pub fn loader(config: &ModelConfig, samples: &[Sample], batch_size: usize) -> Lo
         ..
     } = config.preprocessing;
     let preprocessor = Preprocessor::new(size, interpolation);
-    Loader::start(samples.to_vec(), preprocessor, settings).unwrap()
+    Loader::start(samples.iter().cloned().collect(), preprocessor, settings).unwrap()
 }

@@ -7,7 +7,7 @@ use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use uta_eval::data::{ClassFolders, Loader, LoaderSettings, Place, Sample};
+use uta_eval::data::{ClassFolders, DataLocation, Loader, LoaderSettings, Samples};
 use uta_eval::picture::Preprocessor;
 use uta_eval::picture::preprocessing::Interpolation;
 
@@ -45,12 +45,12 @@ pub fn table() {
         "groups of 100.parquet",
         "groups of 1024.parquet",
     ];
-    let sets: Vec<(f64, Vec<Sample>)> = names
+    let sets: Vec<(f64, Samples)> = names
         .iter()
         .map(|name| {
-            let place = Place::new(folder.path().join(name));
+            let location = DataLocation::new(folder.path().join(name));
             let clock = Instant::now();
-            let data = place.find(&ClassFolders::imagenet()).unwrap();
+            let data = location.find(&ClassFolders::imagenet()).unwrap();
             assert_eq!(data.samples.len(), PICTURES);
             (clock.elapsed().as_secs_f64(), data.samples)
         })
@@ -78,14 +78,14 @@ pub fn table() {
     }
 }
 
-fn load(samples: &[Sample]) -> f64 {
+fn load(samples: &Samples) -> f64 {
     let settings = LoaderSettings {
         batch_size: 64,
         workers: rayon::current_num_threads(),
     };
     let preprocessor = Preprocessor::new(224, Interpolation::Bicubic);
     let clock = Instant::now();
-    let loader = Loader::start(samples.to_vec(), preprocessor, settings).unwrap();
+    let loader = Loader::start(samples.clone(), preprocessor, settings).unwrap();
     let loaded: usize = loader.map(|batch| batch.samples.len()).sum();
     assert_eq!(loaded, PICTURES);
     PICTURES as f64 / clock.elapsed().as_secs_f64()

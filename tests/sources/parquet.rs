@@ -301,22 +301,22 @@ fn a_table_damaged_anywhere_ends_in_an_error_or_unreadable_pictures() {
     let folder = Folder::new();
     let classes = uta_eval::data::ClassFolders::imagenet();
     let path = folder.join("val.parquet");
-    let place = uta_eval::data::Place::new(path.clone());
+    let location = uta_eval::data::DataLocation::new(path.clone());
     let mut buffer = Vec::new();
     let metadata = bytes.len().saturating_sub(900);
     for at in (0..bytes.len()).filter(|at| *at > metadata || at % 13 == 0) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x41;
         std::fs::write(&path, damaged).unwrap();
-        if let Ok(data) = place.find(&classes) {
-            for sample in data.samples {
-                let _ = sample.read(&mut buffer);
+        if let Ok(data) = location.find(&classes) {
+            for sample in data.samples.iter() {
+                let _ = uta_eval::data::read(&sample.storage, &mut buffer);
             }
         }
     }
     for end in (0..bytes.len()).step_by(97) {
         std::fs::write(&path, &bytes[..end]).unwrap();
-        assert!(place.find(&classes).is_err());
+        assert!(location.find(&classes).is_err());
     }
 }
 

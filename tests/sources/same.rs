@@ -28,7 +28,6 @@ fn the_same_pictures_give_the_same_bits_through_every_source() {
         let line = |(index, picture): (usize, &Picture)| line(index, picture) + "\n";
         pictures.iter().enumerate().map(line).collect()
     };
-    let (order, id) = devkit();
     let kaggle = |i, p: &Picture| format!("{},{1} 1 2 3 4 {1} 5 6 7 8", stem(i), p.wnid);
     let title = "picture,index_from_0\n";
     let forms: [(&str, String); 8] = [
@@ -42,7 +41,7 @@ fn the_same_pictures_give_the_same_bits_through_every_source() {
         ),
         (
             "ILSVRC2012_validation_ground_truth.txt",
-            lines(&|_, p| id(&p.wnid).to_string()),
+            lines(&|_, p| devkit_id(&p.wnid).to_string()),
         ),
         (
             "index.csv",
@@ -74,20 +73,13 @@ fn the_same_pictures_give_the_same_bits_through_every_source() {
     let archives = Folder::new();
     for (name, text) in forms {
         let labels = flat.write(name, &text);
-        for (explanation, bytes) in [
-            ("synsets.txt", synset_list(&order).into_bytes()),
-            ("meta.mat", meta_mat(&order)),
-        ] {
-            let explanation = flat.write(explanation, bytes);
-            if uta_eval::data::labels::KNOWN.contains(&name) {
-                check(name, flat.path(), &[]);
-                check(name, &flat.join("val"), &["--source", "flat"]);
-            }
-            check(name, flat.path(), &["--labels", labels.to_str().unwrap()]);
-            let tar = archives.write("val.tar", tar(&archive));
-            check(name, &tar, &["--labels", labels.to_str().unwrap()]);
-            std::fs::remove_file(explanation).unwrap();
+        if uta_eval::data::LABEL_FILES.contains(&name) {
+            check(name, flat.path(), &[]);
+            check(name, &flat.join("val"), &["--source", "flat"]);
         }
+        check(name, flat.path(), &["--labels", labels.to_str().unwrap()]);
+        let tar = archives.write("val.tar", tar(&archive));
+        check(name, &tar, &["--labels", labels.to_str().unwrap()]);
         std::fs::remove_file(labels).unwrap();
     }
 

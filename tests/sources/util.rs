@@ -243,15 +243,10 @@ pub fn evaluated(path: &Path, more: &[&str], code: i32) -> Ran {
     run(&arguments).ended_with(code)
 }
 
-/// The order of the devkit's ids, some order that is not the classes', and a class's id in it.
-pub fn devkit() -> (Vec<&'static str>, impl Fn(&str) -> usize) {
-    let wnids = uta_eval::text::imagenet::wnids();
-    let order: Vec<&str> = (0..wnids.len())
-        .map(|id| wnids[(id * 7 + 3) % wnids.len()])
-        .collect();
-    let list = order.clone();
-    let id = move |wnid: &str| order.iter().position(|other| *other == wnid).unwrap() + 1;
-    (list, id)
+/// The devkit's id of a class.
+pub fn devkit_id(wnid: &str) -> usize {
+    let order = uta_eval::data::devkit_wnids();
+    order.iter().position(|other| *other == wnid).unwrap() + 1
 }
 
 /// An order of synsets as a list with their ids.
@@ -261,52 +256,4 @@ pub fn synset_list(order: &[&str]) -> String {
         .enumerate()
         .map(|(index, wnid)| format!("{wnid} {} name\n", index + 1))
         .collect()
-}
-
-/// A `meta.mat` of an order of synsets, and of one synset above them as the devkit has.
-pub fn meta_mat(order: &[&str]) -> Vec<u8> {
-    fn element(kind: u32, data: &[u8]) -> Vec<u8> {
-        let mut bytes = kind.to_le_bytes().to_vec();
-        bytes.extend((data.len() as u32).to_le_bytes());
-        bytes.extend(data);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
-        bytes
-    }
-    fn matrix(class: u32, rows: u32, columns: u32, name: &str, rest: &[u8]) -> Vec<u8> {
-        let flags = [class.to_le_bytes(), [0; 4]].concat();
-        let dimensions = [rows.to_le_bytes(), columns.to_le_bytes()].concat();
-        let parts = [
-            element(6, &flags),
-            element(5, &dimensions),
-            element(1, name.as_bytes()),
-            rest.to_vec(),
-        ];
-        element(14, &parts.concat())
-    }
-    let synsets = order.iter().chain([&"n00001740"]).enumerate();
-    let structs: Vec<u8> = synsets
-        .flat_map(|(index, wnid)| {
-            let text: Vec<u8> = wnid.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            let id = ((index + 1) as f64).to_le_bytes();
-            [
-                matrix(6, 1, 1, "", &element(9, &id)),
-                matrix(4, 1, wnid.len() as u32, "", &element(4, &text)),
-            ]
-            .concat()
-        })
-        .collect();
-    let mut names = [0; 64];
-    names[..13].copy_from_slice(b"ILSVRC2012_ID");
-    names[32..36].copy_from_slice(b"WNID");
-    let rest = [
-        element(5, &32_u32.to_le_bytes()),
-        element(1, &names),
-        structs,
-    ];
-    let count = order.len() as u32 + 1;
-    let variable = matrix(2, count, 1, "synsets", &rest.concat());
-    let mut header = vec![b' '; 124];
-    header[..10].copy_from_slice(b"MATLAB 5.0");
-    header.extend([0, 1, b'I', b'M']);
-    [header, variable].concat()
 }

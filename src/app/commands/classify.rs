@@ -11,6 +11,7 @@ use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::Classify;
+use crate::data::Name;
 use crate::data::loader::load_one;
 use crate::evaluation::EvaluationError;
 use crate::inference::classifiers;
@@ -89,7 +90,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     for (path, crop) in crops {
         let logits = zero_shot.logits(&crop)?.remove(0);
         if logits.iter().any(|logit| !logit.is_finite()) {
-            let picture = path.display().to_string();
+            let picture = Name::alone(path);
             return Err(EvaluationError::NotANumber { picture }.into());
         }
         let mut probabilities = logits.clone();

@@ -1,7 +1,7 @@
 //! `uta-eval data check`: what a folder of pictures is, and what is odd about it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image::ImageFormat;
 
@@ -66,12 +66,12 @@ struct Subject {
 
 impl Subject {
     fn find(settings: &DataCheck) -> Result<Self, Error> {
-        let place = &settings.pictures;
+        let location = &settings.pictures;
         let (set, data) = match &settings.set {
-            CheckedSet::Any => check::recognise(place)?,
-            CheckedSet::This(set) => (*set, place.find(&set.folders())?),
+            CheckedSet::Any => location.recognise()?,
+            CheckedSet::This(set) => (*set, location.find(&set.folders())?),
             CheckedSet::Listed { folders, names } => {
-                let data = place.find(folders)?;
+                let data = location.find(folders)?;
                 return Ok(Self {
                     classes: (0..data.classes).collect(),
                     data,
@@ -111,15 +111,15 @@ impl Subject {
         };
         let missing_classes = classes(&|pictures| pictures == 0);
         let odd_counts = classes(&|n| n > 0 && expected.is_some_and(|expected| n != expected));
-        let path = |index: usize| samples[index].path.clone();
+        let name = |index: usize| Arc::clone(samples[index].name.whole());
         let readable: Vec<(usize, Facts)> = looks
             .iter()
             .enumerate()
-            .filter_map(|(index, look)| Some((index, *look.facts.as_ref().ok()?)))
+            .filter_map(|(index, look)| Some((index, *look.header.as_ref().ok()?)))
             .collect();
-        let those = |is: &dyn Fn(&Facts) -> bool| -> Vec<PathBuf> {
+        let those = |is: &dyn Fn(&Facts) -> bool| -> Vec<Arc<str>> {
             let those = readable.iter().filter(|(_, facts)| is(facts));
-            those.map(|(index, _)| path(*index)).collect()
+            those.map(|(index, _)| name(*index)).collect()
         };
         let mut formats: BTreeMap<&'static str, usize> = BTreeMap::new();
         for (_, facts) in &readable {
@@ -130,15 +130,13 @@ impl Subject {
             group.iter().any(|index| samples[*index].label != first)
         };
         let unreadable = looks.iter().zip(samples).filter_map(|(look, sample)| {
-            Some(Unreadable {
-                path: sample.path.clone(),
-                reason: look.facts.as_ref().err()?.clone(),
-            })
+            let reason = look.header.as_ref().err()?;
+            Some(Unreadable::of(sample, reason.clone()))
         });
         let misnamed = readable.iter().filter_map(|(index, facts)| {
-            let path = path(*index);
-            is_misnamed(&path, facts.format).then(|| Misnamed {
-                path,
+            let name = name(*index);
+            is_misnamed(&name, facts.format).then(|| Misnamed {
+                name,
                 format: format_name(facts.format),
             })
         });
@@ -166,7 +164,7 @@ impl Subject {
             duplicates_across_classes: duplicates.iter().filter(across).count(),
             duplicates: duplicates
                 .iter()
-                .map(|group| group.iter().map(|index| path(*index)).collect())
+                .map(|group| group.iter().map(|index| name(*index)).collect())
                 .collect(),
             unreadable: unreadable.collect(),
             gray: those(&|facts| facts.colour == Colour::Gray),
@@ -177,9 +175,9 @@ impl Subject {
     }
 }
 
-fn is_misnamed(path: &Path, format: ImageFormat) -> bool {
+fn is_misnamed(name: &str, format: ImageFormat) -> bool {
     // PGM and PPM are one format.
-    ImageFormat::from_path(path).is_ok_and(|named| named != format)
+    ImageFormat::from_path(name).is_ok_and(|named| named != format)
 }
 
 fn format_name(format: ImageFormat) -> &'static str {

@@ -7,7 +7,7 @@ use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
 use crate::app::settings::{Demo, Evaluate, Model, Prompts};
-use crate::data::{Place, Protocol};
+use crate::data::{DataLocation, Protocol};
 use crate::inference::classifiers::ClassifierSource;
 use crate::metrics::Tally;
 use crate::metrics::expectation::Expectations;
@@ -43,7 +43,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
     let _unfinished = Unfinished::new(folder.path());
     FILES.extract(folder.path()).map_err(unpacking)?;
     let evaluation = Evaluate {
-        pictures: Place::new(folder.path().join(PICTURES)),
+        pictures: DataLocation::new(folder.path().join(PICTURES)),
         protocol: Protocol::default(),
         model: Model {
             config: ModelConfig::from_name_or_file(DEMO)?,

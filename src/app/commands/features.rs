@@ -132,7 +132,7 @@ fn samples(record: &Record) -> Vec<Sample> {
     pictures
         .map(|(name, (label, right))| Sample {
             right: right.clone(),
-            ..Sample::file(record.data.path.join(name), *label)
+            ..Sample::below(&record.data.path, name, *label)
         })
         .collect()
 }
@@ -145,7 +145,7 @@ fn evaluate(
     result_files: &mut ResultFiles,
 ) -> Result<Outcome, Error> {
     let finding = |(features, sample): (&[f32], &Sample)| {
-        let picture = || sample.path.display().to_string();
+        let picture = || sample.name.clone();
         let prediction = ranker.rank(features);
         let prediction =
             prediction.ok_or_else(|| EvaluationError::NotANumber { picture: picture() })?;
@@ -179,10 +179,7 @@ fn report(
         }
         None => &record.classes,
     };
-    let mut judgements = outcome.judgements;
-    for judgement in &mut judgements {
-        judgement.name = report::picture_name(Path::new(&judgement.name), &record.data.path);
-    }
+    let judgements = outcome.judgements;
     let statistics = Statistics::of(&judgements, |class| classes.name(class));
     let (top1, top5) = (&statistics.top1, &statistics.top5);
     let model = &record.model.name;

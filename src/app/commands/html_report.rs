@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use tracing::info_span;
 
 use crate::data::loader::load;
-use crate::data::{Place, Sample, Set, Source, Truth};
+use crate::data::{DataLocation, Sample, Samples, Set, Source, Truth};
 use crate::metrics::Judgement;
 use crate::picture::Preprocessor;
 use crate::picture::preprocessing::Interpolation;
+use crate::report::Report;
 use crate::report::html::{Gallery, SIDE, page, thumbnail};
-use crate::report::{Report, picture_name};
 use crate::util::output_file::{OutputError, OutputFile};
 
 /// Writes the report's page. Pictures that `find` does not know by name, or that cannot be read any
@@ -39,24 +39,21 @@ pub fn write(
 pub fn pictures(report: &Report) -> HashMap<String, Sample> {
     let data = &report.data;
     let file = |judgement: &Judgement| {
-        let name = judgement.name.clone();
-        let path = data.path.join(&name);
-        (name, Sample::file(path, judgement.label as usize))
+        let sample = Sample::below(&data.path, &judgement.name, judgement.label as usize);
+        (judgement.name.clone(), sample)
     };
     if matches!(data.source, Source::Folders | Source::Flat) {
         return report.judgements.iter().map(file).collect();
     }
-    let place = Place {
+    let location = DataLocation {
         path: data.path.clone(),
         source: Some(data.source),
         labels: data.labels_file.clone(),
         real: data.labels == Truth::Real.name(),
     };
     let set = data.dataset.as_deref().and_then(Set::by_name);
-    let found = place.find(&set.unwrap_or_default().folders());
-    let samples = found.map_or(Vec::new(), |found| found.samples);
-    samples
-        .into_iter()
-        .map(|sample| (picture_name(&sample.path, &data.path), sample))
-        .collect()
+    let found = location.find(&set.unwrap_or_default().folders());
+    let samples = found.map_or_else(|_| Samples::default(), |found| found.samples);
+    let named = |sample: &Sample| (sample.name.in_set().to_string(), sample.clone());
+    samples.iter().map(named).collect()
 }

@@ -1,7 +1,6 @@
 //! A checkpoint made ready for pictures, and the report on it.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +12,7 @@ use crate::app::settings::Evaluate;
 use crate::checkpoint::{CheckpointError, dtype_name};
 use crate::classifier;
 use crate::classifier::ranker::Ranker;
-use crate::data::{DataSet, Protocol, Sample, Set, identity};
+use crate::data::{DataSet, Protocol, Sample, Samples, Set, identity, judge};
 use crate::evaluation::journal::{Journal, Subject};
 use crate::evaluation::{Finding, Outcome};
 use crate::inference::classifiers::{
@@ -26,7 +25,6 @@ use crate::metrics::Statistics;
 use crate::model::ModelConfig;
 use crate::picture::Preprocessor;
 use crate::report::{self, Report};
-use crate::util::escape;
 use crate::util::memory;
 use crate::util::warning::Warning;
 
@@ -34,7 +32,7 @@ use crate::util::warning::Warning;
 pub struct Pictures {
     pub data: DataSet,
     /// Those that this process evaluates.
-    pub samples: Vec<Sample>,
+    pub samples: Samples,
     /// Number of those of all shards.
     selected: usize,
     selected_sha256: String,
@@ -54,7 +52,7 @@ impl Pictures {
         let mut data = settings.pictures.find(&settings.prompts.folders)?;
         let mut warnings = Vec::new();
         warnings.extend(size_warning(&data, protocol));
-        let unlabelled = protocol.judge(&mut data)?;
+        let unlabelled = judge(&mut data, protocol)?;
         let (hidden, not_pictures) = (data.ignored.hidden, data.ignored.not_pictures);
         if (hidden, not_pictures) != (0, 0) {
             warnings.push(Warning::IgnoredFiles {
@@ -75,20 +73,19 @@ impl Pictures {
         let shard = settings.shard;
         let range = shard.map_or(0..selected, |shard| shard.range(selected));
         Ok(Self {
-            samples: all[range].to_vec(),
+            samples: data.samples.part(range),
             selected,
             unlabelled,
-            selected_sha256: report::selection_sha256(all, &data.root),
+            selected_sha256: report::selection_sha256(all),
             data,
             warnings,
         })
     }
 
     /// The pictures by their names in reports.
-    pub fn by_name(&self) -> HashMap<String, &Sample> {
-        let name = |sample: &Sample| report::picture_name(&sample.path, &self.data.root);
+    pub fn by_name(&self) -> HashMap<&str, &Sample> {
         let samples = self.data.samples.iter();
-        samples.map(|sample| (name(sample), sample)).collect()
+        samples.map(|s| (s.name.in_set(), s)).collect()
     }
 }
 
@@ -257,12 +254,7 @@ impl<'a> PreparedEvaluation<'a> {
         self.warnings
             .extend(report::unreadable_warning(&outcome.unreadable));
         let data = &pictures.data;
-        let mut judgements = outcome.judgements;
-        let root = escape::name(data.root.as_os_str());
-        for judgement in &mut judgements {
-            let root = Path::new(root.as_ref());
-            judgement.name = report::picture_name(Path::new(&judgement.name), root);
-        }
+        let judgements = outcome.judgements;
         let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
         let expectations = match interrupted {
             true => Vec::new(),

@@ -73,7 +73,7 @@ pub fn run(
     }
     let needed = evaluation::first_needed(&evaluators);
     if needed < samples.len() && !evaluators.is_empty() {
-        let rest = samples[needed..].to_vec();
+        let rest = samples.part(needed..samples.len());
         let loader =
             Loader::start(rest, preprocessor, loader_settings).map_err(|source| Error::System {
                 what: "the loader's threads cannot be started",
@@ -169,8 +169,8 @@ impl Observer for Watcher<'_> {
             return Err(EvaluationError::Unreadable(picture.clone()));
         }
         if self.speaks {
-            let (path, reason) = (picture.path.display(), &picture.reason);
-            self.console.say(&format!("unreadable: {path}: {reason}"));
+            let Unreadable { name, reason } = picture;
+            self.console.say(&format!("unreadable: {name}: {reason}"));
         }
         Ok(())
     }

@@ -35,10 +35,9 @@ pub struct PicturesArgs {
     ///
     /// `picture,class` on each line (comma, tab, semicolon or blanks), the class as WordNet id or
     /// as index from 0; or one WordNet id a line, line n for ILSVRC2012_val_<n>; or the devkit's
-    /// ILSVRC2012_validation_ground_truth.txt with its meta.mat (or a list of synsets) beside it.
-    /// Default: LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt or the devkit's
-    /// file, beside the pictures or one folder up, or in `data` or `ILSVRC2012_devkit_t12/data`
-    /// there.
+    /// ILSVRC2012_validation_ground_truth.txt, one of its ids a line. Default:
+    /// LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt or the devkit's file,
+    /// beside the pictures or one folder up, or in `data` or `ILSVRC2012_devkit_t12/data` there.
     ///
     /// real: the validation set is judged by its ReaL labels, by file name. A picture may have
     /// several, each of which is right; pictures without any are left out and counted.

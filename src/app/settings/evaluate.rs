@@ -9,7 +9,7 @@ use super::parts::{
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{EvaluateArgs, LabelsArg};
-use crate::data::{Place, Protocol, Set, Truth};
+use crate::data::{DataLocation, Protocol, Set, Truth};
 use crate::evaluation::shard::Shard;
 use crate::inference::choice::{Asked, choose};
 use crate::inference::classifiers::ClassifierSource;
@@ -23,7 +23,7 @@ use crate::util::escape;
 pub struct Evaluate {
     /// The run's name in a journal and a sweep's table.
     pub name: String,
-    pub pictures: Place,
+    pub pictures: DataLocation,
     /// How they are judged.
     pub protocol: Protocol,
     pub model: Model,
@@ -152,7 +152,7 @@ impl Evaluate {
             Some(LabelsArg::File(path)) => Some(path),
             Some(LabelsArg::Real) | None => None,
         };
-        let pictures = Place {
+        let pictures = DataLocation {
             path: given(args.pictures.imagenet_path, "--imagenet-path")?,
             source: source(args.pictures.source),
             labels,

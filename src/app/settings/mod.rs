@@ -18,7 +18,7 @@ use crate::app::flags::{
 use crate::app::guide::{self, Guide};
 use crate::app::json_output::JsonTarget;
 use crate::data::check::Depth;
-use crate::data::{ClassFolders, Place, Set};
+use crate::data::{ClassFolders, DataLocation, Set};
 use crate::inference::classifiers::ClassifierSource;
 use crate::inference::devices::Devices;
 use crate::metrics::expectation::Expectations;
@@ -122,7 +122,7 @@ pub struct Compare {
 
 #[derive(Debug)]
 pub struct DataCheck {
-    pub pictures: Place,
+    pub pictures: DataLocation,
     pub set: CheckedSet,
     pub depth: Depth,
     pub workers: usize,
@@ -331,7 +331,7 @@ impl Compare {
 impl DataCheck {
     fn new(args: DataCheckArgs) -> Result<Self, Error> {
         Ok(Self {
-            pictures: Place {
+            pictures: DataLocation {
                 path: args.path,
                 source: source(args.source),
                 labels: args.labels,

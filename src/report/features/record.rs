@@ -12,8 +12,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::classifier::recipe::Recipe;
-use crate::data::folder::Ignored;
-use crate::data::{Source, Unreadable};
+
+use crate::data::{Ignored, Source, Unreadable};
 use crate::evaluation::shard::Shard;
 use crate::report::{CheckpointInfo, Data, Model, Prompts, Report, RunSettings};
 use crate::text::ClassNames;

@@ -279,7 +279,7 @@ fn run(page: &mut String, report: &Report) {
         let _ = write!(
             page,
             "<tr><td>{}<td>{}</tr>",
-            escape_text(picture.path.display().to_string()),
+            escape_text(&*picture.name),
             escape_text(&picture.reason)
         );
     }

@@ -1,0 +1,306 @@
+//! Which folder belongs to which class.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::data::name::abridged;
+use crate::text::imagenet;
+
+/// Folders below the path in which ImageNet's class folders may lie. In Kaggle's archive they are
+/// further down.
+pub const IMAGENET_PLACES: [&str; 2] = ["val", "ILSVRC/Data/CLS-LOC/val"];
+
+/// Why it is in doubt where the class folders are, or which class they belong to.
+#[derive(Debug, thiserror::Error)]
+pub enum ClassFoldersError {
+    #[error("{} holds several folders of pictures ({folders})", path.display())]
+    SeveralPlaces { path: PathBuf, folders: String },
+    #[error("{} has {folders} class folders, but there are {names} class names", path.display())]
+    OtherCount {
+        path: PathBuf,
+        folders: usize,
+        names: usize,
+    },
+    #[error("the class folders of {} are numbers ({examples}), whose sorted order is in doubt", path.display())]
+    Order { path: PathBuf, examples: String },
+}
+
+impl ClassFoldersError {
+    /// What to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::SeveralPlaces { .. } => "give the one that is to be evaluated",
+            Self::OtherCount { .. } => {
+                "a list of names alone has one for each class folder, in their sorted order; or write folder<TAB>name on every line"
+            }
+            Self::Order { .. } => {
+                "as text \"10\" sorts before \"2\"; write folder<TAB>name on every line of the --classnames file"
+            }
+        }
+        .into()
+    }
+}
+
+/// Folders' names and the classes that they stand for.
+#[derive(Debug, Clone)]
+pub struct ClassFolders {
+    class_of: HashMap<String, usize>,
+    classes: usize,
+    naming: Naming,
+    /// Folders that are known to belong to no class.
+    left_out: HashSet<String>,
+    /// Folders below the path in which the class folders may lie.
+    places: &'static [&'static str],
+}
+
+/// What the folders are named by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// ImageNet's 1000 WordNet ids.
+    Wnids,
+    /// As in the archives of another set.
+    OfSet(SetNaming),
+    /// As a list says.
+    Listed,
+    /// Anything: the classes are the sorted folders.
+    Sorted,
+}
+
+/// What is particular about the folders of a set other than ImageNet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetNaming {
+    /// The set, as `--dataset` names it.
+    pub name: &'static str,
+    /// Class folders of the whole set.
+    pub folders: usize,
+    /// Whether the set has all of ImageNet's classes.
+    pub all_classes: bool,
+    /// Whether its folders are numbers, however many zeros they begin with.
+    pub numbers: bool,
+}
+
+impl ClassFolders {
+    /// ImageNet's WordNet ids.
+    pub fn imagenet() -> Self {
+        let names = imagenet::wnids()
+            .iter()
+            .map(|wnid| wnid.to_string())
+            .collect::<Vec<_>>();
+        Self {
+            naming: Naming::Wnids,
+            ..Self::named(&names)
+        }
+    }
+
+    /// Folder k of the list belongs to class k.
+    pub fn named(folders: &[String]) -> Self {
+        let class_of = folders
+            .iter()
+            .enumerate()
+            .map(|(class, name)| (name.clone(), class));
+        Self {
+            class_of: class_of.collect(),
+            classes: folders.len(),
+            naming: Naming::Listed,
+            left_out: HashSet::new(),
+            places: &IMAGENET_PLACES,
+        }
+    }
+
+    /// The folders of a set, which show ImageNet's classes.
+    pub(super) fn of_set(naming: SetNaming, class_of: HashMap<String, usize>) -> Self {
+        Self {
+            class_of,
+            classes: imagenet::CLASSES,
+            naming: Naming::OfSet(naming),
+            left_out: HashSet::new(),
+            places: &IMAGENET_PLACES,
+        }
+    }
+
+    /// As many folders as there are classes, of any names: folder k in sorted order belongs to
+    /// class k.
+    pub fn sorted(classes: usize) -> Self {
+        Self {
+            classes,
+            naming: Naming::Sorted,
+            ..Self::named(&[])
+        }
+    }
+
+    /// The same, with class folders in one of these places.
+    #[must_use]
+    pub fn within(self, places: &'static [&'static str]) -> Self {
+        Self { places, ..self }
+    }
+
+    /// The same, without these folders, as far as they belong to no class.
+    #[must_use]
+    pub fn leaving_out(self, folders: impl IntoIterator<Item = String>) -> Self {
+        let left_out = folders
+            .into_iter()
+            .filter(|name| !self.class_of.contains_key(name));
+        Self {
+            left_out: left_out.collect(),
+            ..self
+        }
+    }
+
+    /// What the folders are named by.
+    pub fn naming(&self) -> Naming {
+        self.naming
+    }
+
+    /// The class that a folder belongs to.
+    pub fn class_of(&self, folder: &str) -> Option<usize> {
+        let by_number = || match self.naming {
+            Naming::OfSet(SetNaming { numbers: true, .. })
+                if folder.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                let number: usize = folder.parse().ok()?;
+                self.class_of.get(&number.to_string())
+            }
+            _ => None,
+        };
+        self.class_of.get(folder).or_else(by_number).copied()
+    }
+
+    /// The class that a folder around a picture claims, whatever else says it: a WordNet id, or a
+    /// name that is listed. Numbers may be anything.
+    pub fn claimed_by(&self, folder: &str) -> Option<usize> {
+        match self.naming {
+            Naming::Wnids | Naming::OfSet(_) if !is_wnid(folder) => None,
+            _ => self.class_of(folder),
+        }
+    }
+
+    /// The class of an index from 0. `None` beyond the classes, and for a set of some of them, whose
+    /// labels may as well count its own.
+    pub fn of_index(&self, index: usize) -> Option<usize> {
+        let ambiguous = self.set_of_some_classes().is_some();
+        (!ambiguous && index < self.classes).then_some(index)
+    }
+
+    /// Why an index is none of a class.
+    pub fn no_index(&self) -> String {
+        match self.set_of_some_classes() {
+            Some(set) => format!(
+                "ambiguous: it may count the classes of {set} or the {} of ImageNet, so that WordNet ids are needed",
+                self.classes
+            ),
+            None => format!("beyond the {} classes, numbered from 0", self.classes),
+        }
+    }
+
+    /// The set's name, if it has some of ImageNet's classes alone.
+    fn set_of_some_classes(&self) -> Option<&'static str> {
+        match self.naming {
+            Naming::OfSet(set) => (!set.all_classes).then_some(set.name),
+            _ => None,
+        }
+    }
+
+    /// The class that a picture's name itself tells, by a WordNet id in it, as in
+    /// `ILSVRC2012_val_00000293_n01440764.JPEG`.
+    pub fn class_in_name(&self, name: &str) -> Option<usize> {
+        let words = || name.split(|c: char| !c.is_ascii_alphanumeric());
+        let wnids = || words().filter(|word| word.len() == 9 && word.starts_with('n'));
+        match self.naming {
+            Naming::Wnids | Naming::OfSet(_) => wnids().rev().find_map(|word| self.class_of(word)),
+            Naming::Listed | Naming::Sorted => None,
+        }
+    }
+
+    /// Whether a folder is known to belong to no class.
+    pub fn leaves_out(&self, folder: &str) -> bool {
+        self.left_out.contains(folder)
+    }
+
+    /// How many classes there are.
+    pub fn len(&self) -> usize {
+        self.classes
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.classes == 0
+    }
+
+    /// The classes that have a folder, in ascending order.
+    pub fn classes(&self) -> Vec<usize> {
+        let mut classes: Vec<usize> = self.class_of.values().copied().collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+
+    /// The folder of a class; of several names the first.
+    pub fn folder_of(&self, class: usize) -> Option<&str> {
+        let names = self.class_of.iter().filter(|(_, of)| **of == class);
+        names.map(|(name, _)| name.as_str()).min()
+    }
+
+    /// The folder on a disk that holds the class folders: the path or a folder below it.
+    ///
+    /// # Errors
+    /// When several folders below the path may hold them.
+    pub fn root(&self, path: &Path) -> Result<PathBuf, ClassFoldersError> {
+        let place = self.place_in(path, |folder| path.join(folder).is_dir())?;
+        Ok(place.map_or(path.into(), |folder| path.join(folder)))
+    }
+
+    /// The folder below a path, on a disk or in an archive, that may hold the class folders, of
+    /// those that are there.
+    ///
+    /// # Errors
+    /// When several are there.
+    pub fn place_in(
+        &self,
+        path: &Path,
+        is_there: impl Fn(&str) -> bool,
+    ) -> Result<Option<&'static str>, ClassFoldersError> {
+        let places = self.places.iter().copied();
+        let there: Vec<&str> = places.filter(|place| is_there(place)).collect();
+        match there.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(only)),
+            several => Err(ClassFoldersError::SeveralPlaces {
+                path: path.into(),
+                folders: abridged(several.iter().map(|f| path.join(f).display().to_string())),
+            }),
+        }
+    }
+
+    /// The same folders, with the class of each one settled where it depends on all that are there.
+    ///
+    /// # Errors
+    /// When there are more or fewer of them than classes, or their sorted order is in doubt.
+    pub fn settled(&self, root: &Path, folders: &[String]) -> Result<Self, ClassFoldersError> {
+        if self.naming != Naming::Sorted || folders.is_empty() {
+            return Ok(self.clone());
+        }
+        let path = root.to_path_buf();
+        if folders.len() != self.classes {
+            return Err(ClassFoldersError::OtherCount {
+                path,
+                folders: folders.len(),
+                names: self.classes,
+            });
+        }
+        if !folders.is_sorted() {
+            return Err(ClassFoldersError::Order {
+                path,
+                examples: abridged(folders.iter().cloned()),
+            });
+        }
+        Ok(Self {
+            places: self.places,
+            ..Self::named(folders)
+        })
+    }
+}
+
+/// Whether a word is a WordNet id, of any class.
+pub fn is_wnid(word: &str) -> bool {
+    let digits = word.strip_prefix('n');
+    digits.is_some_and(|id| id.len() == 8 && id.bytes().all(|b| b.is_ascii_digit()))
+}
