@@ -1,9 +1,13 @@
 //! The weights of the published models, by the models' names.
+//!
+//! The authors publish them in a folder of a repository, and nowhere say what the files are called.
+//! So the one is taken whose name has the model's size as a word: `uta_b.pt`, `eva_base_p16.pth`.
+//! That its tensors are the model's is checked when it is opened, as for any checkpoint.
 
 use std::path::Path;
 
 use hf_hub::api::RepoInfo;
-use hf_hub::{Repo, RepoType};
+use hf_hub::{Cache, Repo, RepoType};
 
 use super::client::{Client, Fault, patiently};
 use super::{HubError, HubFile, SCHEME, cache, connect, failed};
@@ -12,6 +16,8 @@ use crate::model::config::Published;
 
 /// Where the paper's authors publish the weights.
 const REPOSITORY: &str = "jjjjh/UTA";
+/// The folder that the README of `jihaonew/UTA` links.
+const FOLDER: &str = "checkpoints";
 /// Endings of checkpoints.
 const ENDINGS: [&str; 4] = [".safetensors", ".pt", ".pth", ".bin"];
 
@@ -32,62 +38,42 @@ impl PublishedModel {
         })
     }
 
-    /// The file with the weights: one of those in the cache or, where none of them fits, of those
-    /// that the server lists.
-    ///
-    /// The files' names are known to the server alone, so the one is taken whose name has the
-    /// model's size as a word: `uta_b.pt`, `eva_base_p16.safetensors`. That its tensors are the
-    /// model's is checked when it is opened, as for any checkpoint.
+    /// The file with the weights: one in the cache or, where none of them fits, one that the server
+    /// lists.
     ///
     /// # Errors
     /// When the files cannot be listed, or not exactly one of them fits.
     pub fn find(&self) -> Result<HubFile, HubError> {
-        let cache = cache();
-        let repo = Repo::new(REPOSITORY.into(), RepoType::Model);
-        let folder = cache.path().join(repo.folder_name());
-        let kept = std::fs::read_to_string(folder.join("refs").join(repo.revision()))
-            .map(|commit| files_below(&folder.join("snapshots").join(commit.trim())))
-            .unwrap_or_default();
-        if let [file] = self.fitting(&kept)[..] {
-            return Ok(hub_file(file));
+        let (cache, repo) = (cache(), Repo::new(REPOSITORY.into(), RepoType::Model));
+        if let Some(file) = self.fitting(&kept(&cache, &repo)) {
+            return Ok(file);
         }
         let address = format!("{SCHEME}{REPOSITORY}");
         let client = connect(&cache, &address)?;
-        let listed = patiently(|| list(&client, &repo)).map_err(|e| failed(address.clone(), e))?;
-        let files: Vec<String> = listed.siblings.into_iter().map(|s| s.rfilename).collect();
-        match self.fitting(&files)[..] {
-            [file] => Ok(hub_file(file)),
-            _ => Err(HubError::Unclear {
-                address,
-                model: self.name.clone(),
-                files: files.into_iter().filter(|f| is_checkpoint(f)).collect(),
-            }),
-        }
+        let listed = patiently(|| list(&client, &repo));
+        let files = listed.map_err(|fault| failed(address.clone(), fault))?;
+        self.fitting(&files).ok_or_else(|| HubError::Unclear {
+            address,
+            model: self.name.clone(),
+            files: files.into_iter().filter(|f| is_checkpoint(f)).collect(),
+        })
     }
 
-    fn fitting<'a>(&self, files: &'a [String]) -> Vec<&'a str> {
-        let fits = |file: &&str| {
+    /// The file whose name has the model's size as a word, if there is one and no other.
+    fn fitting(&self, files: &[String]) -> Option<HubFile> {
+        let mut fitting = files.iter().filter(|file| {
             let name = file.rsplit('/').next().unwrap_or(file).to_lowercase();
             let mut words = name.split(|c: char| !c.is_alphanumeric());
             is_checkpoint(file) && words.any(|word| self.published.size_words.contains(&word))
+        });
+        let (file, None) = (fitting.next()?, fitting.next()) else {
+            return None;
         };
-        files.iter().map(String::as_str).filter(fits).collect()
-    }
-}
-
-/// What the server says about a repository.
-fn list(client: &Client, repo: &Repo) -> Result<RepoInfo, Fault> {
-    let url = format!("{}/api/{}", client.endpoint, repo.api_url());
-    let mut answer = client.get(&url, None)?.last;
-    let text = answer.body_mut().read_to_string().map_err(Box::new)?;
-    serde_json::from_str(&text).map_err(|e| Fault::NoList(e.into()))
-}
-
-fn hub_file(file: &str) -> HubFile {
-    HubFile {
-        repository: REPOSITORY.into(),
-        revision: None,
-        file: file.into(),
+        Some(HubFile {
+            repository: REPOSITORY.into(),
+            revision: None,
+            file: file.clone(),
+        })
     }
 }
 
@@ -96,28 +82,39 @@ fn is_checkpoint(file: &str) -> bool {
     ENDINGS.iter().any(|ending| file.ends_with(ending))
 }
 
-/// Paths of the files below a folder; none if it cannot be read.
-fn files_below(folder: &Path) -> Vec<String> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = name.to_string_lossy();
-        match path.is_dir() {
-            true => files.extend(files_below(&path).iter().map(|f| format!("{name}/{f}"))),
-            false => files.push(name.into_owned()),
-        }
-    }
-    files
+/// The files of the folder that are in the cache; none if it cannot be read.
+fn kept(cache: &Cache, repo: &Repo) -> Vec<String> {
+    let kept = cache.path().join(repo.folder_name());
+    let commit = std::fs::read_to_string(kept.join("refs").join(repo.revision()));
+    let snapshot = kept
+        .join("snapshots")
+        .join(commit.unwrap_or_default().trim());
+    let entries = std::fs::read_dir(snapshot.join(FOLDER))
+        .into_iter()
+        .flatten();
+    let names = entries.flatten().map(|entry| entry.file_name());
+    names
+        .map(|name| format!("{FOLDER}/{}", name.to_string_lossy()))
+        .collect()
+}
+
+/// All files of a repository, as the server says.
+fn list(client: &Client, repo: &Repo) -> Result<Vec<String>, Fault> {
+    let url = format!("{}/api/{}", client.endpoint, repo.api_url());
+    let mut answer = client.get(&url, None)?.last;
+    let text = answer.body_mut().read_to_string().map_err(Box::new)?;
+    let info: RepoInfo = serde_json::from_str(&text).map_err(|e| Fault::NoList(e.into()))?;
+    Ok(info.siblings.into_iter().map(|s| s.rfilename).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fitting(model: &str, files: &[&str]) -> Vec<String> {
+    fn fitting(model: &str, files: &[&str]) -> Option<String> {
         let model = PublishedModel::parse(Path::new(model)).unwrap();
         let files: Vec<String> = files.iter().map(ToString::to_string).collect();
-        model.fitting(&files).into_iter().map(Into::into).collect()
+        model.fitting(&files).map(|file| file.file)
     }
 
     #[test]
@@ -150,15 +147,15 @@ mod tests {
                 .iter()
                 .zip(files)
             {
-                assert_eq!(fitting(model, &all), [file]);
+                assert_eq!(fitting(model, &all).as_deref(), Some(file));
             }
         }
     }
 
     #[test]
     fn no_file_or_several_are_not_chosen_among() {
-        assert!(fitting("UTA-B", &["uta_l.pt", "absolute.pt"]).is_empty());
-        assert_eq!(fitting("UTA-B", &["uta_b.pt", "uta_b_ema.pt"]).len(), 2);
+        assert_eq!(fitting("UTA-B", &["uta_l.pt", "absolute.pt"]), None);
+        assert_eq!(fitting("UTA-B", &["uta_b.pt", "uta_b_ema.pt"]), None);
     }
 
     #[test]
