@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::table::Rows;
 use super::{DataError, DataSet, Place, Sample, Set, Storage};
-use crate::picture::{self, Facts, Scratch};
+use crate::picture::{self, Header, Scratch};
 
 /// Bytes of a file that are read for a first look. Nearly all headers end before.
 const FIRST_LOOK: u64 = 64 << 10;
@@ -29,7 +29,7 @@ pub struct Look {
     /// Of the file; 0 when it cannot be opened.
     pub bytes: u64,
     /// What its header says; or why it cannot be read.
-    pub facts: Result<Facts, String>,
+    pub facts: Result<Header, String>,
     /// A hash over its length and the bytes that were read, and whether these are all.
     content: Option<(Hash, bool)>,
 }
@@ -143,11 +143,11 @@ fn look_at(sample: &Sample, depth: Depth, state: &mut State) -> Look {
     let bytes = &mut state.bytes;
     let mut whole = bytes.len() as u64 == length;
     let content = Some((hash(length, bytes), whole));
-    let mut facts = picture::facts(bytes);
+    let mut facts = picture::header(bytes);
     if facts.is_err() && !whole {
         // The header may be long.
         whole = sample.read(bytes).is_ok();
-        facts = picture::facts(bytes);
+        facts = picture::header(bytes);
     }
     if depth == Depth::Full && whole {
         let decoded = picture::check(bytes, &mut state.scratch);

@@ -11,7 +11,7 @@ use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::{CheckedSet, DataCheck};
 use crate::data::check::{self, Look};
 use crate::data::{ClassFolders, DataSet, Set, Unreadable};
-use crate::picture::{Colour, Facts};
+use crate::picture::{Colour, Header};
 use crate::report::SCHEMA_VERSION;
 use crate::report::check::{Check, Class, Misnamed};
 use crate::text::ClassNames;
@@ -111,12 +111,12 @@ impl Subject {
         let missing_classes = classes(&|pictures| pictures == 0);
         let odd_counts = classes(&|n| n > 0 && expected.is_some_and(|expected| n != expected));
         let path = |index: usize| samples[index].path.clone();
-        let readable: Vec<(usize, Facts)> = looks
+        let readable: Vec<(usize, Header)> = looks
             .iter()
             .enumerate()
             .filter_map(|(index, look)| Some((index, *look.facts.as_ref().ok()?)))
             .collect();
-        let those = |is: &dyn Fn(&Facts) -> bool| -> Vec<PathBuf> {
+        let those = |is: &dyn Fn(&Header) -> bool| -> Vec<PathBuf> {
             let those = readable.iter().filter(|(_, facts)| is(facts));
             those.map(|(index, _)| path(*index)).collect()
         };
