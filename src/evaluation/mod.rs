@@ -315,9 +315,10 @@ fn share_time(entrants: &mut [Entrant<'_>], whole: Duration) {
     let work: Duration = entrants.iter().map(|entrant| entrant.time).sum();
     let count = entrants.len() as f64;
     for entrant in entrants {
-        let share = match work.is_zero() {
-            true => 1.0 / count,
-            false => entrant.time.div_duration_f64(work),
+        let share = if work.is_zero() {
+            1.0 / count
+        } else {
+            entrant.time.div_duration_f64(work)
         };
         entrant.time = whole.mul_f64(share);
     }

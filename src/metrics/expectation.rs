@@ -39,12 +39,13 @@ impl Tolerance {
     /// # Errors
     /// When it is negative or no number.
     pub fn new(points: f64) -> Result<Self, Error> {
-        match points.is_finite() && points >= 0.0 {
-            true => Ok(Self(points)),
-            false => Err(Error::usage(
+        if points.is_finite() && points >= 0.0 {
+            Ok(Self(points))
+        } else {
+            Err(Error::usage(
                 format!("--tolerance {points} is no distance"),
                 "give percentage points, for instance --tolerance 0.1",
-            )),
+            ))
         }
     }
 }
@@ -92,12 +93,13 @@ impl Expectations {
     /// # Errors
     /// When that is so.
     pub fn check_published(&self, model: &str) -> Result<(), Error> {
-        match self.published && published_top1(model).is_none() {
-            true => Err(Error::usage(
+        if self.published && published_top1(model).is_none() {
+            Err(Error::usage(
                 format!("--expect published: no accuracy is published for {model}"),
                 "give it yourself, with --expect-top1",
-            )),
-            false => Ok(()),
+            ))
+        } else {
+            Ok(())
         }
     }
 

@@ -79,16 +79,17 @@ impl Part {
         }
         let found = self.report.judgements.len() + self.report.unreadable.len();
         let expected = self.report.to_evaluate();
-        match found == expected {
-            true => Ok(()),
-            false => Err(Error::usage(
+        if found == expected {
+            Ok(())
+        } else {
+            Err(Error::usage(
                 format!(
                     "{} holds {found} pictures, but shard {} has {expected}",
                     self.path.display(),
                     self.shard
                 ),
                 "the result is incomplete; evaluate this shard again",
-            )),
+            ))
         }
     }
 }

@@ -117,8 +117,9 @@ pub fn exit_code(report: &Report) -> ExitCode {
 /// # Errors
 /// When that is so.
 pub fn demand(expectations: Vec<Checked>) -> Result<(), Error> {
-    match expectations.iter().all(|checked| checked.met) {
-        true => Ok(()),
-        false => Err(Error::Missed(expectations)),
+    if expectations.iter().all(|checked| checked.met) {
+        Ok(())
+    } else {
+        Err(Error::Missed(expectations))
     }
 }

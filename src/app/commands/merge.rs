@@ -36,8 +36,9 @@ pub fn run(settings: &Merge) -> Result<ExitCode, Error> {
     }
     json_output::write(json, &merged)?;
     demand(merged.expectations)?;
-    Ok(match merged.unreadable.is_empty() {
-        true => ExitCode::Success,
-        false => ExitCode::SkippedPictures,
+    Ok(if merged.unreadable.is_empty() {
+        ExitCode::Success
+    } else {
+        ExitCode::SkippedPictures
     })
 }
