@@ -1,5 +1,6 @@
 use serde::Deserialize;
 
+use crate::checkpoints::derived::{missing_key, nested_module};
 use crate::support::{Folder, demo, fixture, run};
 
 fn ladybug() -> String {
@@ -148,7 +149,8 @@ fn inspect_tells_model_tensors_and_dtypes() {
 
 #[test]
 fn inspect_tells_nesting_prefix_and_what_a_named_model_misses() {
-    let checkpoint = fixture("golden/tiny_missing_key.pt");
+    let missing = missing_key();
+    let checkpoint = &missing.path;
     let tiny = fixture("tiny.json");
     run(&["inspect", checkpoint.to_str().unwrap()])
         .ended_with(0)
@@ -164,10 +166,10 @@ fn inspect_tells_nesting_prefix_and_what_a_named_model_misses() {
         "tiny: does not fit",
         "visual.blocks.1.mlp.w2.bias: expected [128]",
     ]);
-    let nested = fixture("golden/tiny_nested_module.pt");
+    let nested = nested_module();
     run(&[
         "inspect",
-        nested.to_str().unwrap(),
+        nested.path.to_str().unwrap(),
         "--model",
         tiny.to_str().unwrap(),
     ])
@@ -184,11 +186,11 @@ fn inspect_tells_nesting_prefix_and_what_a_named_model_misses() {
 fn convert_flattens_and_never_overwrites() {
     let folder = Folder::new();
     let out = folder.join("out.safetensors");
+    let input = nested_module();
     let arguments = |dtype: &str| {
-        let input = fixture("golden/tiny_nested_module.pt");
         [
             "convert",
-            input.to_str().unwrap(),
+            input.path.to_str().unwrap(),
             out.to_str().unwrap(),
             "--dtype",
             dtype,

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use crate::checkpoints::derived::missing_key;
 use crate::support::{Folder, Ran, demo, demo_on, fixture, quick_demo_on, run};
 
 /// Evaluates the demo's pictures with another checkpoint and model.
@@ -142,7 +143,7 @@ fn every_missing_extra_and_misshaped_key_is_listed() {
 
 #[test]
 fn the_golden_checkpoint_without_a_key_is_refused_by_that_key() {
-    evaluate(&tiny_json(), &fixture("golden/tiny_missing_key.pt"))
+    evaluate(&tiny_json(), &missing_key().path)
         .ended_with(4)
         .said(&["1 missing:", "visual.blocks.1.mlp.w2.bias: expected [128]"]);
 }

@@ -13,8 +13,8 @@ use uta_eval::picture::{Preprocessor, Scratch};
 use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
 
 use crate::support::{
-    Golden, fixture, json, largest_difference, relative_error, tiny, towers, towers_by, values,
-    ways,
+    Folder, Golden, fixture, json, largest_difference, relative_error, tiny, towers, towers_by,
+    unpacked, values, ways,
 };
 
 pub const BLOCKS: f64 = 2e-5;
@@ -121,9 +121,11 @@ fn text_blocks_and_features_are_the_references() {
 
 #[test]
 fn each_tower_has_its_own_layer_norm_epsilon() {
+    let folder = Folder::new();
+    let checkpoint = unpacked("golden/tiny_eps.safetensors", &folder);
     let golden = Golden::load("golden/tiny_eps_expected.safetensors");
     for (way, compute) in ways() {
-        let (vision, text) = towers_by(&compute, &fixture("golden/tiny_eps.safetensors"), &tiny());
+        let (vision, text) = towers_by(&compute, &checkpoint, &tiny());
         let features = vision.forward(golden.get("image")).unwrap();
         let error = relative_error(&features, golden.get("image_features"));
         assert!(error <= BLOCKS, "{way}: image features: {error}");

@@ -11,7 +11,7 @@ use uta_eval::inference::zero_shot::ImageEncoder;
 use uta_eval::kernels::Precision;
 use uta_eval::model::{Compute, ModelConfig};
 use uta_eval::picture::preprocessing::Interpolation;
-use uta_eval::picture::{Preprocessor, facts};
+use uta_eval::picture::{Preprocessor, header};
 use uta_eval::text::imagenet::wnids;
 
 use crate::support::{Folder, Ran, demo, demo_on, quick_demo_on, run};
@@ -110,7 +110,7 @@ fn classes_in(asset: &str) -> Vec<usize> {
 /// A PNG of a picture's pixels inside a red frame of two pixels.
 fn framed(picture: &Path) -> Vec<u8> {
     // Of a square picture, the crop of its own size is all of it.
-    let side = facts(&std::fs::read(picture).unwrap()).unwrap().width;
+    let side = header(&std::fs::read(picture).unwrap()).unwrap().width;
     let whole = Preprocessor::new(side, Interpolation::Bicubic);
     let pixels = load_one(picture, whole).unwrap();
     let side = side as u32;
@@ -184,8 +184,8 @@ fn masked_sets_agree_with_a_direct_calculation_from_the_logits_of_all_classes() 
             files.sort();
             // The frame is put around square pictures only.
             files.retain(|file| {
-                let facts = facts(&std::fs::read(file).unwrap()).unwrap();
-                facts.width == facts.height
+                let header = header(&std::fs::read(file).unwrap()).unwrap();
+                header.width == header.height
             });
             for file in files.into_iter().take(4) {
                 let name = file.file_stem().unwrap().to_str().unwrap();

@@ -19,6 +19,14 @@ pub fn fixture(name: &str) -> PathBuf {
     path
 }
 
+/// A file below `tests/fixtures` that is kept compressed, unpacked into a folder.
+pub fn unpacked(name: &str, folder: &Folder) -> PathBuf {
+    let packed = std::fs::File::open(fixture(&format!("{name}.gz"))).unwrap();
+    let mut bytes = Vec::new();
+    std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut bytes).unwrap();
+    folder.write("unpacked", bytes)
+}
+
 /// A file of the embedded demo.
 pub fn demo(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

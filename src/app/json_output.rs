@@ -21,9 +21,10 @@ pub enum JsonTarget {
 impl JsonTarget {
     /// `-` is standard output, and so is `/dev/stdout`: text beside it would spoil the document.
     pub fn new(path: PathBuf) -> Self {
-        match path.as_os_str() == "-" || Destination::of(&path).ok() == Some(Destination::Stdout) {
-            true => Self::Stdout,
-            false => Self::File(path),
+        if path.as_os_str() == "-" || Destination::of(&path).ok() == Some(Destination::Stdout) {
+            Self::Stdout
+        } else {
+            Self::File(path)
         }
     }
 

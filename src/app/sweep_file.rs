@@ -84,9 +84,10 @@ pub fn read(path: &Path) -> Result<Vec<Line>, SweepFileError> {
         reason,
     })?;
     let line = |(table, flags)| Line {
-        place: match tables {
-            true => format!("{}, [[{RUN}]] number {table}", path.display()),
-            false => path.display().to_string(),
+        place: if tables {
+            format!("{}, [[{RUN}]] number {table}", path.display())
+        } else {
+            path.display().to_string()
         },
         flags,
     };

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::containers::read::{PictureReader, read};
 use super::sample::Sample;
-use crate::picture::{self, Facts, Scratch};
+use crate::picture::{self, Header, Scratch};
 
 /// Bytes of a file that are read for a first look. Nearly all headers end before.
 const FIRST_LOOK: u64 = 64 << 10;
@@ -29,7 +29,7 @@ pub struct Look {
     /// Of the file; 0 when it cannot be opened.
     pub bytes: u64,
     /// What its header says; or why it cannot be read.
-    pub header: Result<Facts, String>,
+    pub header: Result<Header, String>,
     /// A hash over its length and the bytes that were read, and whether these are all.
     content: Option<(Hash, bool)>,
 }
@@ -115,11 +115,11 @@ fn look_at(sample: &Sample, depth: Depth, state: &mut State) -> Look {
     };
     let mut whole = bytes.len() as u64 == length;
     let content = Some((hash(length, bytes), whole));
-    let mut header = picture::facts(bytes);
+    let mut header = picture::header(bytes);
     if header.is_err() && !whole {
         // The header may be long.
         whole = reader.read(&sample.storage, bytes).is_ok();
-        header = picture::facts(bytes);
+        header = picture::header(bytes);
     }
     if depth == Depth::Full && whole {
         let decoded = picture::check(bytes, scratch);

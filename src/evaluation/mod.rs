@@ -330,9 +330,10 @@ fn share_time(evaluators: &mut [Evaluator<'_>], whole: Duration) {
     let work: Duration = evaluators.iter().map(|evaluator| evaluator.time).sum();
     let count = evaluators.len() as f64;
     for evaluator in evaluators {
-        let share = match work.is_zero() {
-            true => 1.0 / count,
-            false => evaluator.time.div_duration_f64(work),
+        let share = if work.is_zero() {
+            1.0 / count
+        } else {
+            evaluator.time.div_duration_f64(work)
         };
         evaluator.time = whole.mul_f64(share);
     }

@@ -39,12 +39,13 @@ impl Tolerance {
     /// # Errors
     /// When it is negative or no number.
     pub fn new(points: f64) -> Result<Self, UsageError> {
-        match points.is_finite() && points >= 0.0 {
-            true => Ok(Self(points)),
-            false => Err(UsageError::new(
+        if points.is_finite() && points >= 0.0 {
+            Ok(Self(points))
+        } else {
+            Err(UsageError::new(
                 format!("--tolerance {points} is no distance"),
                 "give percentage points, for instance --tolerance 0.1",
-            )),
+            ))
         }
     }
 }
@@ -92,12 +93,13 @@ impl Expectations {
     /// # Errors
     /// When that is so.
     pub fn check_published(&self, model: &str) -> Result<(), UsageError> {
-        match self.published && published_top1(model).is_none() {
-            true => Err(UsageError::new(
+        if self.published && published_top1(model).is_none() {
+            Err(UsageError::new(
                 format!("--expect published: no accuracy is published for {model}"),
                 "give it yourself, with --expect-top1",
-            )),
-            false => Ok(()),
+            ))
+        } else {
+            Ok(())
         }
     }
 

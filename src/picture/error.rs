@@ -21,6 +21,13 @@ pub enum PictureError {
 }
 
 impl PictureError {
+    /// For a decoder that panicked.
+    pub(super) fn failed_decoder() -> Self {
+        Self::Corrupt {
+            reason: "its decoder failed".into(),
+        }
+    }
+
     /// Says what bytes of no known picture format seem to be.
     pub(super) fn not_a_picture(bytes: &[u8]) -> Self {
         let start = &bytes[..bytes.len().min(512)];

@@ -6,7 +6,7 @@
 
 mod axis;
 mod error;
-mod facts;
+mod header;
 mod jpeg;
 /// What a model expects of its pictures, as plain data.
 pub mod preprocessing;
@@ -14,7 +14,7 @@ mod raster;
 mod resize;
 
 pub use error::PictureError;
-pub use facts::{Colour, Facts, facts};
+pub use header::{Colour, Header, header};
 
 use crate::picture::preprocessing::{Interpolation, ResizeMode};
 use crate::util::panics;
@@ -26,6 +26,22 @@ pub const MAX_PIXELS: u64 = 178_956_970;
 
 /// Pixels that all threads together decode at once: those of one picture at the limit.
 static DECODED: Semaphore = Semaphore::new(MAX_PIXELS);
+
+/// A picture's share of the memory for decoded pixels, from when its size is known.
+#[derive(Debug, Default)]
+struct Room(Option<Permit<'static>>);
+
+impl Room {
+    /// Refuses a declared size that is too large, and waits until a picture of that size can be
+    /// decoded beside those that are being decoded. Decoders call it before they allocate.
+    fn take(&mut self, width: usize, height: usize) -> Result<(), PictureError> {
+        check_size(width, height)?;
+        // What it had returns first: nobody waits for others with memory in hand.
+        self.0 = None;
+        self.0 = Some(DECODED.acquire(width as u64 * height as u64));
+        Ok(())
+    }
+}
 
 /// Decoded bytes that are kept for the next picture.
 const KEPT: usize = 64 << 20;
@@ -129,8 +145,8 @@ impl Preprocessor {
         scratch: &mut Scratch,
     ) -> Result<(), PictureError> {
         assert_eq!(out.len(), self.crop_bytes());
-        let _permit = wait_for_memory(bytes);
-        let result = self.decode_and_crop(bytes, out, scratch);
+        let mut room = Room::default();
+        let result = self.decode_and_crop(bytes, out, scratch, &mut room);
         scratch.shrink();
         result
     }
@@ -140,8 +156,9 @@ impl Preprocessor {
         bytes: &[u8],
         out: &mut [u8],
         scratch: &mut Scratch,
+        room: &mut Room,
     ) -> Result<(), PictureError> {
-        decode(bytes, &mut scratch.decoded)?;
+        decode(bytes, &mut scratch.decoded, room)?;
         if self.border > 0 {
             scratch.decoded.cut_border(self.border)?;
         }
@@ -195,35 +212,21 @@ impl Preprocessor {
 /// # Errors
 /// As [`Preprocessor::crop`].
 pub fn check(bytes: &[u8], scratch: &mut Scratch) -> Result<(), PictureError> {
-    let _permit = wait_for_memory(bytes);
-    let result = decode(bytes, &mut scratch.decoded);
+    let mut room = Room::default();
+    let result = decode(bytes, &mut scratch.decoded, &mut room);
     scratch.shrink();
     result
 }
 
-/// Waits until the picture can be decoded beside those that are being decoded.
-fn wait_for_memory(bytes: &[u8]) -> Permit<'static> {
-    // What has no header to speak of is given up before anything is allocated.
-    let pixels = facts(bytes).map_or(0, |facts| facts.width as u64 * facts.height as u64);
-    DECODED.acquire(pixels)
-}
-
-fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
+fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(), PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    let decoded = panics::catch(|| {
-        if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
-            jpeg::decode(bytes, out)
-        } else {
-            raster::decode(bytes, out)
-        }
-    });
-    decoded.unwrap_or_else(|| {
-        Err(PictureError::Corrupt {
-            reason: "its decoder failed".into(),
-        })
-    })
+    if jpeg::is_jpeg(bytes) {
+        return jpeg::decode(bytes, out, room);
+    }
+    let decoded = panics::catch(|| raster::decode(bytes, out, room));
+    decoded.unwrap_or_else(|| Err(PictureError::failed_decoder()))
 }
 
 /// Refuses a declared size before anything of that size is allocated.

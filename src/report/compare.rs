@@ -253,15 +253,16 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError>
         .filter(|(a, b)| a != b)
         .map(|((name, a), (_, b))| format!("{name} ({a} and {b})"))
         .collect();
-    match differences.is_empty() {
-        true => Ok(()),
-        false => Err(UsageError::new(
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(UsageError::new(
             format!(
                 "{names} were judged by different rules; they differ in {}",
                 differences.join(", ")
             ),
             "compare results with the same --dataset, --labels and classes",
-        )),
+        ))
     }
 }
 

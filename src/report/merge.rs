@@ -79,16 +79,17 @@ impl Part {
         }
         let found = self.report.judgements.len() + self.report.unreadable.len();
         let expected = self.report.to_evaluate();
-        match found == expected {
-            true => Ok(()),
-            false => Err(UsageError::new(
+        if found == expected {
+            Ok(())
+        } else {
+            Err(UsageError::new(
                 format!(
                     "{} holds {found} pictures, but shard {} has {expected}",
                     self.path.display(),
                     self.shard
                 ),
                 "the result is incomplete; evaluate this shard again",
-            )),
+            ))
         }
     }
 }

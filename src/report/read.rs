@@ -96,11 +96,12 @@ fn text(path: &Path) -> io::Result<String> {
     let read = File::open(path)?
         .take(MOST_BYTES + 1)
         .read_to_string(&mut text)?;
-    match read as u64 > MOST_BYTES {
-        true => Err(io::Error::other(format!(
+    if read as u64 > MOST_BYTES {
+        Err(io::Error::other(format!(
             "it has more than the {} MiB of the largest results",
             MOST_BYTES >> 20
-        ))),
-        false => Ok(text),
+        )))
+    } else {
+        Ok(text)
     }
 }

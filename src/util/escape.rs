@@ -10,9 +10,10 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        match commands(c) {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
+        if commands(c) {
+            shown.extend(c.escape_default())
+        } else {
+            shown.push(c)
         }
     }
     shown.into()

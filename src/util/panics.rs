@@ -14,6 +14,14 @@ thread_local! {
 
 /// Runs a decoder; `None` when it panicked. Panics elsewhere are reported as before.
 pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_payload(work).ok()
+}
+
+/// As [`catch`], and gives what the decoder panicked with.
+///
+/// # Errors
+/// When it panicked.
+pub fn catch_payload<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let previous = take_hook();
@@ -26,7 +34,7 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     let outer = EXPECTED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
     EXPECTED.set(outer);
-    result.ok()
+    result
 }
 
 #[cfg(test)]

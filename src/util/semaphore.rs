@@ -64,9 +64,10 @@ mod tests {
                     for _ in 0..50 {
                         let _permit = semaphore.acquire(size);
                         let now = taken.fetch_add(size, Ordering::SeqCst) + size;
-                        match size > 10 {
-                            true => alone.fetch_max(now, Ordering::SeqCst),
-                            false => most.fetch_max(now, Ordering::SeqCst),
+                        if size > 10 {
+                            alone.fetch_max(now, Ordering::SeqCst)
+                        } else {
+                            most.fetch_max(now, Ordering::SeqCst)
                         };
                         taken.fetch_sub(size, Ordering::SeqCst);
                     }

@@ -5,6 +5,7 @@ use std::fs;
 use half::{bf16, f16};
 use uta_eval::checkpoint::{Checkpoint, CheckpointError, Dtype, convert};
 
+use super::derived::nested_module;
 use super::util::{TempFile, open, open_bytes, safetensors_of, values};
 
 fn is_float(dtype: Dtype) -> bool {
@@ -84,7 +85,8 @@ fn nesting_and_prefix_are_gone_from_the_output_and_equal_inputs_give_equal_files
     });
     assert!(a == b, "the files differ");
     let out = folder.path().join("nested");
-    convert(&open("golden/tiny_nested_module.pt"), &out, None).expect("converted");
+    let source = Checkpoint::open(&nested_module().path).expect("a good file");
+    convert(&source, &out, None).expect("converted");
     let nested = Checkpoint::open(&out).expect("a good file");
     assert_eq!(
         (nested.nested_under(), nested.stripped_prefix()),

@@ -4,6 +4,8 @@
 mod convert;
 /// Damaged checkpoints, made of few bytes, each with its message and hint.
 mod damaged;
+/// The golden weights, nested, prefixed and incomplete.
+pub mod derived;
 /// Files that are no checkpoints and tensors that cannot be used, each with its message and hint.
 mod errors;
 /// The golden files: both formats agree, nesting and prefix go, a missing key is named.

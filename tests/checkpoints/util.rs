@@ -228,10 +228,25 @@ pub fn tensor_pickle(
     size: &str,
     stride: &str,
 ) -> Vec<u8> {
-    let mut pickle = b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((".to_vec();
-    pickle.extend_from_slice(b"X\x07\0\0\0storage");
+    let item = tensor_item(["w", class, "0"], elements, offset, size, stride);
+    [b"\x80\x02}", &item[..], b"s."].concat()
+}
+
+/// A pickled key and tensor, in front of the opcode that puts it into a dict; `key`, `class` of the
+/// storage, and its number.
+pub fn tensor_item(
+    [key, class, storage]: [&str; 3],
+    elements: &str,
+    offset: &str,
+    size: &str,
+    stride: &str,
+) -> Vec<u8> {
+    let mut pickle = text(key);
+    pickle.extend_from_slice(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+    pickle.extend(text("storage"));
     pickle.extend_from_slice(format!("ctorch\n{class}\n").as_bytes());
-    pickle.extend_from_slice(b"X\x01\0\0\x000X\x03\0\0\0cpu");
+    pickle.extend(text(storage));
+    pickle.extend(text("cpu"));
     pickle.extend(number(elements));
     pickle.extend_from_slice(b"tQ");
     pickle.extend(number(offset));
@@ -240,8 +255,14 @@ pub fn tensor_pickle(
         pickle.extend(list.split_whitespace().flat_map(number));
         pickle.push(b't');
     }
-    pickle.extend_from_slice(b"\x89}tRs.");
+    pickle.extend_from_slice(b"\x89}tR");
     pickle
+}
+
+/// A text as BINUNICODE.
+pub fn text(text: &str) -> Vec<u8> {
+    let length = (text.len() as u32).to_le_bytes();
+    [b"X", &length[..], text.as_bytes()].concat()
 }
 
 /// An integer as LONG1.

@@ -12,7 +12,7 @@ use uta_eval::model::{Compute, Forest, Kept, TextTower};
 use uta_eval::text::{ClassNames, Templates};
 
 use super::emulator::{Order, compute, compute_on, gpu_on};
-use crate::support::{Golden, fixture, relative_error, tiny, towers_by};
+use crate::support::{Folder, Golden, fixture, relative_error, tiny, towers_by, unpacked};
 
 /// Each precision, and both orders of turns for one of them.
 fn ways() -> Vec<(&'static str, Compute, f64)> {
@@ -97,7 +97,9 @@ fn features_of_bytes_are_the_references() {
 fn each_tower_has_its_own_layer_norm_epsilon() {
     let golden = Golden::load("golden/tiny_eps_expected.safetensors");
     let compute = compute(GpuPrecision::F32);
-    let (vision, text) = towers_by(&compute, &fixture("golden/tiny_eps.safetensors"), &tiny());
+    let folder = Folder::new();
+    let checkpoint = unpacked("golden/tiny_eps.safetensors", &folder);
+    let (vision, text) = towers_by(&compute, &checkpoint, &tiny());
     let found = vision.forward(golden.get("image")).unwrap();
     let error = relative_error(&found, golden.get("image_features"));
     assert!(error <= 2e-5, "image features: {error}");

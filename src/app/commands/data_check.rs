@@ -12,7 +12,7 @@ use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::{CheckedSet, DataCheck};
 use crate::data::check::{self, Look};
 use crate::data::{ClassFolders, DataSet, Set, Unreadable};
-use crate::picture::{Colour, Facts};
+use crate::picture::{Colour, Header};
 use crate::report::SCHEMA_VERSION;
 use crate::report::check::{Check, Class, Misnamed};
 use crate::text::ClassNames;
@@ -112,12 +112,12 @@ impl Subject {
         let missing_classes = classes(&|pictures| pictures == 0);
         let odd_counts = classes(&|n| n > 0 && expected.is_some_and(|expected| n != expected));
         let name = |index: usize| Arc::clone(samples[index].name.whole());
-        let readable: Vec<(usize, Facts)> = looks
+        let readable: Vec<(usize, Header)> = looks
             .iter()
             .enumerate()
             .filter_map(|(index, look)| Some((index, *look.header.as_ref().ok()?)))
             .collect();
-        let those = |is: &dyn Fn(&Facts) -> bool| -> Vec<Arc<str>> {
+        let those = |is: &dyn Fn(&Header) -> bool| -> Vec<Arc<str>> {
             let those = readable.iter().filter(|(_, facts)| is(facts));
             those.map(|(index, _)| name(*index)).collect()
         };

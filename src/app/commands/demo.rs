@@ -73,12 +73,14 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         });
     }
     let console = Console::default();
-    console.say(match tally == EXPECTED {
-        true => "The demo's result is the expected one. To evaluate a real checkpoint:",
-        false => {
-            "The demo's result is the expected one up to a picture, as reduced precision may be. To evaluate a real checkpoint:"
-        }
-    });
+    let exactly = if tally == EXPECTED {
+        ""
+    } else {
+        " up to a picture, as reduced precision may be"
+    };
+    console.say(&format!(
+        "The demo's result is the expected one{exactly}. To evaluate a real checkpoint:"
+    ));
     console.say("  uta-eval --imagenet-path PATH --model eva_base_p16 --ckpt-path FILE");
     Ok(exit_code)
 }

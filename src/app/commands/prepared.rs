@@ -256,13 +256,14 @@ impl<'a> PreparedEvaluation<'a> {
         let data = &pictures.data;
         let judgements = outcome.judgements;
         let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
-        let expectations = match interrupted {
-            true => Vec::new(),
-            false => settings.expectations.check(
+        let expectations = if interrupted {
+            Vec::new()
+        } else {
+            settings.expectations.check(
                 &settings.model.config.name,
                 &statistics.top1,
                 &statistics.top5,
-            ),
+            )
         };
         Ok(Report {
             schema_version: report::SCHEMA_VERSION,

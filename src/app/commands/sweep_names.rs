@@ -119,9 +119,12 @@ fn distinct(path: &Path, others: &[&Path]) -> String {
 
 /// A name without what cannot be in one, or would be a nuisance there.
 fn file_name(name: &str) -> String {
-    let plain = |c: char| match c.is_control() || matches!(c, '/' | '\\' | ':') {
-        true => '-',
-        false => c,
+    let plain = |c: char| {
+        if c.is_control() || matches!(c, '/' | '\\' | ':') {
+            '-'
+        } else {
+            c
+        }
     };
     name.chars().map(plain).collect::<String>() + ".json"
 }

@@ -97,9 +97,10 @@ impl Evaluate {
             .map(|part| part.to_string_lossy());
         let name = names.find(|name| !matches!(name.as_ref(), "val" | "." | "/"));
         let name = name.map_or_else(|| self.pictures.path.display().to_string(), Into::into);
-        match self.protocol == Protocol::default() || self.protocol == Protocol::listed(None) {
-            true => name,
-            false => format!("{name} ({})", self.protocol.name()),
+        if self.protocol == Protocol::default() || self.protocol == Protocol::listed(None) {
+            name
+        } else {
+            format!("{name} ({})", self.protocol.name())
         }
     }
 

@@ -346,10 +346,7 @@ impl DataCheck {
                 (Some(dataset), None) => CheckedSet::This(set(dataset)),
                 (None, None) => CheckedSet::Any,
             },
-            depth: match args.full {
-                true => Depth::Full,
-                false => Depth::Fast,
-            },
+            depth: if args.full { Depth::Full } else { Depth::Fast },
             workers: args.workers.unwrap_or_else(cores),
             json: args.json.map(JsonTarget::new),
         })

@@ -253,9 +253,10 @@ pub(super) fn check_distinct(files: &[(&str, &Path)]) -> Result<(), Error> {
     for (index, (flag, path, end)) in ends.iter().enumerate() {
         let others = ends.get(index + 1..).unwrap_or_default();
         if let Some((other, spelled, _)) = others.iter().find(|(.., other)| other.collides(end)) {
-            let as_well = match spelled == path {
-                true => String::new(),
-                false => format!(", also spelled {}", spelled.display()),
+            let as_well = if spelled == path {
+                String::new()
+            } else {
+                format!(", also spelled {}", spelled.display())
             };
             return Err(Error::usage(
                 format!("{flag} and {other} both name {}{as_well}", path.display()),

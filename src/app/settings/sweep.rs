@@ -180,9 +180,10 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         }
         if let Some(before) = told.insert(full, spelled.clone()) {
             let (spelled, before) = (spelled.display(), before.display());
-            let same = match spelled.to_string() == before.to_string() {
-                true => String::new(),
-                false => format!(" (it is the same file as {before})"),
+            let same = if spelled.to_string() == before.to_string() {
+                String::new()
+            } else {
+                format!(" (it is the same file as {before})")
             };
             return Err(Error::usage(
                 format!("the sweep evaluates {spelled} twice in the same way{same}"),

@@ -5,22 +5,32 @@
 //! merely odd) goes to C's libjpeg, which forgives what Pillow forgives (to it a bad Huffman code
 //! is a warning) and refuses what Pillow refuses.
 
-mod lenient;
-mod strict;
-mod structure;
+mod libjpeg_turbo_rs;
+mod markers;
+mod mozjpeg;
 
-use super::{PictureError, Rgb};
+use super::{Colour, PictureError, Rgb, Room};
 use crate::util::panics;
-pub(super) use structure::header;
+pub(super) use markers::frame;
 
 /// Scans that a picture may have. Every scan costs a pass over the whole picture, so that a small
 /// file of thousands of scans could keep a core busy for minutes; real ones have about ten.
 const MAX_SCANS: usize = 500;
 
+/// Whether a file begins as JPEGs do.
+pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xd8, 0xff])
+}
+
 /// Decodes a JPEG to RGB.
-pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
-    if structure::is_sound_sequential(bytes) && lenient::accepts_headers(bytes) {
-        match panics::catch(|| strict::decode(bytes, out)) {
+pub(super) fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(), PictureError> {
+    if markers::is_sound_sequential(bytes) {
+        // Each decoder reads the header for itself: what libjpeg refuses in it, Pillow refuses.
+        let decoded = panics::catch(|| {
+            mozjpeg::check_header(bytes, room)?;
+            libjpeg_turbo_rs::decode(bytes, out)
+        });
+        match decoded {
             Some(Ok(())) => return Ok(()),
             Some(Err(e @ (PictureError::TooLarge { .. } | PictureError::Unsupported { .. }))) => {
                 return Err(e);
@@ -28,60 +38,36 @@ pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
             Some(Err(_)) | None => {}
         }
     }
-    let scans = structure::count_scans(bytes);
+    let scans = markers::count_scans(bytes);
     if scans > MAX_SCANS {
         return Err(PictureError::Unsupported {
             what: format!("a JPEG of {scans} scans"),
         });
     }
-    lenient::decode(bytes, out)
+    mozjpeg::decode(bytes, out, room)
 }
 
-/// How the components of a JPEG become RGB.
-#[derive(Clone, Copy)]
-enum Components {
-    Gray,
-    Rgb,
-    Cmyk,
+/// Bytes of a pixel as a decoder gives it.
+fn channels(colour: Colour) -> usize {
+    match colour {
+        Colour::Gray => 1,
+        Colour::Rgb => 3,
+        Colour::Cmyk => 4,
+    }
 }
 
-impl Components {
-    /// Pillow reads one, three and four components.
-    fn new(count: usize) -> Result<Self, PictureError> {
-        match count {
-            1 => Ok(Self::Gray),
-            3 => Ok(Self::Rgb),
-            4 => Ok(Self::Cmyk),
-            n => Err(PictureError::Unsupported {
-                what: format!("a JPEG of {n} components"),
-            }),
+/// Converts what a decoder gave to RGB.
+fn to_rgb(colour: Colour, samples: Vec<u8>, rgb: &mut Vec<u8>) {
+    match colour {
+        Colour::Rgb => *rgb = samples,
+        Colour::Gray => {
+            rgb.clear();
+            rgb.extend(samples.iter().flat_map(|v| [*v; 3]));
         }
-    }
-
-    fn channels(self) -> usize {
-        match self {
-            Self::Gray => 1,
-            Self::Rgb => 3,
-            Self::Cmyk => 4,
-        }
-    }
-
-    /// Converts samples to RGB.
-    fn to_rgb(self, samples: Vec<u8>, rgb: &mut Vec<u8>) {
-        match self {
-            Self::Rgb => *rgb = samples,
-            Self::Gray => {
-                rgb.clear();
-                rgb.extend(samples.iter().flat_map(|v| [*v; 3]));
-            }
-            Self::Cmyk => {
-                rgb.clear();
-                rgb.extend(
-                    samples
-                        .chunks_exact(4)
-                        .flat_map(|p| cmyk_to_rgb([p[0], p[1], p[2], p[3]])),
-                );
-            }
+        Colour::Cmyk => {
+            rgb.clear();
+            let (inks, _) = samples.as_chunks();
+            rgb.extend(inks.iter().flat_map(|inks| cmyk_to_rgb(*inks)));
         }
     }
 }

@@ -5,10 +5,10 @@
 
 use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 
-use crate::picture::{PictureError, Rgb, check_size};
+use crate::picture::{PictureError, Rgb, Room, check_size};
 
 /// Decodes the first frame to RGB.
-pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
+pub(super) fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(), PictureError> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     // The sizes are checked below, before anything of their size is allocated.
@@ -25,7 +25,7 @@ pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
     // A frame that sticks out enlarges the picture.
     let width = usize::from(decoder.width()).max(left + frame_width);
     let height = usize::from(decoder.height()).max(top + frame_height);
-    check_size(width, height)?;
+    room.take(width, height)?;
     check_size(frame_width, frame_height)?;
     let mut indices = vec![0; frame_width * frame_height];
     decoder

@@ -8,23 +8,23 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::{PictureError, Rgb, check_size};
+use super::{PictureError, Rgb, Room};
 
 /// Bytes that a decoder may need whatever the picture's size.
 const SLACK: u64 = 16 << 20;
 
 /// Decodes PNG, WebP, BMP, GIF (of animations the first frame), PNM or TIFF to RGB.
-pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
+pub(super) fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(), PictureError> {
     let Ok(format) = image::guess_format(bytes) else {
         return Err(PictureError::not_a_picture(bytes));
     };
     if format == ImageFormat::Gif {
-        return gif::decode(bytes, out);
+        return gif::decode(bytes, out, room);
     }
     variants::check(bytes, format)?;
     let reader = || ImageReader::with_format(Cursor::new(bytes), format);
     let (width, height) = reader().into_dimensions().map_err(convert_error)?;
-    check_size(width as usize, height as usize)?;
+    room.take(width as usize, height as usize)?;
     let mut reader = reader();
     let mut limits = Limits::default();
     // Eight bytes a pixel (16-bit RGBA), twice: the picture and the decoder's own copy.

@@ -177,13 +177,14 @@ fn picture(
         None => write!(page, "<div class=none>not at hand</div>"),
     };
     let probability = f64::from(judgement.confidence) / 1e4;
-    let _ = match judgement.top1() {
-        true => write!(
+    let _ = if judgement.top1() {
+        write!(
             page,
             "<figcaption><span class=right>{}</span> {probability:.1} %",
             name(judgement.best)
-        ),
-        false => write!(
+        )
+    } else {
+        write!(
             page,
             "<figcaption><span class=wrong>{}</span> {probability:.1} %<br>is <strong>{}</strong>{}",
             name(judgement.best),
@@ -191,7 +192,7 @@ fn picture(
             judgement
                 .rank
                 .map_or_else(String::new, |rank| format!(", ranked {}", rank + 1))
-        ),
+        )
     };
     let _ = write!(
         page,

@@ -1,17 +1,16 @@
-//! What a picture says of itself, without decoding it.
+//! The header of a picture: its format and size, without decoding it.
 
 use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat, ImageReader};
 
-use super::jpeg::header;
-use super::{PictureError, check_size};
+use super::{PictureError, check_size, jpeg};
 use crate::util::panics;
 
 /// What the beginning of a picture's file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
+pub struct Header {
     /// As its content says, whatever the file is called.
     pub format: ImageFormat,
     pub width: usize,
@@ -29,52 +28,49 @@ pub enum Colour {
     Cmyk,
 }
 
+impl Colour {
+    /// Of a JPEG with so many components. Pillow reads one, three and four.
+    pub(super) fn of_jpeg(components: usize) -> Result<Self, PictureError> {
+        match components {
+            1 => Ok(Self::Gray),
+            3 => Ok(Self::Rgb),
+            4 => Ok(Self::Cmyk),
+            n => Err(PictureError::Unsupported {
+                what: format!("a JPEG of {n} components"),
+            }),
+        }
+    }
+}
+
 /// Reads a picture's header. `bytes` may be the beginning of the file only.
 ///
 /// # Errors
 /// When it is no picture, its header is damaged, or not in `bytes`.
-pub fn facts(bytes: &[u8]) -> Result<Facts, PictureError> {
+pub fn header(bytes: &[u8]) -> Result<Header, PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    let facts = panics::catch(|| {
-        if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
-            of_jpeg(bytes)
-        } else {
-            of_others(bytes)
-        }
-    });
-    let facts = facts.unwrap_or_else(|| {
-        Err(PictureError::Corrupt {
-            reason: "its decoder failed".into(),
-        })
-    })?;
-    check_size(facts.width, facts.height)?;
-    Ok(facts)
+    let header = if jpeg::is_jpeg(bytes) {
+        of_jpeg(bytes)?
+    } else {
+        panics::catch(|| of_others(bytes)).unwrap_or_else(|| Err(PictureError::failed_decoder()))?
+    };
+    check_size(header.width, header.height)?;
+    Ok(header)
 }
 
-fn of_jpeg(bytes: &[u8]) -> Result<Facts, PictureError> {
-    let header = header(bytes).ok_or(PictureError::Truncated)?;
-    let colour = match header.components {
-        1 => Colour::Gray,
-        3 => Colour::Rgb,
-        4 => Colour::Cmyk,
-        n => {
-            return Err(PictureError::Unsupported {
-                what: format!("a JPEG of {n} components"),
-            });
-        }
-    };
-    Ok(Facts {
+fn of_jpeg(bytes: &[u8]) -> Result<Header, PictureError> {
+    let frame = jpeg::frame(bytes).ok_or(PictureError::Truncated)?;
+    Ok(Header {
         format: ImageFormat::Jpeg,
-        width: header.width,
-        height: header.height,
-        colour,
-        turned: header.exif.is_some_and(is_turned),
+        width: frame.width,
+        height: frame.height,
+        colour: Colour::of_jpeg(frame.components)?,
+        turned: frame.exif.is_some_and(is_turned),
     })
 }
 
-fn of_others(bytes: &[u8]) -> Result<Facts, PictureError> {
+fn of_others(bytes: &[u8]) -> Result<Header, PictureError> {
     let Ok(format) = image::guess_format(bytes) else {
         return Err(PictureError::not_a_picture(bytes));
     };
@@ -84,12 +80,13 @@ fn of_others(bytes: &[u8]) -> Result<Facts, PictureError> {
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut decoder = reader.into_decoder().map_err(corrupt)?;
     let (width, height) = decoder.dimensions();
-    let colour = match decoder.color_type().has_color() {
-        true => Colour::Rgb,
-        false => Colour::Gray,
+    let colour = if decoder.color_type().has_color() {
+        Colour::Rgb
+    } else {
+        Colour::Gray
     };
     let exif = decoder.exif_metadata().ok().flatten();
-    Ok(Facts {
+    Ok(Header {
         format,
         width: width as usize,
         height: height as usize,

@@ -70,7 +70,7 @@ fn coded_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// What stands before the coded data.
-pub struct Header<'a> {
+pub struct Frame<'a> {
     pub width: usize,
     pub height: usize,
     pub components: usize,
@@ -79,7 +79,7 @@ pub struct Header<'a> {
 }
 
 /// Reads the segments up to the first scan, or as far as `bytes` go; `None` without a frame.
-pub fn header(bytes: &[u8]) -> Option<Header<'_>> {
+pub fn frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let (mut frame, mut exif) = (None, None);
     let mut at = 2;
     while let Some(&[MARKER, kind]) = bytes.get(at..at + 2) {
@@ -113,7 +113,7 @@ pub fn header(bytes: &[u8]) -> Option<Header<'_>> {
         at += 2 + length;
     }
     let (width, height, components) = frame?;
-    Some(Header {
+    Some(Frame {
         width,
         height,
         components,

@@ -1,9 +1,9 @@
-//! The decoder in Rust, for sound pictures: anything odd is an error.
+//! The decoder in Rust, `libjpeg-turbo-rs`, for sound pictures: anything odd is an error.
 
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat};
 
-use super::Components;
-use crate::picture::{PictureError, Rgb, check_size};
+use super::{channels, to_rgb};
+use crate::picture::{Colour, PictureError, Rgb, check_size};
 
 /// Decodes to RGB, or says that the other decoder is to try.
 pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
@@ -13,19 +13,19 @@ pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
     let mut decoder = Decoder::new_with_limits(bytes, DecodeLimits::default()).map_err(corrupt)?;
     let header = decoder.header();
     let (width, height) = (usize::from(header.width), usize::from(header.height));
-    let components = Components::new(header.components.len())?;
+    let colour = Colour::of_jpeg(header.components.len())?;
     check_size(width, height)?;
     decoder.set_stop_on_warning(true);
-    decoder.set_output_format(match components {
-        Components::Gray => PixelFormat::Grayscale,
-        Components::Rgb => PixelFormat::Rgb,
-        Components::Cmyk => PixelFormat::Cmyk,
+    decoder.set_output_format(match colour {
+        Colour::Gray => PixelFormat::Grayscale,
+        Colour::Rgb => PixelFormat::Rgb,
+        Colour::Cmyk => PixelFormat::Cmyk,
     });
-    let expected = width * height * components.channels();
-    let mut inks = Vec::new();
-    let samples = match components {
-        Components::Rgb => &mut out.pixels,
-        Components::Gray | Components::Cmyk => &mut inks,
+    let expected = width * height * channels(colour);
+    let mut others = Vec::new();
+    let samples = match colour {
+        Colour::Rgb => &mut out.pixels,
+        Colour::Gray | Colour::Cmyk => &mut others,
     };
     samples.resize(expected, 0);
     let image = decoder.decode_image_into(samples).map_err(corrupt)?;
@@ -35,9 +35,8 @@ pub(super) fn decode(bytes: &[u8], out: &mut Rgb) -> Result<(), PictureError> {
         });
     }
     (out.width, out.height) = (width, height);
-    match components {
-        Components::Rgb => {}
-        Components::Gray | Components::Cmyk => components.to_rgb(inks, &mut out.pixels),
+    if colour != Colour::Rgb {
+        to_rgb(colour, others, &mut out.pixels);
     }
     Ok(())
 }
