@@ -178,7 +178,7 @@ pub fn build(
         .map(|(prompt, node)| (*node, prompt / per_class))
         .collect();
     ends.sort_unstable();
-    let mut nodes = tower.nodes_at_once();
+    let mut nodes = tower.nodes_of_a_run();
     loop {
         match advance(tower, trie, &ends, nodes, &mut partial, progress) {
             Ok(()) => break,

@@ -1,6 +1,6 @@
 //! Which devices compute, in which precision.
 //!
-//! A GPU is worked on by several lanes, each with its own thread, stream and towers: while one waits
+//! A GPU is worked on by several replicas, each with its own thread, stream and towers: while one waits
 //! for a result or sends pictures, the other computes.
 
 use crate::kernels::Precision;
@@ -10,7 +10,7 @@ use crate::util::usage::UsageError;
 use crate::util::warning::Warning;
 
 /// Batches that a GPU has under way, each on a stream of its own.
-const LANES_OF_A_GPU: usize = 2;
+const REPLICAS_ON_A_GPU: usize = 2;
 
 /// Which devices a user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub enum PrecisionChoice {
     Tf32,
 }
 
-/// The devices of a run; at least one lane.
+/// The devices of a run; at least one replica.
 #[derive(Debug, Clone)]
 pub struct Devices {
     first: Compute,
@@ -83,14 +83,14 @@ impl Devices {
         &self.first
     }
 
-    /// All lanes, in the order in which they begin.
-    pub fn lanes(&self) -> impl Iterator<Item = &Compute> {
+    /// All replicas, in the order in which they begin.
+    pub fn replicas(&self) -> impl Iterator<Item = &Compute> {
         std::iter::once(&self.first).chain(&self.others)
     }
 
     /// The devices, as users write them: `cpu`, `cuda:0`, `cuda:0,1`.
     pub fn name(&self) -> String {
-        let mut names: Vec<String> = self.lanes().map(Compute::device).collect();
+        let mut names: Vec<String> = self.replicas().map(Compute::device).collect();
         names.dedup();
         let Some(first) = names.first().cloned() else {
             return String::new();
@@ -110,7 +110,7 @@ impl Devices {
     }
 }
 
-/// Opens a lane on a GPU and tries whether it computes.
+/// Opens a replica on a GPU and tries whether it computes.
 pub type Open<'a> = &'a dyn Fn(usize, GpuPrecision) -> Result<Compute, String>;
 
 /// The devices that were asked for.
@@ -157,23 +157,23 @@ pub fn select_with(
     }
 }
 
-/// Lanes on the GPUs, one on each before the second on any; or which GPU failed, and why.
+/// Replicas on the GPUs, one on each before the second on any; or which GPU failed, and why.
 fn open_all(
     numbers: &[usize],
     precision: GpuPrecision,
     open: Open<'_>,
 ) -> Result<Devices, (usize, String)> {
-    let mut lanes = Vec::new();
-    for _ in 0..LANES_OF_A_GPU {
+    let mut replicas = Vec::new();
+    for _ in 0..REPLICAS_ON_A_GPU {
         for number in numbers {
-            lanes.push(open(*number, precision).map_err(|reason| (*number, reason))?);
+            replicas.push(open(*number, precision).map_err(|reason| (*number, reason))?);
         }
     }
-    let mut lanes = lanes.into_iter();
-    match lanes.next() {
+    let mut replicas = replicas.into_iter();
+    match replicas.next() {
         Some(first) => Ok(Devices {
             first,
-            others: lanes.collect(),
+            others: replicas.collect(),
             remark: None,
         }),
         None => Err((0, "no GPU was named".into())),
@@ -218,7 +218,7 @@ mod gpu {
     use crate::kernels::gpu::cuda;
     use crate::model::backend::Gpu;
 
-    /// Opens a lane on a GPU and computes something on it.
+    /// Opens a replica on a GPU and computes something on it.
     pub fn open(number: usize, precision: GpuPrecision) -> Result<Compute, String> {
         let count = cuda::count().map_err(|e| match brief(&e.to_string()) {
             none if none.contains("NO_DEVICE") => {

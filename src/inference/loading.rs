@@ -119,18 +119,18 @@ pub fn vision_tower(
     })
 }
 
-/// Builds the vision tower for each lane.
+/// Builds the vision tower for each replica.
 ///
 /// # Errors
 /// As [`vision_tower`].
 pub fn vision_towers<'a>(
     weights: &Arc<Weights>,
     config: &ModelConfig,
-    lanes: impl Iterator<Item = &'a Compute>,
+    replicas: impl Iterator<Item = &'a Compute>,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Vec<VisionTower>, InferenceError> {
     let mut told = false;
-    lanes
+    replicas
         .map(|compute| {
             // What is odd about the checkpoint is told once.
             let mut ignore = |_| ();

@@ -12,7 +12,7 @@ use crate::data::{Batch, Sample};
 use crate::evaluation::{EvaluationError, Predicted, Predictor};
 use crate::metrics::{Prediction, TOP, millionths};
 use crate::model::backend::{Backend, Rank, Ranking};
-use crate::model::micro_batch::{AtOnce, is_out_of_memory};
+use crate::model::micro_batch::{MicroBatch, is_out_of_memory};
 use crate::model::{Compute, VisionTower};
 use crate::picture::preprocessing::Preprocessing;
 use crate::util::interrupt;
@@ -23,7 +23,7 @@ use crate::util::warning::Warning;
 pub struct ImageEncoder {
     tower: VisionTower,
     /// Pictures that go through the tower together.
-    at_once: Arc<AtOnce>,
+    micro_batch: Arc<MicroBatch>,
     size: usize,
     /// [3]
     mean: Tensor,
@@ -42,9 +42,9 @@ impl ImageEncoder {
         compute: &Compute,
     ) -> Result<Self> {
         let device = &compute.device;
-        let at_once = compute.backend.pictures_at_once(tower.tokens());
+        let micro_batch = compute.backend.micro_batch(tower.tokens());
         Ok(Self {
-            at_once: AtOnce::new(at_once).into(),
+            micro_batch: MicroBatch::new(micro_batch).into(),
             tower,
             size: preprocessing.size,
             mean: Tensor::new(&preprocessing.mean, device)?,
@@ -54,26 +54,26 @@ impl ImageEncoder {
         })
     }
 
-    /// An encoder for each lane. Lanes of one device share its memory, and so how many pictures go
+    /// An encoder for each replica. Replicas of one device share its memory, and so how many pictures go
     /// through a tower together.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn for_lanes<'a>(
+    pub fn for_replicas<'a>(
         towers: Vec<VisionTower>,
         preprocessing: &Preprocessing,
-        lanes: impl Iterator<Item = &'a Compute>,
+        replicas: impl Iterator<Item = &'a Compute>,
     ) -> Result<Vec<Self>> {
-        let mut of_device: HashMap<String, Arc<AtOnce>> = HashMap::new();
+        let mut of_device: HashMap<String, Arc<MicroBatch>> = HashMap::new();
         let mut encoder = |(tower, compute): (VisionTower, &Compute)| {
             let mut encoder = Self::new(tower, preprocessing, compute)?;
             let first = of_device
                 .entry(compute.device())
-                .or_insert_with(|| Arc::clone(&encoder.at_once));
-            encoder.at_once = Arc::clone(first);
+                .or_insert_with(|| Arc::clone(&encoder.micro_batch));
+            encoder.micro_batch = Arc::clone(first);
             Ok(encoder)
         };
-        towers.into_iter().zip(lanes).map(&mut encoder).collect()
+        towers.into_iter().zip(replicas).map(&mut encoder).collect()
     }
 
     /// Bytes of one crop.
@@ -82,8 +82,8 @@ impl ImageEncoder {
     }
 
     /// Bytes of the first crops of `pixels`, which go through the tower together.
-    fn bytes_at_once(&self, pixels: &[u8]) -> usize {
-        self.at_once.part(pixels.len() / self.crop_bytes()) * self.crop_bytes()
+    fn micro_batch_bytes(&self, pixels: &[u8]) -> usize {
+        self.micro_batch.part(pixels.len() / self.crop_bytes()) * self.crop_bytes()
     }
 
     /// Features [embedding] of each crop in `pixels` (size x size x 3 bytes each), in order.
@@ -105,8 +105,8 @@ impl ImageEncoder {
 
     /// How many pictures go through the tower together, if they have become fewer since this was asked
     /// last.
-    pub fn news(&self) -> Option<usize> {
-        self.at_once.news()
+    pub fn reduced(&self) -> Option<usize> {
+        self.micro_batch.reduced()
     }
 
     /// Gives the features of some consecutive crops after the other to `finish`, and joins what it
@@ -116,14 +116,15 @@ impl ImageEncoder {
         pixels: &[u8],
         mut finish: impl FnMut(&Tensor) -> Result<Vec<T>>,
     ) -> Result<Vec<T>> {
-        self.at_once.in_parts(pixels, self.crop_bytes(), |crops| {
-            let result = self.features(crops).and_then(|features| finish(&features));
-            if result.as_ref().is_err_and(is_out_of_memory) {
-                // Memory is freed when its stream comes to that; then there may be more.
-                self.backend.wait()?;
-            }
-            result
-        })
+        self.micro_batch
+            .in_parts(pixels, self.crop_bytes(), |crops| {
+                let result = self.features(crops).and_then(|features| finish(&features));
+                if result.as_ref().is_err_and(is_out_of_memory) {
+                    // Memory is freed when its stream comes to that; then there may be more.
+                    self.backend.wait()?;
+                }
+                result
+            })
     }
 
     /// Features [pictures, embedding] of crops. Bytes are what travels to the device.
@@ -254,7 +255,7 @@ impl OnDevice {
 
 impl Predictor for ZeroShot {
     fn warning(&self) -> Option<Warning> {
-        let pictures = self.encoder.news()?;
+        let pictures = self.encoder.reduced()?;
         Some(Warning::SmallerBatches { pictures })
     }
 
@@ -263,7 +264,7 @@ impl Predictor for ZeroShot {
         let mut predictions = Vec::with_capacity(batch.samples.len());
         let mut rest = batch.pixels.as_slice();
         while !rest.is_empty() {
-            let (crops, behind) = rest.split_at(self.encoder.bytes_at_once(rest));
+            let (crops, behind) = rest.split_at(self.encoder.micro_batch_bytes(rest));
             rest = behind;
             if interrupt::requested() {
                 return Err(EvaluationError::Interrupted);

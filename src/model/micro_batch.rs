@@ -1,18 +1,20 @@
-//! How many pictures go through a device together, and less of them when its memory is short.
+//! The micro-batch: how many pictures go through a device together, and fewer of them when its memory
+//! is short.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Error, Result, bail};
 
-/// The number of pictures that a device computes together; its streams share it. It only ever shrinks.
+/// The size of a device's micro-batches, in pictures. The device's replicas share it. It only ever
+/// shrinks.
 #[derive(Debug)]
-pub struct AtOnce {
+pub struct MicroBatch {
     pictures: AtomicUsize,
     /// What a user was last told.
     told: AtomicUsize,
 }
 
-impl AtOnce {
+impl MicroBatch {
     pub fn new(pictures: usize) -> Self {
         Self {
             pictures: AtomicUsize::new(pictures),
@@ -63,7 +65,7 @@ impl AtOnce {
     }
 
     /// The number, if it has shrunk since it was last asked for.
-    pub fn news(&self) -> Option<usize> {
+    pub fn reduced(&self) -> Option<usize> {
         let now = self.pictures.load(Ordering::Relaxed);
         (self.told.swap(now, Ordering::Relaxed) != now).then_some(now)
     }
@@ -101,50 +103,55 @@ mod tests {
         let doubled: Vec<u16> = (0..256).map(|i| 2 * i).collect();
         for most in [1, 2, 3, 7, 64, 255, 256] {
             for first in [1, 5, 100, 256, 1000] {
-                let at_once = AtOnce::new(first);
-                assert_eq!(at_once.in_parts(&items, 1, small(most)).unwrap(), doubled);
+                let micro_batch = MicroBatch::new(first);
+                assert_eq!(
+                    micro_batch.in_parts(&items, 1, small(most)).unwrap(),
+                    doubled
+                );
             }
         }
     }
 
     #[test]
     fn parts_are_of_equal_size() {
-        let at_once = AtOnce::new(9);
+        let micro_batch = MicroBatch::new(9);
         assert_eq!(
-            [0, 1, 9, 10, 16, 64].map(|n| at_once.part(n)),
+            [0, 1, 9, 10, 16, 64].map(|n| micro_batch.part(n)),
             [0, 1, 9, 5, 8, 8]
         );
-        assert_eq!(AtOnce::new(usize::MAX).part(64), 64);
+        assert_eq!(MicroBatch::new(usize::MAX).part(64), 64);
     }
 
     #[test]
     fn what_has_shrunk_stays_small_and_is_told_once() {
-        let at_once = AtOnce::new(100);
-        assert_eq!(at_once.news(), None);
-        at_once.in_parts(&[0; 100], 1, small(30)).unwrap();
-        assert_eq!(at_once.news(), Some(25));
-        assert_eq!(at_once.news(), None);
+        let micro_batch = MicroBatch::new(100);
+        assert_eq!(micro_batch.reduced(), None);
+        micro_batch.in_parts(&[0; 100], 1, small(30)).unwrap();
+        assert_eq!(micro_batch.reduced(), Some(25));
+        assert_eq!(micro_batch.reduced(), None);
         let mut calls = 0;
-        at_once
+        micro_batch
             .in_parts(&[0; 100], 1, |items| {
                 calls += 1;
                 small(30)(items)
             })
             .unwrap();
         assert_eq!(calls, 4);
-        assert_eq!(at_once.news(), None);
+        assert_eq!(micro_batch.reduced(), None);
     }
 
     #[test]
     fn a_single_picture_that_does_not_fit_is_an_error() {
-        let error = AtOnce::new(8).in_parts(&[0; 8], 1, small(0)).unwrap_err();
+        let error = MicroBatch::new(8)
+            .in_parts(&[0; 8], 1, small(0))
+            .unwrap_err();
         assert!(is_out_of_memory(&error));
     }
 
     #[test]
     fn other_errors_are_not_tried_again() {
         let mut calls = 0;
-        let result = AtOnce::new(8).in_parts::<()>(&[0; 8], 1, |_| {
+        let result = MicroBatch::new(8).in_parts::<()>(&[0; 8], 1, |_| {
             calls += 1;
             bail!("another defect")
         });

@@ -103,8 +103,8 @@ impl TextTower {
     }
 
     /// Nodes that should go through the tower at once, for its full speed.
-    pub fn nodes_at_once(&self) -> usize {
-        self.backend.nodes_at_once()
+    pub fn nodes_of_a_run(&self) -> usize {
+        self.backend.nodes_of_a_run()
     }
 
     /// States [N, W] of the forest's nodes after the last block.

@@ -118,11 +118,11 @@ fn batch(config: &ModelConfig, size: usize) -> Batch {
     }
 }
 
-/// Pictures a second through the loop of the evaluation, with all lanes.
+/// Pictures a second through the loop of the evaluation, with all replicas.
 fn evaluation(config: &ModelConfig, devices: &Devices, size: usize, batches: usize) -> f64 {
     let zero_shots: Vec<ZeroShot> = devices
-        .lanes()
-        .map(|lane| zero_shot(config, lane))
+        .replicas()
+        .map(|replica| zero_shot(config, replica))
         .collect();
     let predictors: Vec<&dyn Predictor> = zero_shots.iter().map(|z| z as _).collect();
     let one = batch(config, size);
@@ -182,8 +182,8 @@ fn stages(devices: &Devices) {
         println!("    {name:<24} {seconds:>8.2} s {rate:>8.0}/s");
     };
     let zero_shots: Vec<ZeroShot> = devices
-        .lanes()
-        .map(|lane| zero_shot(&config, lane))
+        .replicas()
+        .map(|replica| zero_shot(&config, replica))
         .collect();
     let predictors: Vec<&dyn Predictor> = zero_shots.iter().map(|z| z as _).collect();
     stage("decoding alone", &|| {

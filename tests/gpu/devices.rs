@@ -27,7 +27,7 @@ fn a_gpu_that_works_is_taken_in_half_precision() {
     let devices = chosen("auto", PrecisionChoice::Auto, 1).unwrap();
     assert_eq!(devices.first().precision(), "f16");
     assert_eq!(devices.remark, None);
-    assert_eq!(devices.lanes().count(), 2);
+    assert_eq!(devices.replicas().count(), 2);
     for (precision, name) in [
         (PrecisionChoice::F32, "f32"),
         (PrecisionChoice::Bf16, "bf16"),
@@ -89,7 +89,7 @@ fn what_was_asked_for_is_not_replaced() {
 #[test]
 fn several_gpus_take_turns_in_beginning() {
     let devices = chosen("cuda:0,1", PrecisionChoice::Auto, 2).unwrap();
-    assert_eq!(devices.lanes().count(), 4);
+    assert_eq!(devices.replicas().count(), 4);
 }
 
 #[test]

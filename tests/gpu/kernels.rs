@@ -219,7 +219,7 @@ fn quick_gelu(x: &Tensor) -> Tensor {
     Tensor::from_vec(values, x.dims(), &Device::Cpu).unwrap()
 }
 
-/// Nine nodes in a chain; heads that divide among lanes by eights, and others.
+/// Nine nodes in a chain; heads that divide among replicas by eights, and others.
 #[test]
 fn nodes_attend_to_their_ancestors_with_heads_of_any_size() {
     let gpu = gpu(GpuPrecision::F32);

@@ -103,17 +103,18 @@ fn lanes_of_a_device_learn_from_each_other_and_tell_once() {
             .transformer
             .mlp_hidden
             .max(3 * config.vision.transformer.width);
-    let lanes = [small(room, 99 << 10), small(room, 99 << 10)];
-    let towers = lanes
+    let replicas = [small(room, 99 << 10), small(room, 99 << 10)];
+    let towers = replicas
         .iter()
-        .map(|lane| towers_by(lane, &file, &config).0)
+        .map(|replica| towers_by(replica, &file, &config).0)
         .collect();
-    let encoders = ImageEncoder::for_lanes(towers, &config.preprocessing, lanes.iter()).unwrap();
+    let encoders =
+        ImageEncoder::for_replicas(towers, &config.preprocessing, replicas.iter()).unwrap();
     for encoder in &encoders {
-        let features = Tensor::new(encoder.encode(&pixels).unwrap(), &lanes[0].device).unwrap();
+        let features = Tensor::new(encoder.encode(&pixels).unwrap(), &replicas[0].device).unwrap();
         assert!(relative_error(&features, golden.get("image_features")) <= 2e-5);
     }
-    let news: Vec<Option<usize>> = encoders.iter().map(ImageEncoder::news).collect();
+    let news: Vec<Option<usize>> = encoders.iter().map(ImageEncoder::reduced).collect();
     assert_eq!(news, [Some(1), None]);
 }
 

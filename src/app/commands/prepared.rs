@@ -116,7 +116,7 @@ fn size_warning(data: &DataSet, protocol: &Protocol) -> Option<Warning> {
 /// A checkpoint that is loaded, with its classifier.
 pub struct PreparedEvaluation<'a> {
     pub settings: &'a Evaluate,
-    /// One for each lane.
+    /// One for each replica.
     pub zero_shots: Vec<ZeroShot>,
     /// What a journal knows of its pictures.
     pub known: Vec<Finding>,
@@ -174,7 +174,7 @@ impl<'a> PreparedEvaluation<'a> {
                 console.warn(&warning);
                 warnings.push(warning);
             };
-            let vision = loading::vision_towers(&weights, config, devices.lanes(), warn);
+            let vision = loading::vision_towers(&weights, config, devices.replicas(), warn);
             let fingerprint = fingerprint
                 .join()
                 .unwrap_or_else(|_| weights.text_fingerprint());
@@ -210,7 +210,8 @@ impl<'a> PreparedEvaluation<'a> {
         let choices = settings.protocol.choices.as_ref();
         let ranker = Ranker::new(Arc::clone(&resolved.classifier), choices);
         let tied_classes = ranker.tied_classes();
-        let encoders = ImageEncoder::for_lanes(vision, &config.preprocessing, devices.lanes())?;
+        let encoders =
+            ImageEncoder::for_replicas(vision, &config.preprocessing, devices.replicas())?;
         let zero_shots = encoders
             .into_iter()
             .map(|encoder| {

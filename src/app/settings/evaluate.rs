@@ -104,7 +104,7 @@ impl Evaluate {
         }
     }
 
-    /// Memory that the loaded vision towers take, on all lanes together.
+    /// Memory that the loaded vision towers take, on all replicas together.
     pub fn tower_bytes(&self) -> u64 {
         let element = match self.run.devices.first().precision() {
             "bf16" | "f16" => 2,
@@ -116,7 +116,7 @@ impl Evaluate {
             .filter(|tensor| vision(tensor))
             .map(|tensor| tensor.shape.iter().product::<usize>())
             .sum();
-        (elements * element * self.run.devices.lanes().count()) as u64
+        (elements * element * self.run.devices.replicas().count()) as u64
     }
 
     pub(super) fn new(

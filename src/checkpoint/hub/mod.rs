@@ -190,12 +190,12 @@ fn cache() -> Cache {
 
 /// The server, for what is not in the cache.
 fn connect(cache: &Cache, address: &str) -> Result<Client, HubError> {
-    match is_set("HF_HUB_OFFLINE") {
-        true => Err(HubError::Offline {
+    if is_set("HF_HUB_OFFLINE") {
+        return Err(HubError::Offline {
             address: address.into(),
-        }),
-        false => Ok(Client::new(cache)),
+        });
     }
+    Ok(Client::new(cache))
 }
 
 fn failed(address: String, fault: Fault) -> HubError {

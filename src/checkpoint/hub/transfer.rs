@@ -32,9 +32,10 @@ impl Announced {
         let name = |header: &'static str, value: Option<String>| {
             let value = value.ok_or(Fault::MissingHeader(header))?;
             let plain = value.trim_start_matches("W/").replace('"', "");
-            match is_plain(&plain) {
-                true => Ok(plain),
-                false => Err(Fault::NoName { header, value }),
+            if is_plain(&plain) {
+                Ok(plain)
+            } else {
+                Err(Fault::NoName { header, value })
             }
         };
         let linked = answer.header("x-linked-etag");
@@ -173,9 +174,10 @@ fn damage(path: &Path, announced: &Announced) -> Option<String> {
     let found = path.metadata().map_or(0, |m| m.len());
     if found != announced.bytes {
         let bytes = announced.bytes;
-        let found = match found > bytes {
-            true => "more".into(),
-            false => found.to_string(),
+        let found = if found > bytes {
+            "more".into()
+        } else {
+            found.to_string()
         };
         return Some(format!("it has {found} bytes, and {bytes} were announced"));
     }

@@ -58,7 +58,7 @@ pub fn open(ordinal: usize, tf32: bool) -> Result<Cuda> {
     wait_without_a_core(ordinal);
     let cuda = CudaDevice::new_with_stream(ordinal)?;
     let context = cuda.cuda_stream().context().clone();
-    // SAFETY: all tensors of this device are made, used and freed on its one stream; each lane has a
+    // SAFETY: all tensors of this device are made, used and freed on its one stream; each replica has a
     // device of its own, and none gives its tensors to another.
     #[allow(unsafe_code)]
     unsafe {
@@ -93,7 +93,7 @@ fn wait_without_a_core(ordinal: usize) {
 }
 
 /// Lets the driver keep freed memory for the next allocation; by default it goes back to the
-/// system whenever a stream is waited for, which is once for each batch. And keeps lanes from waiting
+/// system whenever a stream is waited for, which is once for each batch. And keeps replicas from waiting
 /// for each other, which the driver would let them do so that one can have what another has freed.
 #[allow(unsafe_code)]
 fn keep_freed_memory(context: &CudaContext) -> Result<()> {

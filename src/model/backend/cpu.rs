@@ -53,11 +53,11 @@ impl Backend for Cpu {
         self.isa.name()
     }
 
-    fn pictures_at_once(&self, tokens: usize) -> usize {
+    fn micro_batch(&self, tokens: usize) -> usize {
         (TOKENS_AT_ONCE / tokens).max(1)
     }
 
-    fn nodes_at_once(&self) -> usize {
+    fn nodes_of_a_run(&self) -> usize {
         NODES_AT_ONCE
     }
 

@@ -55,10 +55,10 @@ pub trait Backend: Any + Debug + Send + Sync {
     }
 
     /// Pictures of so many tokens that should go through a tower at once.
-    fn pictures_at_once(&self, tokens: usize) -> usize;
+    fn micro_batch(&self, tokens: usize) -> usize;
 
     /// Nodes of a forest that should go through a tower at once.
-    fn nodes_at_once(&self) -> usize;
+    fn nodes_of_a_run(&self) -> usize;
 
     /// Waits until what was asked for is computed, without taking a core meanwhile.
     ///

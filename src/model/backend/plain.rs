@@ -32,11 +32,11 @@ impl Backend for Plain {
     }
 
     /// candle does not promise that a picture's bits are the same in any batch.
-    fn pictures_at_once(&self, _: usize) -> usize {
+    fn micro_batch(&self, _: usize) -> usize {
         1
     }
 
-    fn nodes_at_once(&self) -> usize {
+    fn nodes_of_a_run(&self) -> usize {
         NODES_AT_ONCE
     }
 

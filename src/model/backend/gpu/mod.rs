@@ -136,11 +136,11 @@ impl Backend for Gpu {
     }
 
     /// A batch is what a GPU is given together.
-    fn pictures_at_once(&self, _: usize) -> usize {
+    fn micro_batch(&self, _: usize) -> usize {
         usize::MAX
     }
 
-    fn nodes_at_once(&self) -> usize {
+    fn nodes_of_a_run(&self) -> usize {
         NODES_AT_ONCE
     }
 
