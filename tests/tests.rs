@@ -54,6 +54,9 @@ mod folders;
 /// Data sets beside ImageNet, other labels, other classes.
 mod sets;
 
+/// `models`.
+mod models;
+
 /// `data check`.
 mod data_check;
 

@@ -9,6 +9,7 @@ mod paths;
 pub mod published;
 pub mod rope;
 pub mod schema;
+pub mod size;
 pub mod text;
 mod transformer;
 pub mod vision;

@@ -6,6 +6,7 @@ pub mod features;
 pub mod html;
 pub mod layout;
 pub mod merge;
+pub mod models;
 pub mod predictions;
 pub mod read;
 pub mod schema;

@@ -13,6 +13,7 @@ pub mod help;
 mod html_report;
 pub mod inspect;
 pub mod merge;
+pub mod models;
 pub mod prepared;
 mod result_files;
 pub mod schema;
@@ -55,6 +56,7 @@ fn command(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Sweep(settings) => sweep::run(&settings),
         Settings::Merge(settings) => merge::run(&settings),
         Settings::Compare(settings) => compare::run(&settings),
+        Settings::Models(settings) => models::run(&settings),
         Settings::Schema(document) => schema::run(document),
         Settings::Completions(shell) => help::completions(shell),
         Settings::Man => help::man(),

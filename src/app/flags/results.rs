@@ -42,6 +42,16 @@ pub struct CompareArgs {
     pub json: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, Args)]
+pub struct ModelsArgs {
+    /// List only what has this in its name: a model, a tag or a repository
+    #[arg(value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// Write the list as JSON; `-` is standard output, then without the text
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, Args)]
 pub struct SchemaArgs {
     /// Of which document

@@ -49,11 +49,20 @@ pub enum Settings {
     Sweep(Sweep),
     Merge(Merge),
     Compare(Compare),
+    Models(ListModels),
     Schema(Document),
     Completions(clap_complete::Shell),
     Man,
     Guide(Option<Guide>),
     DataCheck(DataCheck),
+}
+
+/// Which models to list.
+#[derive(Debug)]
+pub struct ListModels {
+    /// A part of the name of a model or checkpoint; empty for all.
+    pub filter: String,
+    pub json: Option<JsonTarget>,
 }
 
 /// A JSON document that has a schema.
@@ -158,6 +167,10 @@ impl Settings {
             Some(Command::Sweep(args)) => Self::Sweep(Sweep::of_file(args)?),
             Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
             Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
+            Some(Command::Models(args)) => Self::Models(ListModels {
+                filter: args.filter.unwrap_or_default(),
+                json: args.json.map(JsonTarget::new),
+            }),
             Some(Command::Schema(args)) => Self::Schema(match args.of {
                 DocumentArg::Result => Document::Result,
                 DocumentArg::Comparison => Document::Comparison,
