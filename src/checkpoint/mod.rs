@@ -10,7 +10,7 @@
 //! | `source` | the open file |
 //! | `sniff` | which format a file has, or what was saved in its place |
 //! | `safetensors_file` | safetensors headers |
-//! | `torch_file`, `pickle`, `pickle_machine`, `rebuild`, `state_dict` | PyTorch: zip members, pickle, tensors, state dict |
+//! | `torch_file`, `pickle`, `pickle_machine`, `pickle_value`, `rebuild`, `state_dict` | PyTorch: zip members, pickle, tensors, state dict |
 //! | `values` | a tensor's place in the file, and its numbers |
 //! | `verify` | comparison with the tensors that a model needs |
 //! | `convert` | writing safetensors |
@@ -23,6 +23,7 @@ mod error;
 pub mod hub;
 mod pickle;
 mod pickle_machine;
+mod pickle_value;
 mod rebuild;
 mod safetensors_file;
 mod sniff;

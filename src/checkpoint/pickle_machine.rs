@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::pickle::{Id, MODULE, Value};
+use super::pickle_value::{Id, MODULE, Value};
 
 /// Most values of a pickle; a checkpoint with an optimizer's state has some 50,000.
 const MAX_VALUES: usize = 2_000_000;

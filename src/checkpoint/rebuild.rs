@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use safetensors::Dtype;
 
 use super::error::printable;
-use super::pickle::{Id, Pickle, Value};
+use super::pickle::Pickle;
+use super::pickle_value::{Id, Value};
 use super::values::{Stored, span};
 
 /// Parameters and subclasses around a tensor that are unwrapped; a pickle may be cyclic.

@@ -7,7 +7,8 @@
 use std::path::Path;
 
 use super::error::printable;
-use super::pickle::{Id, Pickle};
+use super::pickle::Pickle;
+use super::pickle_value::Id;
 use super::rebuild::{Fault, Rebuilder};
 use super::{CheckpointError, Contents, WRAPPERS};
 

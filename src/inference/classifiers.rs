@@ -14,7 +14,7 @@ use crate::classifier::{self, Classifier, Trie};
 use crate::inference::loading;
 use crate::inference::weights::Weights;
 use crate::inference::{InferenceError, Progress, Work};
-use crate::model::config::Mlp;
+use crate::model::config::{Mlp, TEXT_EPS};
 use crate::model::{Compute, ModelConfig, TextTower};
 use crate::text::{ClassNames, Templates, Tokenizer, prompts};
 use crate::util::warning::Warning;
@@ -66,7 +66,7 @@ pub fn tokens(
     Ok(Tokenizer::clip()?.encode_batch_to_end(&texts))
 }
 
-/// Which classifier is request.
+/// Which classifier is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct ClassifierRequest<'a> {
     pub weights: &'a Arc<Weights>,
@@ -84,11 +84,15 @@ pub struct ClassifierRequest<'a> {
 /// Only if the embedded tokenizer is damaged.
 pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, Vec<Vec<u32>>), InferenceError> {
     let tokens = tokens(request.classes, request.templates)?;
-    // The number of heads and the kind of GELU are nowhere in the weights, but decide what they mean.
+    // The number of heads, the kind of GELU and the epsilon are nowhere in the weights, but decide what
+    // they mean.
     let transformer = &request.config.text.transformer;
     let mut tower = format!("{}, {} heads", request.fingerprint, transformer.heads);
     if transformer.mlp == Mlp::QuickGelu {
         tower += ", QuickGELU";
+    }
+    if transformer.eps != TEXT_EPS {
+        tower += &format!(", epsilon {}", transformer.eps);
     }
     let names = request.classes.names();
     let recipe = Recipe::new(tower, names, &tokens, request.compute.precision());

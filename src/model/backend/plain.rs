@@ -1,7 +1,8 @@
 //! The steps in candle's own operations, in f32, which say what they compute.
 
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{D, Device, Module, Result, Tensor};
 use candle_nn::ops::{layer_norm_slow, sigmoid, silu, softmax_last_dim};
+use candle_transformers::models::with_tracing::Linear as Layer;
 
 use super::{Activation, Backend, KeysValues, Linear, Norm, Picture};
 use crate::model::paths::Paths;
@@ -13,14 +14,6 @@ const NODES_AT_ONCE: usize = 512;
 /// candle's operations.
 #[derive(Debug, Clone, Copy)]
 pub struct Plain;
-
-#[derive(Debug)]
-struct Weights {
-    /// [outputs, inputs]
-    weight: Tensor,
-    /// [outputs]
-    bias: Tensor,
-}
 
 impl Backend for Plain {
     fn precision(&self) -> &'static str {
@@ -41,10 +34,8 @@ impl Backend for Plain {
     }
 
     fn linear(&self, weight: &Tensor, bias: &Tensor) -> Result<Linear> {
-        Ok(Linear::of(Weights {
-            weight: weight.clone(),
-            bias: bias.clone(),
-        }))
+        let bias = Some(bias.clone());
+        Ok(Linear::of(Layer::from_weights(weight.clone(), bias)))
     }
 
     /// Side by side.
@@ -60,8 +51,7 @@ impl Backend for Plain {
     }
 
     fn project(&self, x: &Tensor, layer: &Linear) -> Result<Tensor> {
-        let Weights { weight, bias } = layer.weights()?;
-        x.matmul(&weight.t()?)?.broadcast_add(bias)
+        layer.weights::<Layer>()?.forward(x)
     }
 
     fn project_add(&self, x: &Tensor, layer: &Linear, residual: &Tensor) -> Result<Tensor> {

@@ -2,15 +2,13 @@
 
 use candle_core::{D, DType, Result, Shape, Tensor, bail};
 
-use super::limits::{ATTENTION_WARPS, HeadTiles, TILE, forest_shared, row_shared};
+use super::limits::{ATTENTION_WARPS, HeadTiles, MOST_THREADS, TILE, forest_shared, row_shared};
 use super::{Activation, Gpu, GpuPrecision, Norm, Picture};
 use crate::kernels::gpu::{Argument, Launch};
 use crate::model::rope::Rotation;
 
 use Argument::{Float, In, Int, Out};
 
-/// Threads of a block that works on one row.
-pub const MOST_THREADS: usize = 256;
 /// Blocks along the second and third axis of a grid.
 const MOST_BLOCKS: usize = 65_535;
 /// Values that a thread takes at once.

@@ -3,10 +3,11 @@
 
 use candle_core::DType;
 
-use super::kernels::MOST_THREADS;
 use super::{Backend, Gpu};
 use crate::model::config::{Mlp, ModelConfig, TransformerConfig};
 
+/// Threads of a block that works on one row.
+pub const MOST_THREADS: usize = 256;
 /// Shared memory that kernels have without asking.
 const STATIC_SHARED: usize = 128;
 /// As in `attention.h`: warps of a block, keys that are looked at together, numbers between rows.

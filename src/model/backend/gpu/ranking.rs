@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Result, Tensor};
 
-use super::kernels::{MOST_THREADS, int, one};
+use super::kernels::{int, one};
+use super::limits::MOST_THREADS;
 use super::{Gpu, GpuPrecision, Rank};
 use crate::kernels::gpu::Argument::{Float, In, Out};
 
