@@ -27,6 +27,16 @@ fn command(folder: &Folder) -> Command {
     command
 }
 
+/// The same as words for a shell.
+fn words(folder: &Folder) -> String {
+    let program = command(folder);
+    let words: Vec<String> = std::iter::once(program.get_program())
+        .chain(program.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    words.join(" ")
+}
+
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
@@ -84,12 +94,7 @@ fn a_full_disk_takes_neither_the_summary_nor_the_other_files_away() {
 #[test]
 fn a_limit_on_the_size_of_files_is_met_without_losing_the_result() {
     let folder = Folder::new();
-    let program = command(&folder);
-    let arguments: Vec<String> = std::iter::once(program.get_program())
-        .chain(program.get_args())
-        .map(|argument| format!("'{}'", argument.to_str().unwrap()))
-        .collect();
-    let words = arguments.join(" ");
+    let words = words(&folder);
     for (flag, file) in [
         ("--predictions", "p.csv"),
         ("--save-features", "f.safetensors"),
@@ -107,13 +112,9 @@ fn a_limit_on_the_size_of_files_is_met_without_losing_the_result() {
 #[test]
 fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     let folder = Folder::new();
-    let program = command(&folder);
-    let arguments: Vec<String> = std::iter::once(program.get_program())
-        .chain(program.get_args())
-        .map(|argument| format!("'{}'", argument.to_str().unwrap()))
-        .collect();
+    let words = words(&folder);
     for (ignored, code) in [("trap '' HUP;", Some(0)), ("", Some(130))] {
-        let script = format!("{ignored} exec {}", arguments.join(" "));
+        let script = format!("{ignored} exec {words}");
         let mut child = Command::new("sh")
             .args(["-c", &script])
             .stdout(Stdio::null())

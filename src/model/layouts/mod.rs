@@ -259,9 +259,7 @@ impl Place {
         }
         stored
     }
-}
 
-impl Place {
     /// The shape of a tensor that lies in a stored one of shape `stored`; `None` if none can.
     pub fn shape_in(&self, stored: &[usize]) -> Option<Vec<usize>> {
         let mut shape = stored.get(self.leading..)?.to_vec();
