@@ -178,6 +178,10 @@ pub struct Data {
     pub classes: usize,
     /// As `--dataset` names it; `null` for other classes than ImageNet's.
     pub dataset: Option<String>,
+    /// Whose rules decided among which classes pictures were ranked: `clip-benchmark`, or
+    /// `objectnet` for those of ObjectNet's authors.
+    #[schemars(extend("enum" = PROTOCOLS))]
+    pub protocol: String,
     /// `original`, or `real` for the ReaL labels, any of which is right.
     #[schemars(extend("enum" = LABELS))]
     pub labels: String,
@@ -186,6 +190,9 @@ pub struct Data {
     /// What was left out of the search.
     pub ignored: Ignored,
 }
+
+/// The names of protocols.
+const PROTOCOLS: [&str; 2] = ["clip-benchmark", "objectnet"];
 
 /// The names of whose labels are right.
 const LABELS: [&str; 2] = ["original", "real"];

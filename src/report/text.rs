@@ -92,6 +92,7 @@ impl Display for Report {
             "data         {}{} ({}{}): {} pictures of {} classes, ranked among {}",
             match self.data.dataset.as_deref() {
                 None | Some("imagenet") => String::new(),
+                Some("objectnet") => format!("objectnet (protocol {}), ", self.data.protocol),
                 Some(set) => format!("{set}, "),
             },
             self.data.path.display(),

@@ -71,7 +71,7 @@ pub enum TextError {
         line: usize,
     },
     /// A template has no place for the class name.
-    #[error("{}:{line}: template without `{{}}`: `{template}`", path.display())]
+    #[error("{}:{line}: template without `{{}}` or `{{c}}`: `{template}`", path.display())]
     NoPlaceholder {
         /// The file.
         path: PathBuf,

@@ -282,6 +282,7 @@ impl<'a> PreparedEvaluation<'a> {
                 classes_present: data.classes_present,
                 classes: settings.protocol.ranked_among(data.classes),
                 dataset: settings.protocol.set.map(|set| set.name().into()),
+                protocol: settings.protocol.rules.name().into(),
                 labels: settings.protocol.truth.name().into(),
                 unlabelled: pictures.unlabelled,
                 ignored: data.ignored,

@@ -6,26 +6,33 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::model::{ClassifierArgs, ModelNameArgs, PromptArgs};
-use super::pictures::{DatasetArg, PicturesArgs};
+use super::pictures::{DatasetArg, PicturesArgs, ProtocolArg};
 use super::run::{OutputArgs, RunArgs};
 
 #[derive(Debug, Clone, Args)]
 pub struct EvaluateArgs {
     #[command(flatten)]
     pub pictures: PicturesArgs,
-    /// Which data set it is
+    /// Which data set it is [default: imagenet, or what classnames.txt beside shards says]
     ///
     /// Decides how class folders are matched and among which classes pictures are ranked:
     /// imagenet-v2 has folders named by class index; of imagenet-a and imagenet-r the 200 classes
-    /// compete; of objectnet the 113 folders that ImageNet has classes for are evaluated, without
-    /// the red border of their pictures. `uta-eval guide data` states each protocol.
+    /// compete; of objectnet the 113 folders that ImageNet has classes for are evaluated, by the
+    /// rules that --protocol names. `uta-eval guide data` states them.
+    #[arg(help_heading = "Pictures", long, value_name = "SET")]
+    pub dataset: Option<DatasetArg>,
+    /// Whose rules decide how ObjectNet is judged
+    ///
+    /// clip-benchmark ranks whole pictures among ObjectNet's 113 names, as all published accuracies
+    /// of CLIP models do. objectnet is its authors' protocol: the red border is cut off, and pictures
+    /// are ranked among the 125 classes of ImageNet that show the same objects.
     #[arg(
         help_heading = "Pictures",
         long,
-        value_name = "SET",
-        default_value = "imagenet"
+        value_name = "NAME",
+        default_value = "clip-benchmark"
     )]
-    pub dataset: DatasetArg,
+    pub protocol: ProtocolArg,
     #[command(flatten)]
     pub model: ModelNameArgs,
     /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin; several make a sweep
@@ -95,7 +102,7 @@ pub struct EvaluateArgs {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "imagenet_path", "source", "labels", "dataset", "model", "pretrained", "ckpt_path", "image_size",
+            "imagenet_path", "source", "labels", "label_numbers", "dataset", "protocol", "model", "pretrained", "ckpt_path", "image_size",
             "templates", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
             "batch_size", "workers", "strict", "resume", "out", "save_features"
         ],

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 pub use data::{DataArgs, DataCheckArgs, DataCommand};
 pub use evaluate::{DemoArgs, EvaluateArgs, ExpectArg, ExpectArgs, SweepArgs};
 pub use model::{CacheArgs, ClassifierArgs, ModelArgs, ModelNameArgs, PromptArgs};
-pub use pictures::{DatasetArg, LabelsArg, PicturesArgs, SourceArg};
+pub use pictures::{DatasetArg, LabelNumbersArg, LabelsArg, PicturesArgs, ProtocolArg, SourceArg};
 pub use results::{CompareArgs, DocumentArg, MergeArgs, ModelsArgs, SchemaArgs};
 pub use run::{BatchSizeArg, ComputeArgs, OutputArgs, PrecisionArg, RunArgs};
 pub use tools::{

@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::judging::judging;
 use super::parts::{
-    Model, Opened, Outputs, Prompts, Run, classifier_source, expectations, given, set, source,
+    Model, Opened, Outputs, Prompts, Run, classifier_source, expectations, given, source,
 };
 use crate::app::console::Console;
 use crate::app::error::Error;
-use crate::app::flags::{EvaluateArgs, LabelsArg};
-use crate::data::{DataLocation, Protocol, Set, Truth};
+use crate::app::flags::{EvaluateArgs, LabelsArg, PicturesArgs};
+use crate::data::{DataLocation, Protocol};
 use crate::evaluation::shard::Shard;
 use crate::inference::choice::{Asked, choose};
 use crate::inference::classifiers::ClassifierSource;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
-use crate::text::imagenet;
 use crate::util::escape;
 
 #[derive(Debug)]
@@ -43,11 +43,12 @@ impl Evaluate {
     pub fn stream(&self) -> String {
         let shard = self.shard.map(|shard| shard.to_string());
         format!(
-            "{} as {} {:?} {:?} {:?} {:?} {:?}",
+            "{} as {} {:?} {:?} {:?} {:?} {:?} {:?}",
             self.pictures.path.display(),
             self.protocol.name(),
             self.pictures.source,
             self.pictures.labels,
+            self.pictures.numbers,
             self.limit,
             shard,
             self.prompts.classnames_file
@@ -97,7 +98,8 @@ impl Evaluate {
             .map(|part| part.to_string_lossy());
         let name = names.find(|name| !matches!(name.as_ref(), "val" | "." | "/"));
         let name = name.map_or_else(|| self.pictures.path.display().to_string(), Into::into);
-        if self.protocol == Protocol::default() || self.protocol == Protocol::listed(None) {
+        let plain = self.protocol == Protocol::default() || self.protocol.set.is_none();
+        if plain {
             name
         } else {
             format!("{name} ({})", self.protocol.name())
@@ -140,25 +142,14 @@ impl Evaluate {
             ));
         }
         expectations.check_published(&model.config.name)?;
-        let mut prompts = Prompts::new(args.prompts)?;
-        let real = args.pictures.labels == Some(LabelsArg::Real);
-        let protocol = protocol(set(args.dataset), real, &mut prompts)?;
+        let pictures = location(&args.pictures)?;
+        let (protocol, prompts) = judging(&args, &pictures)?;
         if args.expect.expect.is_some() && protocol != Protocol::default() {
             return Err(Error::usage(
                 "--expect published is about ImageNet's validation set with its own labels",
                 "give what you expect of this data set with --expect-top1",
             ));
         }
-        let labels = match args.pictures.labels {
-            Some(LabelsArg::File(path)) => Some(path),
-            Some(LabelsArg::Real) | None => None,
-        };
-        let pictures = DataLocation {
-            path: given(args.pictures.imagenet_path, "--imagenet-path")?,
-            source: source(args.pictures.source),
-            labels,
-            real,
-        };
         if args.resume.is_some() && args.outputs.save_features.is_some() {
             return Err(Error::usage(
                 "--save-features keeps nothing of pictures that a journal knows already",
@@ -193,40 +184,20 @@ impl Evaluate {
     }
 }
 
-/// How the pictures of a data set are judged; the prompts get its folders.
-fn protocol(set: Set, real: bool, prompts: &mut Prompts) -> Result<Protocol, Error> {
-    let others = prompts.classes.folders().is_some() || prompts.classes.len() != imagenet::CLASSES;
-    let mut protocol = match (others, set) {
-        (false, set) => {
-            prompts.folders = set.folders();
-            Protocol::of(set)
-        }
-        (true, Set::ImageNet) => Protocol::listed(None),
-        (true, Set::ObjectNet) if prompts.classes.folders().is_some() => {
-            let folders = prompts.classes.folders().unwrap_or_default();
-            prompts.folders = set.listed_folders(folders);
-            Protocol::listed(Some(set))
-        }
-        (true, set) => {
-            return Err(Error::usage(
-                format!(
-                    "--dataset {} has ImageNet's classes, but --classnames lists others",
-                    set.name()
-                ),
-                "leave --dataset out to evaluate the folders that the file lists, or list the names of ImageNet's 1000 classes",
-            ));
-        }
+/// Where the pictures are.
+fn location(args: &PicturesArgs) -> Result<DataLocation, Error> {
+    let (real, labels) = match &args.labels {
+        Some(LabelsArg::Real) => (true, None),
+        Some(LabelsArg::File(path)) => (false, Some(path.clone())),
+        None => (false, None),
     };
-    if real {
-        if others || set != Set::ImageNet {
-            return Err(Error::usage(
-                "--labels real is about ImageNet's validation set",
-                "leave --labels out for other data sets and other classes",
-            ));
-        }
-        protocol.truth = Truth::Real;
-    }
-    Ok(protocol)
+    Ok(DataLocation {
+        path: given(args.imagenet_path.clone(), "--imagenet-path")?,
+        source: source(args.source),
+        labels,
+        real,
+        numbers: args.label_numbers.map(Into::into),
+    })
 }
 
 fn check_image_size(given: Option<usize>, config: &ModelConfig) -> Result<(), Error> {

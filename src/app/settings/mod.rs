@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod features;
+mod judging;
 mod parts;
 mod sweep;
 
@@ -349,6 +350,7 @@ impl DataCheck {
                 source: source(args.source),
                 labels: args.labels,
                 real: false,
+                numbers: args.label_numbers.map(Into::into),
             },
             set: match (args.dataset, args.classnames) {
                 (_, Some(file)) => {

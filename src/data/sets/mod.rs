@@ -9,5 +9,5 @@ mod protocol;
 mod set;
 
 pub use class_folders::{ClassFolders, ClassFoldersError, Naming, is_wnid};
-pub use protocol::{Protocol, Truth};
+pub use protocol::{Protocol, Rules, Truth};
 pub use set::Set;

@@ -122,6 +122,7 @@ struct DataForm {
     classes_present: usize,
     classes: usize,
     dataset: Option<String>,
+    protocol: String,
     labels: String,
     unlabelled: usize,
     ignored: Ignored,
@@ -179,7 +180,7 @@ mod tests {
             "data": {
                 "path": "d", "source": "folders", "labels_file": "l", "pictures": 3,
                 "selected": 2, "selected_sha256": "04", "classes_present": 1, "classes": 2,
-                "dataset": "imagenet", "labels": "original", "unlabelled": 0,
+                "dataset": "imagenet", "protocol": "clip-benchmark", "labels": "original", "unlabelled": 0,
                 "ignored": {"hidden": 1, "not_pictures": 2, "other_folders": 3},
             },
             "prompts": {"templates": 1, "templates_file": "t", "classnames_file": "n"},
