@@ -40,6 +40,9 @@ mod outputs;
 /// Many checkpoints at once.
 mod sweep;
 
+/// Prompts of each class, several lists with weights, names told apart.
+mod prompts;
+
 /// Merged, compared, expected and described results.
 mod results;
 /// Evaluations that are killed and go on.

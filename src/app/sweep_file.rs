@@ -21,6 +21,9 @@ const NOT_OF_A_RUN: [&str; 9] = [
     "shard",
 ];
 
+/// Flags that one evaluation may have several times: a list inside of the list.
+const SEVERAL: [&str; 2] = ["templates", "template-weights"];
+
 /// The key of the tables.
 const RUN: &str = "run";
 
@@ -186,9 +189,17 @@ fn choices(key: &str, value: &Value) -> Result<Vec<Vec<String>>, String> {
         Value::Boolean(false) => Ok(Vec::new()),
         other => Err(format!("{key} cannot be a {}", other.type_str())),
     };
+    let together = |value: &Value| match value {
+        Value::Array(values) if values.is_empty() => Err(format!("{key} has an empty list")),
+        Value::Array(values) if SEVERAL.contains(&key) => {
+            let flags = values.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+            Ok(flags.concat())
+        }
+        value => one(value),
+    };
     match value {
         Value::Array(values) if values.is_empty() => Err(format!("{key} is an empty list")),
-        Value::Array(values) => values.iter().map(one).collect(),
+        Value::Array(values) => values.iter().map(together).collect(),
         value => Ok(vec![one(value)?]),
     }
 }
@@ -227,11 +238,24 @@ mod tests {
     }
 
     #[test]
+    fn a_list_in_a_list_is_several_files_of_one_evaluation() {
+        let text = r#"templates = ["a.txt", ["built-in", "b.json"]]
+            template-weights = [[0.5, 2]]"#;
+        let expected = [
+            "--template-weights 0.5 --template-weights 2 --templates a.txt",
+            "--template-weights 0.5 --template-weights 2 --templates built-in --templates b.json",
+        ];
+        assert_eq!(lines(text).unwrap(), expected);
+    }
+
+    #[test]
     fn what_is_no_flag_of_an_evaluation_is_refused() {
         for text in [
             "json = \"x\"",
             "limit = []",
             "limit = [[1]]",
+            "templates = [[]]",
+            "templates = [[[\"a\"]]]",
             "run = 3",
             "run = [1]",
             "model = { a = 1 }",

@@ -65,8 +65,7 @@ pub struct Side {
     /// `original`, or `real` for the ReaL labels. The same in both.
     #[schemars(extend("enum" = super::LABELS))]
     pub labels: String,
-    /// Templates for each class.
-    #[schemars(range(min = 1))]
+    /// Prompts for each class; 0 where not all classes have the same number.
     pub templates: usize,
     /// The file given with `--templates`; `null` for the built-in list, and where features were
     /// evaluated with another classifier.

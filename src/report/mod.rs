@@ -200,13 +200,30 @@ const LABELS: [&str; 2] = ["original", "real"];
 /// The texts of the classifier.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prompts {
-    /// Templates for each class.
+    /// Prompts for each class; 0 where not all classes have the same number.
     pub templates: usize,
-    /// The file given with `--templates`; `null` for the built-in list, and where features were
-    /// evaluated with another classifier.
+    /// The file given with `--templates`, or found beside the pictures; the first of several. `null`
+    /// for the built-in list, and where features were evaluated with another classifier.
     pub templates_file: Option<PathBuf>,
-    /// The file given with `--classnames`; `null` for the built-in list.
+    /// The lists that are averaged; empty where features were evaluated with another classifier, and
+    /// where a classifier's file was given, one that says nothing.
+    pub lists: Vec<PromptListInfo>,
+    /// Whose class names: `built-in`, `distinct` for the built-in ones without two that are the same,
+    /// `objectnet` for those of ObjectNet's folders, or `file`.
+    #[schemars(extend("enum" = ["built-in", "distinct", "objectnet", "file"]))]
+    pub classnames: String,
+    /// The file given with `--classnames`, or found beside the pictures; `null` for built-in lists.
     pub classnames_file: Option<PathBuf>,
+}
+
+/// A list of prompts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PromptListInfo {
+    /// Its file; `null` for the built-in list.
+    pub file: Option<PathBuf>,
+    /// Its weight among the others.
+    #[schemars(range(min = 0))]
+    pub weight: f64,
 }
 
 /// Where the text classifier came from.

@@ -112,16 +112,15 @@ impl Display for Report {
                 self.data.unlabelled
             )?;
         }
+        let templates = match self.prompts.templates {
+            0 => "each class's own prompts".into(),
+            templates => format!("{templates} templates"),
+        };
         match &self.classifier.path {
-            None => writeln!(
-                f,
-                "classifier   built from {} templates",
-                self.prompts.templates
-            )?,
+            None => writeln!(f, "classifier   built from {templates}")?,
             Some(path) => writeln!(
                 f,
-                "classifier   of {} templates, from the {}: {}",
-                self.prompts.templates,
+                "classifier   of {templates}, from the {}: {}",
                 self.classifier.origin,
                 path.display()
             )?,

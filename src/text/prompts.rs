@@ -34,6 +34,16 @@ impl ClassNames {
         }
     }
 
+    /// The same, with names of their own for the two classes that share one with another: the first
+    /// words that WordNet has for them.
+    pub fn distinct() -> Self {
+        let mut distinct = Self::imagenet();
+        for (class, name) in [(744, "projectile"), (836, "sunglass")] {
+            distinct.names[class] = name.to_owned();
+        }
+        distinct
+    }
+
     /// Names given one by one.
     pub fn from_names(names: Vec<String>) -> Self {
         Self {
@@ -213,7 +223,7 @@ pub fn prompts<'a>(
 }
 
 /// Reads a file as UTF-8, without its byte order mark.
-fn read(path: &Path, kind: ListKind) -> Result<String, TextError> {
+pub(super) fn read(path: &Path, kind: ListKind) -> Result<String, TextError> {
     let bytes = std::fs::read(path).map_err(|source| TextError::Read {
         kind,
         path: path.to_owned(),

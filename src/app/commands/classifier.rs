@@ -44,7 +44,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         config,
         compute: settings.devices.first(),
         classes: &settings.prompts.classes,
-        templates: &settings.prompts.templates,
+        prompts: &settings.prompts.lists,
     };
     let ResolvedClassifier {
         classifier,
@@ -67,11 +67,14 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         Origin::Cache(path) => format!("from the cache: {}", path.display()),
         Origin::Built | Origin::File(_) => "built".into(),
     };
+    let templates = match recipe.templates {
+        0 => "their own prompts".into(),
+        templates => format!("{templates} templates"),
+    };
     show(&format!(
-        "{}: {} classes of {} templates, {} dimensions, {from}\n",
+        "{}: {} classes of {templates}, {} dimensions, {from}\n",
         out.display(),
         recipe.classes,
-        recipe.templates,
         classifier.embedding()
     ))?;
     Ok(ExitCode::Success)

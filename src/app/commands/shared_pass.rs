@@ -19,6 +19,8 @@ use crate::util::warning::Warning;
 pub struct FinishedEvaluation {
     pub report: Report,
     pub tally: Tally,
+    /// What was found in each picture, in order, if the prepared keeps it.
+    pub findings: Vec<Finding>,
 }
 
 /// Evaluates evaluations with the same preprocessing. One result for each, in order; with an
@@ -55,6 +57,7 @@ pub fn run(
             start: prepared.start,
             first_batch: None,
             warnings: Vec::new(),
+            findings: prepared.keeps_findings.then(|| prepared.known.clone()),
         })
         .collect();
 
@@ -101,28 +104,64 @@ pub fn run(
         .collect();
     let watched: Vec<_> = watchers
         .into_iter()
-        .map(|watcher| (watcher.first_batch, watcher.warnings))
+        .map(|watcher| (watcher.first_batch, watcher.warnings, watcher.findings))
         .collect();
     console.clear();
     let mut warned = false;
     let ended = evaluations.into_iter().zip(results).zip(watched);
     Ok(ended
-        .map(|((mut prepared, result), (first_batch, mut warnings))| {
-            let (outcome, time, computed) = result?;
-            prepared.warnings.append(&mut warnings);
-            prepared.seconds.first_batch = first_batch.map(|time| time.as_secs_f64());
-            prepared.seconds.evaluation = time.as_secs_f64();
-            if let Some(warning) = report::unreadable_warning(&outcome.unreadable)
-                && !std::mem::replace(&mut warned, true)
-            {
-                console.warn(&warning);
-            }
-            let tally = outcome.tally;
-            let interrupted = interrupted && outcome.pictures() < samples.len();
-            let report = prepared.report(pictures, outcome, computed, interrupted)?;
-            Ok(FinishedEvaluation { report, tally })
-        })
+        .map(
+            |((mut prepared, result), (first_batch, mut warnings, findings))| {
+                let (outcome, time, computed) = result?;
+                prepared.warnings.append(&mut warnings);
+                prepared.seconds.first_batch = first_batch.map(|time| time.as_secs_f64());
+                prepared.seconds.evaluation = time.as_secs_f64();
+                if let Some(warning) = report::unreadable_warning(&outcome.unreadable)
+                    && !std::mem::replace(&mut warned, true)
+                {
+                    console.warn(&warning);
+                }
+                let tally = outcome.tally;
+                let interrupted = interrupted && outcome.pictures() < samples.len();
+                let report = prepared.report(pictures, outcome, computed, interrupted)?;
+                Ok(FinishedEvaluation {
+                    report,
+                    tally,
+                    findings: findings.unwrap_or_default(),
+                })
+            },
+        )
         .collect())
+}
+
+/// Counts what was found in pictures, one finding for each in order.
+///
+/// # Errors
+/// When the pictures are others.
+pub fn judge(findings: Vec<Finding>, pictures: &Pictures) -> Result<Outcome, EvaluationError> {
+    if findings.len() != pictures.samples.len() {
+        return Err(EvaluationError::Interrupted);
+    }
+    let mut silent = Silent;
+    let evaluator = Evaluator::new(Vec::new(), &mut silent, &pictures.samples, findings)?;
+    Ok(evaluator.outcome)
+}
+
+/// Wants to know nothing.
+struct Silent;
+
+impl Observer for Silent {
+    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), EvaluationError> {
+        Ok(())
+    }
+    fn predicted(&mut self, _: &Sample, _: &Prediction) -> Result<(), EvaluationError> {
+        Ok(())
+    }
+    fn unreadable(&mut self, _: &Unreadable) -> Result<(), EvaluationError> {
+        Ok(())
+    }
+    fn warned(&mut self, _: Warning) {}
+    fn batch_done(&mut self, _: &Tally, _: usize) {}
 }
 
 /// Shows progress, records predictions, and decides what an unreadable picture means.
@@ -140,10 +179,15 @@ struct Watcher<'a> {
     /// From then to the end of the first batch.
     first_batch: Option<Duration>,
     warnings: Vec<Warning>,
+    /// What was found, if that is kept.
+    findings: Option<Vec<Finding>>,
 }
 
 impl Observer for Watcher<'_> {
     fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), EvaluationError> {
+        if let Some(kept) = &mut self.findings {
+            kept.extend_from_slice(findings);
+        }
         if let Some(journal) = self.journal {
             journal.borrow_mut().append(self.name, first, findings)?;
         }

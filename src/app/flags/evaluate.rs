@@ -103,7 +103,7 @@ pub struct EvaluateArgs {
         value_name = "FILE",
         conflicts_with_all = [
             "imagenet_path", "source", "labels", "label_numbers", "dataset", "protocol", "model", "pretrained", "ckpt_path", "image_size",
-            "templates", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
+            "templates", "template_weights", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
             "batch_size", "workers", "strict", "resume", "out", "save_features"
         ],
         value_hint = ValueHint::FilePath

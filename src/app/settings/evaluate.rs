@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::judging::judging;
-use super::parts::{
-    Model, Opened, Outputs, Prompts, Run, classifier_source, expectations, given, source,
-};
+use super::parts::{Model, Opened, Outputs, Run, classifier_source, expectations, given, source};
+use super::prompts::Prompts;
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{EvaluateArgs, LabelsArg, PicturesArgs};
-use crate::data::{DataLocation, Protocol};
+use crate::data::{DataLocation, Protocol, Truth};
 use crate::evaluation::shard::Shard;
 use crate::inference::choice::{Asked, choose};
 use crate::inference::classifiers::ClassifierSource;
@@ -51,8 +50,54 @@ impl Evaluate {
             self.pictures.numbers,
             self.limit,
             shard,
-            self.prompts.classnames_file
+            self.prompts.names
         )
+    }
+
+    /// Names the loaded towers: evaluations in which it is equal share them.
+    pub fn model_key(&self) -> String {
+        let checkpoint = &self.model.checkpoint;
+        let checkpoint = checkpoint
+            .canonicalize()
+            .unwrap_or_else(|_| checkpoint.clone());
+        let devices = &self.run.devices;
+        format!(
+            "{} {:?} {} {}",
+            checkpoint.display(),
+            self.model.config,
+            devices.name(),
+            devices.first().precision()
+        )
+    }
+
+    /// Names the crops and how they come: evaluations in which it is equal can share passes.
+    pub fn crops_key(&self) -> String {
+        let preprocessing = &self.model.config.preprocessing;
+        format!(
+            "{} {:?} {:?} {:?} {} {}",
+            preprocessing.size,
+            preprocessing.interpolation,
+            preprocessing.resize,
+            self.run.loader,
+            self.run.devices.name(),
+            self.run.strict
+        )
+    }
+
+    /// Whether it judges the pictures of another evaluation by their ReaL labels, so that what the
+    /// other finds is all that it takes. Of parts of a data set the two take different pictures.
+    pub fn judges_again(&self, other: &Self) -> bool {
+        let (real, plain) = (&self.pictures, &other.pictures);
+        let whole = |run: &Self| run.limit.is_none() && run.shard.is_none();
+        self.protocol.truth == Truth::Real
+            && other.protocol == Protocol::default()
+            && (&real.path, real.source) == (&plain.path, plain.source)
+            && self.prompts.classes == other.prompts.classes
+            && self.prompts.lists == other.prompts.lists
+            && self.prompts.names == other.prompts.names
+            && format!("{:?}", self.classifier) == format!("{:?}", other.classifier)
+            && whole(self)
+            && whole(other)
     }
 
     /// What may tell it from other evaluations of its model, checkpoint, set and precision, with
@@ -71,14 +116,8 @@ impl Evaluate {
         vec![
             ("pictures", file(Some(&self.pictures.path), "")),
             ("labels", file(self.pictures.labels.as_ref(), "the set's")),
-            (
-                "templates",
-                file(prompts.templates_file.as_ref(), "built-in"),
-            ),
-            (
-                "class names",
-                file(prompts.classnames_file.as_ref(), "built-in"),
-            ),
+            ("templates", prompts.lists_label()),
+            ("class names", prompts.names_label()),
             ("classifier", file(classifier, "of the templates")),
             ("limit", self.limit.map_or("all".into(), |n| n.to_string())),
             ("device", self.run.devices.name()),
@@ -159,9 +198,8 @@ impl Evaluate {
         let inputs = [&model.checkpoint, &pictures.path];
         let journal = args.resume;
         let classifier = args.classifier.classifier;
-        let (names, templates) = (&prompts.classnames_file, &prompts.templates_file);
-        let others = [&pictures.labels, &classifier, names, templates];
-        let others = others.into_iter().flatten();
+        let others = [&pictures.labels, &classifier].into_iter().flatten();
+        let others = others.chain(prompts.all_files());
         let inputs: Vec<&PathBuf> = inputs.into_iter().chain(others).collect();
         let outputs = Outputs::new(args.outputs, journal.as_deref(), &inputs)?;
         Ok(Self {

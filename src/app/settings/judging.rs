@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::parts::{Prompts, set};
+use super::parts::set;
+use super::prompts::{NamesFrom, Prompts};
 use crate::app::error::Error;
 use crate::app::flags::{EvaluateArgs, LabelsArg};
 use crate::data::{Beside, ClassFolders, DataLocation, Protocol, Rules, Set, Truth};
@@ -18,17 +19,17 @@ pub(super) fn judging(
 ) -> Result<(Protocol, Prompts), Error> {
     let rules: Rules = args.protocol.into();
     let real = args.pictures.labels == Some(LabelsArg::Real);
-    let mut prompts = Prompts::new(args.prompts.clone())?;
+    let mut prompts = Prompts::new(&args.prompts)?;
     let mut asked = args.dataset.map(set);
     let beside = if real { None } else { Beside::find(location)? };
     if let Some(beside) = &beside {
-        if args.prompts.templates.is_none() {
+        if args.prompts.templates.is_empty() {
             prompts.take_templates(beside)?;
         }
         if asked.is_none() && args.prompts.classnames.is_none() {
             asked = prompts.take_names(beside)?;
             if asked.is_none() {
-                return Ok((Protocol::listed(rules, None), prompts));
+                return Ok((Protocol::listed(rules, None), prompts.check()?));
             }
         }
     }
@@ -43,7 +44,7 @@ pub(super) fn judging(
         ));
     }
     let protocol = protocol(rules, set, real, &mut prompts)?;
-    Ok((protocol, prompts))
+    Ok((protocol, prompts.check()?))
 }
 
 /// How the pictures of a data set are judged; the prompts get its folders.
@@ -52,11 +53,12 @@ fn protocol(rules: Rules, set: Set, real: bool, prompts: &mut Prompts) -> Result
     let own = set.own_names().filter(|_| by_set.choices.is_none());
     let classes = own.as_ref().map_or(imagenet::CLASSES, Vec::len);
     let listed = prompts.classes.folders().is_some()
-        || (prompts.classnames_file.is_some() && prompts.classes.len() != classes);
+        || (prompts.names != NamesFrom::BuiltIn && prompts.classes.len() != classes);
     let mut protocol = match (listed, set) {
         (false, _) => {
-            if let (Some(own), None) = (own, &prompts.classnames_file) {
+            if let (Some(own), NamesFrom::BuiltIn) = (own, &prompts.names) {
                 prompts.classes = ClassNames::from_names(own);
+                prompts.names = NamesFrom::ObjectNet;
             }
             prompts.folders = by_set.folders().unwrap_or_else(ClassFolders::imagenet);
             by_set
@@ -107,8 +109,8 @@ impl Prompts {
         };
         let templates = Templates::from_file(path)?;
         if templates != Templates::imagenet() {
-            self.templates = templates;
-            self.templates_file = Some(path.clone());
+            self.lists = templates.into();
+            self.files = vec![Some(path.clone())];
         }
         Ok(())
     }
@@ -124,7 +126,7 @@ impl Prompts {
         if names != ClassNames::imagenet() {
             self.folders = ClassFolders::numbered(names.len());
             self.classes = names;
-            self.classnames_file = Some(beside.class_names.clone());
+            self.names = NamesFrom::File(beside.class_names.clone());
         }
         Ok(of_imagenet.then(|| named(&beside.root)))
     }

@@ -4,6 +4,7 @@ mod evaluate;
 mod features;
 mod judging;
 mod parts;
+mod prompts;
 mod sweep;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,8 @@ use crate::text::{ClassNames, Templates};
 
 pub use evaluate::Evaluate;
 pub use features::EvaluateFeatures;
-pub use parts::{Model, Outputs, Prompts, Run};
+pub use parts::{Model, Outputs, Run};
+pub use prompts::Prompts;
 pub use sweep::Sweep;
 
 use parts::{
@@ -237,7 +239,7 @@ impl Classifier {
         }
         Ok(Self {
             model,
-            prompts: Prompts::new(args.prompts)?,
+            prompts: Prompts::new(&args.prompts)?.check()?,
             out,
             classifier_source: classifier_source(args.cache),
             devices: devices(&args.compute)?,

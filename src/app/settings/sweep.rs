@@ -165,8 +165,8 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         let model = &run.model.config.name;
         let stream = run.stream();
         let mut name = format!("{model} {} {precision} {stream}", checkpoint.display());
-        if let Some(templates) = &run.prompts.templates_file {
-            name += &format!(" templates {}", templates.display());
+        if run.prompts.all_files().next().is_some() {
+            name += &format!(" templates {}", run.prompts.lists_label());
         }
         if let ClassifierSource::File(classifier) = &run.classifier {
             name += &format!(" classifier {}", classifier.display());

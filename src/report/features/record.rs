@@ -12,10 +12,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::classifier::recipe::Recipe;
-
 use crate::data::{Ignored, Source, Unreadable};
 use crate::evaluation::shard::Shard;
-use crate::report::{CheckpointInfo, Data, Model, Prompts, Report, RunSettings};
+use crate::report::{CheckpointInfo, Data, Model, PromptListInfo, Prompts, Report, RunSettings};
 use crate::text::ClassNames;
 
 /// All that evaluating the features again takes, but for the numbers.
@@ -133,6 +132,8 @@ struct DataForm {
 struct PromptsForm {
     templates: usize,
     templates_file: Option<PathBuf>,
+    lists: Vec<PromptListInfo>,
+    classnames: String,
     classnames_file: Option<PathBuf>,
 }
 
@@ -157,8 +158,8 @@ mod tests {
 
     /// A change of this text is a change of the form: it asks for another version.
     #[test]
-    fn version_2_has_this_form() {
-        assert_eq!(VERSION, "2");
+    fn version_3_has_this_form() {
+        assert_eq!(VERSION, "3");
         let form = json!({
             "names": ["n01/a.jpg"],
             "right": [[0, 1]],
@@ -183,7 +184,10 @@ mod tests {
                 "dataset": "imagenet", "protocol": "clip-benchmark", "labels": "original", "unlabelled": 0,
                 "ignored": {"hidden": 1, "not_pictures": 2, "other_folders": 3},
             },
-            "prompts": {"templates": 1, "templates_file": "t", "classnames_file": "n"},
+            "prompts": {
+                "templates": 1, "templates_file": "t", "lists": [{"file": "t", "weight": 1.0}],
+                "classnames": "file", "classnames_file": "n",
+            },
             "settings": {
                 "precision": "f32", "device": "cpu", "batch_size": 8, "workers": 1, "threads": 2,
                 "limit": 2, "shard": {"index": 1, "of": 2},
