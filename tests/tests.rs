@@ -75,6 +75,9 @@ mod errors;
 /// The same pictures from folders, flat folders with labels, and archives.
 mod sources;
 
+/// All data sets of a paper's row in one run.
+mod suite;
+
 /// Logs that cannot be written, full disks, signals: what befalls a run.
 #[cfg(target_os = "linux")]
 mod environment;

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Flags that belong to the sweep and not to one of its evaluations.
-const NOT_OF_A_RUN: [&str; 9] = [
+const NOT_OF_A_RUN: [&str; 10] = [
+    "suite",
     "json",
     "predictions",
     "report",
@@ -43,6 +44,8 @@ pub enum SweepFileError {
     },
     #[error("{}: {reason}", path.display())]
     Key { path: PathBuf, reason: String },
+    #[error("{}: {reason}", path.display())]
+    Suite { path: PathBuf, reason: String },
 }
 
 impl SweepFileError {
@@ -50,6 +53,9 @@ impl SweepFileError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "check the name",
+            Self::Suite { .. } => {
+                "write the sets and their paths: [sets], then imagenet = \"PATH\", imagenet-a = { path = \"PATH\", labels = \"FILE\" }"
+            }
             Self::Syntax { .. } | Self::Key { .. } => {
                 "write flags without their dashes: model = \"eva_base_p16\", ckpt-path = [\"a.safetensors\", \"b*.safetensors\"]"
             }
@@ -70,17 +76,7 @@ pub struct Line {
 /// # Errors
 /// When the file cannot be read or says something else.
 pub fn read(path: &Path) -> Result<Vec<Line>, SweepFileError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SweepFileError::Unreadable {
-        path: path.into(),
-        source,
-    })?;
-    let table: Table = text
-        .parse()
-        .map_err(|e: toml::de::Error| SweepFileError::Syntax {
-            path: path.into(),
-            line: e.span().map_or(1, |span| line_number(&text, span.start)),
-            reason: e.message().replace('\n', "; "),
-        })?;
+    let table = table(path)?;
     let tables = matches!(table.get(RUN), Some(Value::Array(_)));
     let lines = flags(table).map_err(|reason| SweepFileError::Key {
         path: path.into(),
@@ -95,6 +91,23 @@ pub fn read(path: &Path) -> Result<Vec<Line>, SweepFileError> {
         flags,
     };
     Ok(lines.into_iter().map(line).collect())
+}
+
+/// What a TOML file says.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub fn table(path: &Path) -> Result<Table, SweepFileError> {
+    let text = std::fs::read_to_string(path).map_err(|source| SweepFileError::Unreadable {
+        path: path.into(),
+        source,
+    })?;
+    text.parse()
+        .map_err(|e: toml::de::Error| SweepFileError::Syntax {
+            path: path.into(),
+            line: e.span().map_or(1, |span| line_number(&text, span.start)),
+            reason: e.message().replace('\n', "; "),
+        })
 }
 
 /// The line of a text in which a byte is, counted from 1.

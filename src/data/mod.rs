@@ -31,11 +31,14 @@ mod sets;
 
 pub use containers::file_names::Ignored;
 pub use containers::read::read;
-pub use discover::{Beside, DataError, DataLocation, DataSet, LabelNumbers, Remark, Source};
+pub use discover::{
+    Beside, DataError, DataLocation, DataSet, LabelNumbers, Remark, Source, SuiteFolder,
+    SuiteProblem,
+};
 pub use judge::judge;
 pub use labels::KNOWN as LABEL_FILES;
 pub use labels::devkit::wnids as devkit_wnids;
 pub use loader::{Batch, Loader, LoaderSettings, Unreadable};
 pub use name::Name;
 pub use sample::{Sample, Samples, Storage};
-pub use sets::{ClassFolders, Protocol, Rules, Set, Truth};
+pub use sets::{ClassFolders, Protocol, Rules, Set, SuiteSet, Truth};

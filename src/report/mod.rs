@@ -10,6 +10,7 @@ pub mod models;
 pub mod predictions;
 pub mod read;
 pub mod schema;
+pub mod suite;
 pub mod table;
 pub mod text;
 
@@ -205,8 +206,8 @@ pub struct Prompts {
     /// The file given with `--templates`, or found beside the pictures; the first of several. `null`
     /// for the built-in list, and where features were evaluated with another classifier.
     pub templates_file: Option<PathBuf>,
-    /// The lists that are averaged; empty where features were evaluated with another classifier, and
-    /// where a classifier's file was given, one that says nothing.
+    /// The lists that are averaged; empty where a classifier's file was given, which does not name
+    /// them.
     pub lists: Vec<PromptListInfo>,
     /// Whose class names: `built-in`, `distinct` for the built-in ones without two that are the same,
     /// `objectnet` for those of ObjectNet's folders, or `file`.

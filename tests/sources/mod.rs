@@ -20,4 +20,4 @@ mod sets;
 mod traps;
 
 /// Builders of archives, tables and label files.
-mod util;
+pub mod util;

@@ -20,6 +20,7 @@ pub mod prepared;
 mod result_files;
 pub mod schema;
 pub mod shared_pass;
+pub mod suite;
 pub mod sweep;
 mod sweep_names;
 
@@ -33,8 +34,10 @@ use crate::app::trace;
 /// # Errors
 /// Whatever stops the command.
 pub fn run(settings: Settings) -> Result<ExitCode, Error> {
-    if let Settings::Sweep(settings) = &settings {
-        sweep::create_folder(settings)?;
+    match &settings {
+        Settings::Sweep(settings) => sweep::create_folder(settings)?,
+        Settings::Suite(settings) => sweep::create_folder(&settings.sweep)?,
+        _ => {}
     }
     if let Some(path) = settings.trace() {
         trace::start(path)?;
@@ -55,6 +58,7 @@ fn command(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Classify(settings) => classify::run(&settings),
         Settings::Inspect(settings) => inspect::run(&settings),
         Settings::Convert(settings) => convert::run(&settings),
+        Settings::Suite(settings) => suite::run(&settings),
         Settings::Sweep(settings) => sweep::run(&settings),
         Settings::Merge(settings) => merge::run(&settings),
         Settings::Compare(settings) => compare::run(&settings),

@@ -363,6 +363,10 @@ fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo 
 
 /// The lists of prompts that a classifier is made of.
 fn prompt_lists(settings: &Evaluate) -> Vec<report::PromptListInfo> {
+    // Which they were is known to whoever made the classifier.
+    if matches!(settings.classifier, ClassifierSource::File(_)) {
+        return Vec::new();
+    }
     let prompts = &settings.prompts;
     let lists = prompts.files.iter().cloned().zip(prompts.lists.weights());
     lists

@@ -13,6 +13,17 @@ use super::run::{OutputArgs, RunArgs};
 pub struct EvaluateArgs {
     #[command(flatten)]
     pub pictures: PicturesArgs,
+    /// Evaluate all data sets of a suite in this folder, and make the row that a paper prints
+    ///
+    /// The same as `uta-eval suite ROOT`; see its help.
+    #[arg(
+        help_heading = "Pictures",
+        long,
+        value_name = "ROOT|FILE.toml",
+        conflicts_with_all = ["imagenet_path", "source", "labels", "dataset", "predictions", "save_features"],
+        value_hint = ValueHint::AnyPath
+    )]
+    pub suite: Option<PathBuf>,
     /// Which data set it is [default: imagenet, or what classnames.txt beside shards says]
     ///
     /// Decides how class folders are matched and among which classes pictures are ranked:
@@ -102,13 +113,69 @@ pub struct EvaluateArgs {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "imagenet_path", "source", "labels", "label_numbers", "dataset", "protocol", "model", "pretrained", "ckpt_path", "image_size",
+            "imagenet_path", "suite", "source", "labels", "label_numbers", "dataset", "protocol", "model", "pretrained", "ckpt_path", "image_size",
             "templates", "template_weights", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
             "batch_size", "workers", "strict", "resume", "out", "save_features"
         ],
         value_hint = ValueHint::FilePath
     )]
     pub from_features: Option<PathBuf>,
+}
+
+/// The flags of an evaluation, with a suite's folder in place of pictures.
+#[derive(Debug, Clone)]
+pub struct SuiteArgs {
+    pub evaluate: EvaluateArgs,
+}
+
+/// Flags of an evaluation that a suite decides itself.
+const NOT_OF_A_SUITE: [&str; 7] = [
+    "imagenet_path",
+    "source",
+    "labels",
+    "dataset",
+    "from_features",
+    "predictions",
+    "save_features",
+];
+
+impl Args for SuiteArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let mut command = EvaluateArgs::augment_args(command).mut_arg("suite", |argument| {
+            argument
+                .long(None)
+                .index(1)
+                .required(true)
+                .help("Folder with the data sets, or a TOML file that says where they are")
+                .long_help(SUITE_ROOT)
+        });
+        for name in NOT_OF_A_SUITE {
+            command = command.mut_arg(name, |argument| argument.hide(true));
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+const SUITE_ROOT: &str = "\
+Folder with the data sets, or a TOML file that says where they are
+
+Sets are found by the names of their folders or archives: imagenet, imagenetv2-matched-frequency-\
+format-val, imagenet-a, imagenet-r, sketch, objectnet-1.0 and the like, or clip-benchmark's wds_*. \
+`uta-eval guide suite` lists the names and describes the file.";
+
+impl clap::FromArgMatches for SuiteArgs {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let evaluate = EvaluateArgs::from_arg_matches(matches)?;
+        Ok(Self { evaluate })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        self.evaluate.update_from_arg_matches(matches)
+    }
 }
 
 #[derive(Debug, Clone, Args)]

@@ -21,7 +21,7 @@ pub struct PicturesArgs {
     #[arg(
         long,
         value_name = "PATH",
-        required_unless_present = "from_features",
+        required_unless_present_any = ["from_features", "suite"],
         value_hint = ValueHint::AnyPath
     )]
     pub imagenet_path: Option<PathBuf>,

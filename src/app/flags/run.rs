@@ -123,7 +123,7 @@ pub struct RunArgs {
 }
 
 /// Where results go beside the text on standard output.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Results")]
 pub struct OutputArgs {
     /// Write the result as JSON; `-` is standard output, then without the text

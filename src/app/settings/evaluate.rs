@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::judging::judging;
+use super::judging::Judged;
 use super::parts::{Model, Opened, Outputs, Run, classifier_source, expectations, given, source};
 use super::prompts::Prompts;
 use crate::app::console::Console;
@@ -165,12 +165,23 @@ impl Evaluate {
         checkpoint: Option<&Path>,
         opened: &mut Opened,
     ) -> Result<Self, Error> {
-        let asked = Asked {
-            model: args.model.model.as_deref(),
-            pretrained: args.model.pretrained.as_deref(),
-            checkpoint,
-        };
-        let model = choose(asked, &mut Console::default())?;
+        let model = chosen(&args, checkpoint)?;
+        let judged = Judged::of(&args)?;
+        Self::of(args, model, judged, opened)
+    }
+
+    /// The evaluation of a model on pictures that are judged in a way.
+    pub(super) fn of(
+        args: EvaluateArgs,
+        model: Model,
+        judged: Judged,
+        opened: &mut Opened,
+    ) -> Result<Self, Error> {
+        let Judged {
+            pictures,
+            protocol,
+            prompts,
+        } = judged;
         check_image_size(args.image_size, &model.config)?;
         let shard = args.shard.as_deref().map(Shard::from_flag).transpose()?;
         let expectations = expectations(&args.expect)?;
@@ -181,8 +192,6 @@ impl Evaluate {
             ));
         }
         expectations.check_published(&model.config.name)?;
-        let pictures = location(&args.pictures)?;
-        let (protocol, prompts) = judging(&args, &pictures)?;
         if args.expect.expect.is_some() && protocol != Protocol::default() {
             return Err(Error::usage(
                 "--expect published is about ImageNet's validation set with its own labels",
@@ -206,7 +215,7 @@ impl Evaluate {
             name: "evaluation".into(),
             protocol,
             journal,
-            prompts: prompts.into(),
+            prompts,
             classifier: match classifier {
                 Some(path) => ClassifierSource::File(path),
                 None => classifier_source(args.classifier.cache),
@@ -222,8 +231,18 @@ impl Evaluate {
     }
 }
 
+/// The model that flags choose, and its weights.
+pub(super) fn chosen(args: &EvaluateArgs, checkpoint: Option<&Path>) -> Result<Model, Error> {
+    let asked = Asked {
+        model: args.model.model.as_deref(),
+        pretrained: args.model.pretrained.as_deref(),
+        checkpoint,
+    };
+    Ok(choose(asked, &mut Console::default())?)
+}
+
 /// Where the pictures are.
-fn location(args: &PicturesArgs) -> Result<DataLocation, Error> {
+pub(super) fn location(args: &PicturesArgs) -> Result<DataLocation, Error> {
     let (real, labels) = match &args.labels {
         Some(LabelsArg::Real) => (true, None),
         Some(LabelsArg::File(path)) => (false, Some(path.clone())),

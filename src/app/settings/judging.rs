@@ -1,7 +1,9 @@
 //! Which set pictures are of, the texts of its classes, and how the pictures are judged.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use super::evaluate::location;
 use super::parts::set;
 use super::prompts::{NamesFrom, Prompts};
 use crate::app::error::Error;
@@ -9,21 +11,38 @@ use crate::app::flags::{EvaluateArgs, LabelsArg};
 use crate::data::{Beside, ClassFolders, DataLocation, Protocol, Rules, Set, Truth};
 use crate::text::{ClassNames, Templates, imagenet};
 
-/// Decides it: by the flags, and else by the texts that lie beside shards.
-///
-/// # Errors
-/// When flags contradict each other, or a file cannot be read.
-pub(super) fn judging(
-    args: &EvaluateArgs,
-    location: &DataLocation,
-) -> Result<(Protocol, Prompts), Error> {
+/// Pictures, how they are judged, and the texts of their classes.
+#[derive(Debug, Clone)]
+pub(super) struct Judged {
+    pub pictures: DataLocation,
+    pub protocol: Protocol,
+    pub prompts: Arc<Prompts>,
+}
+
+impl Judged {
+    /// Decides it: by the flags, and else by the texts that lie beside shards.
+    ///
+    /// # Errors
+    /// When flags contradict each other, or a file cannot be read.
+    pub(super) fn of(args: &EvaluateArgs) -> Result<Self, Error> {
+        let pictures = location(&args.pictures)?;
+        let (protocol, prompts) = judging(args, &pictures)?;
+        Ok(Self {
+            pictures,
+            protocol,
+            prompts: prompts.into(),
+        })
+    }
+}
+
+fn judging(args: &EvaluateArgs, location: &DataLocation) -> Result<(Protocol, Prompts), Error> {
     let rules: Rules = args.protocol.into();
     let real = args.pictures.labels == Some(LabelsArg::Real);
     let mut prompts = Prompts::new(&args.prompts)?;
     let mut asked = args.dataset.map(set);
     let beside = if real { None } else { Beside::find(location)? };
     if let Some(beside) = &beside {
-        if args.prompts.templates.is_empty() {
+        if args.prompts.templates.is_empty() && args.classifier.classifier.is_none() {
             prompts.take_templates(beside)?;
         }
         if asked.is_none() && args.prompts.classnames.is_none() {

@@ -5,6 +5,7 @@ mod features;
 mod judging;
 mod parts;
 mod prompts;
+mod suite;
 mod sweep;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub use evaluate::Evaluate;
 pub use features::EvaluateFeatures;
 pub use parts::{Model, Outputs, Run};
 pub use prompts::Prompts;
+pub use suite::{FailedSet, Place, Suite};
 pub use sweep::Sweep;
 
 use parts::{
@@ -50,6 +52,7 @@ pub enum Settings {
     Inspect(Inspect),
     Convert(Convert),
     Sweep(Sweep),
+    Suite(Box<Suite>),
     Merge(Merge),
     Compare(Compare),
     Models(ListModels),
@@ -73,6 +76,7 @@ pub struct ListModels {
 pub enum Document {
     Result,
     Comparison,
+    Suite,
 }
 
 #[derive(Debug)]
@@ -167,6 +171,7 @@ impl Settings {
             Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
             Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
             Some(Command::Convert(args)) => Self::Convert(Convert::new(args)),
+            Some(Command::Suite(args)) => Self::evaluation(args.evaluate)?,
             Some(Command::Sweep(args)) => Self::Sweep(Sweep::of_file(args)?),
             Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
             Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
@@ -177,6 +182,7 @@ impl Settings {
             Some(Command::Schema(args)) => Self::Schema(match args.of {
                 DocumentArg::Result => Document::Result,
                 DocumentArg::Comparison => Document::Comparison,
+                DocumentArg::Suite => Document::Suite,
             }),
             Some(Command::Completions(args)) => Self::Completions(args.shell),
             Some(Command::Man) => Self::Man,
@@ -194,6 +200,7 @@ impl Settings {
             Self::EvaluateFeatures(settings) => settings.outputs.trace.as_deref(),
             Self::Demo(settings) => settings.outputs.trace.as_deref(),
             Self::Sweep(settings) => settings.trace.as_deref(),
+            Self::Suite(settings) => settings.sweep.trace.as_deref(),
             Self::Classifier(settings) => settings.trace.as_deref(),
             _ => None,
         }
@@ -206,6 +213,9 @@ impl Settings {
             return Ok(Self::EvaluateFeatures(Box::new(settings)));
         }
         let checkpoints = sweep::checkpoints(&args)?;
+        if args.suite.is_some() {
+            return Ok(Self::Suite(Box::new(Suite::new(args, &checkpoints)?)));
+        }
         Ok(match checkpoints.as_slice() {
             [only] if args.out.is_none() => {
                 let run = Evaluate::new(args, only.as_deref(), &mut Opened::default())?;

@@ -27,6 +27,20 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// No evaluation yet.
+    pub(super) fn empty(
+        out: Option<PathBuf>,
+        journal: Option<PathBuf>,
+        trace: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            runs: Vec::new(),
+            out,
+            journal,
+            trace,
+        }
+    }
+
     /// The evaluations of several checkpoints with the same flags.
     pub(super) fn of_checkpoints(
         args: &EvaluateArgs,
@@ -93,7 +107,7 @@ impl Sweep {
         Self::new(runs, args.out, args.resume, args.trace)
     }
 
-    fn new(
+    pub(super) fn new(
         mut runs: Vec<Evaluate>,
         out: Option<PathBuf>,
         journal: Option<PathBuf>,

@@ -19,6 +19,7 @@ mod sharded;
 mod shards;
 mod source;
 mod split;
+mod suite;
 mod tar;
 
 pub use beside::Beside;
@@ -27,3 +28,4 @@ pub use error::{DataError, LabellingError};
 pub use location::{DataLocation, LabelNumbers};
 pub use remark::Remark;
 pub use source::Source;
+pub use suite::{SuiteFolder, SuiteProblem};

@@ -72,7 +72,9 @@ pub fn numbers(names: &[String], classes: &ClassFolders) -> Result<Vec<usize>, S
         let folders = classes.clone().counting_folders().counted();
         return Ok(folders.into_iter().flatten().flatten().collect());
     }
-    let known = Set::with_names(names).and_then(Set::classes);
+    // ObjectNet's own classes are none of ImageNet's.
+    let named = Set::with_names(names).filter(|set| *set != Set::ObjectNet);
+    let known = named.and_then(Set::classes);
     let order = match known.filter(|_| imagenet) {
         Some(known) => known,
         None => match order(names, classes)? {

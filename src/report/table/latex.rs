@@ -49,7 +49,7 @@ fn capitalised(name: &str) -> String {
 }
 
 /// Text that stands for itself in every font encoding.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

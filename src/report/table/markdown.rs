@@ -38,7 +38,7 @@ pub fn markdown(table: &Table) -> String {
 }
 
 /// Text that stands for itself. `_` is left as it is: inside of words it means nothing.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
