@@ -24,7 +24,7 @@ use crate::data::{Ignored, Sample, Source, Unreadable};
 use crate::evaluation::shard::Shard;
 use crate::inference::choice::Chosen;
 use crate::inference::classifiers::{Origin, ResolvedClassifier};
-use crate::metrics::expectation::Checked;
+use crate::metrics::expectation::{Checked, Published};
 use crate::metrics::{Judgement, Statistics};
 use crate::util::hex;
 use crate::util::warning::Warning;
@@ -114,9 +114,8 @@ pub struct Model {
     pub name: String,
     /// Name in the publication.
     pub published_name: Option<String>,
-    /// Published ImageNet-1K top-1 accuracy, in percent.
-    #[schemars(range(min = 0, max = 100))]
-    pub published_top1_percent: Option<f64>,
+    /// The accuracy that is published for these weights on this data set, if one is known.
+    pub published: Option<Published>,
     /// Side of the input, in pixels.
     pub image_size: usize,
     /// What decided the configuration: `--model`, a description beside the weights, their shapes.
@@ -124,13 +123,13 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn of(chosen: &Chosen) -> Self {
+    pub fn of(chosen: &Chosen, published: Option<&Published>) -> Self {
         let config = &chosen.config;
         Self {
             decided_by: chosen.decided_by.clone(),
             name: config.name.clone(),
             published_name: config.published.map(|published| published.name.into()),
-            published_top1_percent: config.published.map(|published| published.top1_percent),
+            published: published.cloned(),
             image_size: config.preprocessing.size,
         }
     }

@@ -14,14 +14,16 @@ const CONFUSIONS: usize = 3;
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let model = match (
-            &self.model.published_name,
-            self.model.published_top1_percent,
-        ) {
-            (Some(name), Some(top1)) => {
-                format!("{} ({name}, published top-1 {top1:.1} %)", self.model.name)
-            }
-            _ => self.model.name.clone(),
+        let published = self.model.published.as_ref();
+        let published =
+            published.map(|published| format!("published top-1 {} %", published.top1_percent));
+        let further: Vec<String> = [self.model.published_name.clone(), published]
+            .into_iter()
+            .flatten()
+            .collect();
+        let model = match further.as_slice() {
+            [] => self.model.name.clone(),
+            further => format!("{} ({})", self.model.name, further.join(", ")),
         };
         if self.interrupted {
             let done = self.statistics.top1.total + self.unreadable.len() as u64;

@@ -38,7 +38,9 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     console.wait_for("reading the features");
     let features = Features::read(&settings.features)?;
     let record = &features.record;
-    settings.expectations.check_published(&record.model.name)?;
+    settings
+        .expectations
+        .check_published(record.model.published.as_ref())?;
     let mut seconds = report::Seconds {
         load: start.elapsed().as_secs_f64(),
         ..report::Seconds::default()
@@ -182,7 +184,7 @@ fn report(
     let judgements = outcome.judgements;
     let statistics = Statistics::of(&judgements, |class| classes.name(class));
     let (top1, top5) = (&statistics.top1, &statistics.top5);
-    let model = &record.model.name;
+    let published = record.model.published.as_ref();
     Report {
         schema_version: report::SCHEMA_VERSION,
         // Of an interrupted run no features are kept.
@@ -191,7 +193,7 @@ fn report(
         prompts,
         classifier: report::ClassifierInfo::of(&resolved),
         features_file: Some(settings.features.clone()),
-        expectations: settings.expectations.check(model, top1, top5),
+        expectations: settings.expectations.check(published, top1, top5),
         tied_classes: ranker.tied_classes(),
         pictures_per_second: judgements.len() as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
         seconds,

@@ -9,19 +9,29 @@ use crate::app::exit_code::ExitCode;
 use crate::app::settings::Inspect;
 use crate::app::stdout::show;
 use crate::checkpoint::{Checkpoint, dtype_name};
+use crate::inference::choice::description_beside;
 use crate::inference::identity::{Dimensions, fitting, looks_like};
 use crate::inference::loading;
 use crate::inference::weights::{fit, layout_of};
 use crate::model::ModelConfig;
 
-/// Prints the checkpoint's facts. The exit code says whether it fits the model that was named.
+/// Prints what the checkpoint holds. The exit code says whether it fits the model that was named.
 ///
 /// # Errors
 /// When the checkpoint cannot be opened.
 pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
     let checkpoint = loading::open(&settings.checkpoint, &mut Console::default())?;
-    let config = settings.config.clone().or_else(|| looks_like(&checkpoint));
-    let mut out = facts(&checkpoint)?;
+    let mut out = heading(&checkpoint)?;
+    let config = match &settings.config {
+        Some(config) => Some(config.clone()),
+        None => match description_beside(&settings.checkpoint)? {
+            Some((config, name)) => {
+                let _ = writeln!(out, "described by {name}");
+                Some(config)
+            }
+            None => looks_like(&checkpoint),
+        },
+    };
     let fits = describe_fit(&mut out, &checkpoint, config.as_ref());
     if fits {
         for twin in fitting(&checkpoint) {
@@ -50,7 +60,7 @@ pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
 }
 
 /// The lines that do not depend on a model.
-fn facts(checkpoint: &Checkpoint) -> Result<String, Error> {
+fn heading(checkpoint: &Checkpoint) -> Result<String, Error> {
     let mut dtypes: BTreeMap<String, usize> = BTreeMap::new();
     let mut parameters = 0;
     for entry in checkpoint.entries() {

@@ -13,7 +13,7 @@ use crate::checkpoint::{CheckpointError, dtype_name};
 use crate::classifier;
 use crate::classifier::ranker::Ranker;
 use crate::data::{DataSet, Protocol, Sample, Samples, Set, identity, judge};
-use crate::evaluation::journal::{Journal, Subject};
+use crate::evaluation::journal::{Journal, RunIdentity};
 use crate::evaluation::{Finding, Outcome};
 use crate::inference::classifiers::{
     self, ClassifierRequest, ClassifierSource, ResolvedClassifier, SharedClassifiers,
@@ -191,8 +191,8 @@ impl<'a> PreparedEvaluation<'a> {
         };
         let known = match journal {
             Some(journal) => {
-                let subject = subject(&request, settings, pictures, sha256.get()?)?;
-                journal.begin(&settings.name, subject)?
+                let identity = identity(&request, settings, pictures, sha256.get()?)?;
+                journal.begin(&settings.name, identity)?
             }
             None => Vec::new(),
         };
@@ -261,7 +261,7 @@ impl<'a> PreparedEvaluation<'a> {
             Vec::new()
         } else {
             settings.expectations.check(
-                &settings.model.config.name,
+                settings.published.as_ref(),
                 &statistics.top1,
                 &statistics.top5,
             )
@@ -270,7 +270,7 @@ impl<'a> PreparedEvaluation<'a> {
             schema_version: report::SCHEMA_VERSION,
             interrupted,
             program: report::Program::default(),
-            model: report::Model::of(&settings.model),
+            model: report::Model::of(&settings.model, settings.published.as_ref()),
             checkpoint: checkpoint_info(&self.weights, sha256),
             data: report::Data {
                 path: data.root.clone(),
@@ -308,12 +308,12 @@ impl<'a> PreparedEvaluation<'a> {
 }
 
 /// All that decides the result, in a user's words.
-fn subject(
+fn identity(
     request: &ClassifierRequest<'_>,
     settings: &Evaluate,
     pictures: &Pictures,
     sha256: &str,
-) -> Result<Subject, Error> {
+) -> Result<RunIdentity, Error> {
     let classifier = match &settings.classifier {
         // By what it was made of, so that it may be built now and kept in a file the next time.
         ClassifierSource::File(path) => classifier::file::read(path)?.1,
@@ -327,7 +327,7 @@ fn subject(
     let limit = settings.limit.map_or("none".into(), |n| n.to_string());
     let shard = settings.shard.map_or("none".into(), |s| s.to_string());
     let folders = identity::identity(&pictures.data.root, &pictures.samples);
-    let facts = [
+    let values = [
         ("program", env!("CARGO_PKG_VERSION").to_string()),
         ("checkpoint", format!("sha256 {sha256}")),
         ("precision", request.compute.precision().into()),
@@ -342,8 +342,11 @@ fn subject(
             format!("{} ({folders})", pictures.samples.len()),
         ),
     ];
-    let facts = facts.map(|(name, value)| (name.to_string(), value));
-    Ok(facts.into_iter().chain(request.config.facts()).collect())
+    let values = values.map(|(name, value)| (name.to_string(), value));
+    Ok(values
+        .into_iter()
+        .chain(request.config.hyperparameters())
+        .collect())
 }
 
 /// The preparation of an evaluation's pictures.

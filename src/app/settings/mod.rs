@@ -28,7 +28,7 @@ use crate::text::{ClassNames, Templates};
 
 pub use evaluate::Evaluate;
 pub use features::EvaluateFeatures;
-pub use parts::{Model, Outputs, Prompts, Run};
+pub use parts::{Execution, Model, Outputs, Prompts};
 pub use sweep::Sweep;
 
 use parts::{
@@ -74,7 +74,7 @@ pub enum Document {
 
 #[derive(Debug)]
 pub struct Demo {
-    pub run: Run,
+    pub run: Execution,
     pub outputs: Outputs,
 }
 
@@ -216,7 +216,7 @@ impl Settings {
 impl Demo {
     fn new(args: DemoArgs) -> Result<Self, Error> {
         Ok(Self {
-            run: Run::new(
+            run: Execution::new(
                 &args.run,
                 &ModelConfig::from_name_or_file(DEMO)?,
                 &mut Opened::default(),
