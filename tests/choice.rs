@@ -13,6 +13,7 @@ use crate::support::{Folder, demo, fixture, run};
 
 fn asked(model: Option<&str>, checkpoint: &Path) -> Result<Chosen, ChoiceError> {
     let asked = Asked {
+        weights: None,
         model,
         pretrained: None,
         checkpoint: Some(checkpoint),
@@ -304,7 +305,7 @@ fn inspect_says_the_layout_and_convert_writes_another() {
     run(&[
         "convert",
         file,
-        folder.join("x").to_str().unwrap(),
+        folder.join("x.safetensors").to_str().unwrap(),
         "--layout",
         "eva-clip",
     ])
@@ -313,7 +314,7 @@ fn inspect_says_the_layout_and_convert_writes_another() {
     run(&[
         "convert",
         file,
-        folder.join("x").to_str().unwrap(),
+        folder.join("x.safetensors").to_str().unwrap(),
         "--layout",
         "mlx",
     ])

@@ -133,6 +133,10 @@ fn decisive(report: &Report) -> Vec<(&'static str, String)> {
         ("model", report.model.name.clone()),
         ("image size", report.model.image_size.to_string()),
         ("checkpoint sha256", report.checkpoint.sha256.clone()),
+        (
+            "weights",
+            report.checkpoint.weights.clone().unwrap_or("all".into()),
+        ),
         ("classifier", report.classifier.key.clone()),
         ("precision", report.settings.precision.to_string()),
         ("device", report.settings.device_kind().to_string()),

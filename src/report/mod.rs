@@ -139,21 +139,37 @@ impl Model {
 /// The evaluated weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointInfo {
-    /// The file, as given.
+    /// The file, as given, or the list of its files.
     pub path: PathBuf,
     /// The file's name.
     pub name: String,
     /// The file's format.
     pub format: String,
+    /// The key under which the weights lie in the file, e.g. `model_ema`; `null` if under none.
+    pub weights: Option<String>,
+    /// What every tensor's name has in front in the file, e.g. `module.`; `null` if nothing.
+    pub prefix: Option<String>,
     /// Whose names its tensors have, e.g. `open-clip`.
     pub layout: String,
-    /// The file's size.
+    /// The file's size; that of all files together if there are several.
     pub bytes: usize,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; of several files that of what `sha256sum` prints for them, in the order of
+    /// their names.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// The tensors' dtypes, e.g. `["f16"]`.
     pub dtypes: Vec<String>,
+}
+
+impl CheckpointInfo {
+    /// Where in the file the weights lie, in words behind others.
+    pub fn within(&self) -> String {
+        let weights = self.weights.as_ref();
+        let prefix = self.prefix.as_ref();
+        let weights = weights.map(|key| format!(", weights under {key}"));
+        let prefix = prefix.map(|prefix| format!(", names without {prefix}"));
+        weights.into_iter().chain(prefix).collect()
+    }
 }
 
 /// The pictures.

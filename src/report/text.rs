@@ -77,10 +77,11 @@ impl Display for Report {
         )?;
         writeln!(
             f,
-            "checkpoint   {} ({}, {})",
+            "checkpoint   {} ({}, {}{})",
             self.checkpoint.name,
             self.checkpoint.format,
-            self.checkpoint.dtypes.join(", ")
+            self.checkpoint.dtypes.join(", "),
+            self.checkpoint.within()
         )?;
         writeln!(f, "sha256       {}", self.checkpoint.sha256)?;
         let labels = self.data.labels_file.as_ref();

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::brief;
+
 /// Something a user should know that does not stop the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
@@ -32,6 +34,11 @@ pub enum Warning {
         has: &'static str,
         by: String,
         meant: String,
+    },
+    /// The checkpoint has others of the same names.
+    OtherWeights {
+        taken: String,
+        others: Vec<String>,
     },
     UnreadablePictures {
         count: usize,
@@ -110,6 +117,12 @@ impl std::fmt::Display for Warning {
             } => write!(
                 f,
                 "{model} computes {has}, but the name \"{by}\" says that the weights were trained with the other kind; the accuracy may be points too low: is {meant} meant?"
+            ),
+            Self::OtherWeights { taken, others } => write!(
+                f,
+                "the weights are those under {taken}; the checkpoint has others under {}: --weights {} takes these",
+                brief::list(others),
+                others.first().map_or("", String::as_str)
             ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")

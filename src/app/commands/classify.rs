@@ -27,6 +27,8 @@ struct Classification {
     schema_version: u32,
     model: String,
     checkpoint: PathBuf,
+    /// The key under which the weights lie in the file.
+    weights: Option<String>,
     pictures: Vec<Picture>,
 }
 
@@ -74,7 +76,11 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             }
         }
     }
-    let weights = loading::open_for(&settings.model.checkpoint, config, &mut console)?;
+    let location = settings.model.location();
+    let weights = loading::open_for(location, config, &mut console)?;
+    if let Some(remark) = loading::remark(&weights.checkpoint, location) {
+        console.warn(&remark);
+    }
     let compute = settings.devices.first();
     console.wait_for("loading the checkpoint");
     let vision = loading::vision_tower(&weights, config, compute, &mut |w| console.warn(&w))?;
@@ -123,6 +129,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             schema_version: SCHEMA_VERSION,
             model: config.name.clone(),
             checkpoint: settings.model.checkpoint.clone(),
+            weights: weights.checkpoint.nested_under().map(Into::into),
             pictures,
         },
     )?;

@@ -43,7 +43,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     // Everything that can be wrong with the inputs and outputs is found here, in seconds.
     let pictures = Pictures::find(settings, &mut console)?;
     let weights = loading::open_for(
-        &settings.model.checkpoint,
+        settings.model.location(),
         &settings.model.config,
         &mut console,
     )?;

@@ -157,7 +157,11 @@ impl<'a> PreparedEvaluation<'a> {
             settings.model.decided_by,
             weights.layout.name()
         ));
-        for warning in &settings.model.warnings {
+        if let Some(prefix) = weights.checkpoint.stripped_prefix() {
+            console.detail(&format!("every key of the checkpoint begins with {prefix}"));
+        }
+        let remark = loading::remark(&weights.checkpoint, settings.model.location());
+        for warning in settings.model.warnings.iter().chain(&remark) {
             console.warn(warning);
             warnings.push(warning.clone());
         }
@@ -330,6 +334,15 @@ fn subject(
     let facts = [
         ("program", env!("CARGO_PKG_VERSION").to_string()),
         ("checkpoint", format!("sha256 {sha256}")),
+        (
+            "weights",
+            request
+                .weights
+                .checkpoint
+                .nested_under()
+                .unwrap_or("all")
+                .into(),
+        ),
         ("precision", request.compute.precision().into()),
         ("device", settings.run.devices.name()),
         ("instructions", request.compute.instructions().into()),
@@ -409,7 +422,9 @@ fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo 
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned(),
-        format: checkpoint.format().to_string(),
+        format: checkpoint.described_format(),
+        weights: checkpoint.nested_under().map(Into::into),
+        prefix: checkpoint.stripped_prefix().map(Into::into),
         layout: weights.layout.name().into(),
         bytes: checkpoint.bytes(),
         sha256,

@@ -79,6 +79,13 @@ impl Evaluate {
                 file(prompts.classnames_file.as_ref(), "built-in"),
             ),
             ("classifier", file(classifier, "of the templates")),
+            (
+                "weights",
+                self.model
+                    .weights
+                    .clone()
+                    .unwrap_or("those to go on with".into()),
+            ),
             ("limit", self.limit.map_or("all".into(), |n| n.to_string())),
             ("device", self.run.devices.name()),
             ("batch size", loader.batch_size.to_string()),
@@ -128,6 +135,7 @@ impl Evaluate {
             model: args.model.model.as_deref(),
             pretrained: args.model.pretrained.as_deref(),
             checkpoint,
+            weights: args.model.weights.as_deref(),
         };
         let model = choose(asked, &mut Console::default())?;
         check_image_size(args.image_size, &model.config)?;

@@ -101,12 +101,16 @@ pub struct Classify {
 #[derive(Debug)]
 pub struct Inspect {
     pub checkpoint: PathBuf,
+    /// The key of the weights that are meant.
+    pub weights: Option<String>,
     pub config: Option<ModelConfig>,
 }
 
 #[derive(Debug)]
 pub struct Convert {
     pub input: PathBuf,
+    /// The key of the weights that are meant.
+    pub weights: Option<String>,
     pub output: PathBuf,
     pub dtype: Option<Dtype>,
     /// The name of the layout to write.
@@ -163,7 +167,7 @@ impl Settings {
             Some(Command::Classifier(args)) => Self::Classifier(Box::new(Classifier::new(args)?)),
             Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
             Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
-            Some(Command::Convert(args)) => Self::Convert(Convert::new(args)),
+            Some(Command::Convert(args)) => Self::Convert(Convert::new(args)?),
             Some(Command::Sweep(args)) => Self::Sweep(Sweep::of_file(args)?),
             Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
             Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
@@ -287,24 +291,36 @@ impl Inspect {
             .transpose()?;
         Ok(Self {
             checkpoint: args.checkpoint,
+            weights: args.weights,
             config,
         })
     }
 }
 
 impl Convert {
-    fn new(args: ConvertArgs) -> Self {
+    fn new(args: ConvertArgs) -> Result<Self, Error> {
+        let ending = args.output.extension();
+        if !ending.is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors")) {
+            return Err(Error::usage(
+                format!(
+                    "convert writes safetensors, and {} ends otherwise",
+                    args.output.display()
+                ),
+                "give the new file a name that ends in .safetensors",
+            ));
+        }
         let dtype = args.dtype.map(|dtype| match dtype {
             FloatType::F32 => Dtype::F32,
             FloatType::F16 => Dtype::F16,
             FloatType::Bf16 => Dtype::BF16,
         });
-        Self {
+        Ok(Self {
             input: args.input,
+            weights: args.weights,
             output: args.output,
             dtype,
             layout: args.layout,
-        }
+        })
     }
 }
 

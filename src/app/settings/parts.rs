@@ -62,6 +62,7 @@ pub(super) fn model(args: &ModelArgs) -> Result<Model, Error> {
         model: args.name.model.as_deref(),
         pretrained: args.name.pretrained.as_deref(),
         checkpoint: args.ckpt_path.as_deref(),
+        weights: args.name.weights.as_deref(),
     };
     Ok(choose(asked, &mut Console::default())?)
 }
