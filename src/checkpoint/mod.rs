@@ -124,6 +124,14 @@ struct Contents {
 const PIECE: usize = 1 << 20;
 
 impl Checkpoint {
+    /// Refuses a path at which no checkpoint can be, without reading it.
+    ///
+    /// # Errors
+    /// When nothing is there, or no regular file with something in it.
+    pub fn check(path: &Path) -> Result<(), CheckpointError> {
+        Source::open(&within(path)).map(drop)
+    }
+
     /// Opens a checkpoint and reads its headers. A folder stands for the weights in it.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use candle_core::{DType, Device};
 use tracing::info_span;
 
 use crate::checkpoint::hub::{HubError, HubFile, HubRepository};
-use crate::checkpoint::{Checkpoint, CheckpointError, Mismatch, load_with};
+use crate::checkpoint::{Checkpoint, CheckpointError, Mismatch, load_with, within};
 use crate::inference::identity;
 use crate::inference::published::PublishedModel;
 use crate::inference::weights::{Weights, fit};
@@ -48,6 +48,25 @@ pub fn hub_file(path: &Path) -> Result<Option<HubFile>, HubError> {
         (None, Some(model)) => model.find().map(Some),
         (None, None) => Ok(None),
     }
+}
+
+/// Refuses what is no address of the hub and no file, and asks nobody else.
+///
+/// # Errors
+/// When it is so.
+pub fn check(path: &Path) -> Result<(), CheckpointError> {
+    let elsewhere = HubRepository::parse(path).is_some()
+        || HubFile::parse(path)?.is_some()
+        || PublishedModel::parse(path).is_some();
+    if elsewhere {
+        return Ok(());
+    }
+    Checkpoint::check(path)
+}
+
+/// Whether the checkpoint is on a disk already.
+pub fn is_local(path: &Path) -> bool {
+    within(path).is_file()
 }
 
 /// Opens a checkpoint; one at an address `hf://…`, or that of a published model that is only named, is

@@ -11,6 +11,7 @@ use super::Report;
 use crate::metrics::mcnemar::Form;
 use crate::metrics::{Accuracy, Tally};
 use crate::metrics::{Judgement, McNemar};
+use crate::util::brief;
 use crate::util::usage::UsageError;
 
 /// Version of the JSON form. It grows when a field appears, changes its meaning or goes away.
@@ -254,7 +255,9 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError>
         .into_iter()
         .zip(rules(b))
         .filter(|(a, b)| a != b)
-        .map(|((name, a), (_, b))| format!("{name} ({a} and {b})"))
+        .map(|((name, a), (_, b))| {
+            format!("{name} ({} and {})", brief::excerpt(&a), brief::excerpt(&b))
+        })
         .collect();
     if differences.is_empty() {
         Ok(())

@@ -25,7 +25,7 @@ use crate::evaluation::shard::Shard;
 use crate::inference::choice::Chosen;
 use crate::inference::classifiers::{Origin, ResolvedClassifier};
 use crate::metrics::expectation::Checked;
-use crate::metrics::{Judgement, Statistics};
+use crate::metrics::{Accuracy, Judgement, Statistics};
 use crate::util::hex;
 use crate::util::warning::Warning;
 
@@ -307,6 +307,20 @@ pub fn selection_sha256(samples: &[Sample]) -> String {
         }
     }
     hex::digest(hash)
+}
+
+/// Pictures below which an accuracy says little.
+const FEW: u64 = 20;
+
+/// The warning about an accuracy that guessing among so many classes reaches as well.
+pub fn chance_warning(top1: &Accuracy, classes: usize) -> Option<Warning> {
+    let Accuracy { correct, total, .. } = *top1;
+    let guessed = correct.saturating_mul(classes as u64) <= total;
+    (total >= FEW && classes > 1 && guessed).then_some(Warning::AtChance {
+        correct,
+        total,
+        classes,
+    })
 }
 
 /// The counts of pictures that a warning about unreadable ones names, in one place.

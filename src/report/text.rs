@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use super::Report;
 use crate::data::Truth;
 use crate::metrics::Accuracy;
+use crate::util::brief;
 
 /// Unreadable pictures that are listed; the JSON form lists all.
 const LISTED: usize = 10;
@@ -154,7 +155,7 @@ impl Display for Report {
             writeln!(
                 f,
                 "ties         classes {} have identical prompts; the lower index ranks first",
-                groups.join(", ")
+                brief::list(&groups)
             )?;
         }
         writeln!(

@@ -43,6 +43,12 @@ pub enum Warning {
     UnreadablePictures {
         count: usize,
     },
+    /// The accuracy is that of guessing.
+    AtChance {
+        correct: u64,
+        total: u64,
+        classes: usize,
+    },
     UnusableCache {
         reason: String,
     },
@@ -124,6 +130,14 @@ impl std::fmt::Display for Warning {
                 brief::list(others),
                 others.first().map_or("", String::as_str)
             ),
+            Self::AtChance {
+                correct,
+                total,
+                classes,
+            } => write!(
+                f,
+                "top-1 is {correct} of {total} pictures, no more than guessing among {classes} classes gives; likely the labels are of another set or count the classes in another order (--labels, --dataset), the class names are of other classes (--classnames), or the weights are not this model's (--model, --weights)"
+            ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")
             }
@@ -143,7 +157,7 @@ impl std::fmt::Display for Warning {
                 f,
                 "{} holds results of another sweep, which stay there: {}",
                 folder.display(),
-                files.join(", ")
+                brief::list(files)
             ),
             Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
             Self::SmallerRuns { nodes } => write!(

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::prepared::preprocessor;
+use super::shared_pass::TOLD;
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
@@ -72,7 +73,9 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             Ok(crop) => crops.push((path, crop)),
             Err(reason) => {
                 unreadable += 1;
-                console.say(&format!("unreadable: {}: {reason}", path.display()));
+                if unreadable <= TOLD {
+                    console.say(&format!("unreadable: {}: {reason}", path.display()));
+                }
             }
         }
     }

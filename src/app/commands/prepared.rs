@@ -261,6 +261,9 @@ impl<'a> PreparedEvaluation<'a> {
         let data = &pictures.data;
         let judgements = outcome.judgements;
         let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
+        let classes = settings.protocol.ranked_among(data.classes);
+        self.warnings
+            .extend(report::chance_warning(&statistics.top1, classes));
         let expectations = if interrupted {
             Vec::new()
         } else {
@@ -284,7 +287,7 @@ impl<'a> PreparedEvaluation<'a> {
                 selected: pictures.selected,
                 selected_sha256: pictures.selected_sha256.clone(),
                 classes_present: data.classes_present,
-                classes: settings.protocol.ranked_among(data.classes),
+                classes,
                 dataset: settings.protocol.set.map(|set| set.name().into()),
                 labels: settings.protocol.truth.name().into(),
                 unlabelled: pictures.unlabelled,

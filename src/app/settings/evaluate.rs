@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::parts::{
-    Model, Opened, Outputs, Prompts, Run, classifier_source, expectations, given, set, source,
+    Model, Opened, Outputs, Prompts, Run, check_folder, classifier_source, expectations, given,
+    set, source,
 };
 use crate::app::console::Console;
 use crate::app::error::Error;
@@ -16,6 +17,7 @@ use crate::inference::classifiers::ClassifierSource;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
+use crate::report::predictions;
 use crate::text::imagenet;
 use crate::util::escape;
 
@@ -131,6 +133,12 @@ impl Evaluate {
         checkpoint: Option<&Path>,
         opened: &mut Opened,
     ) -> Result<Self, Error> {
+        // Before a checkpoint is opened, or downloaded.
+        let predictions = args.outputs.predictions.as_deref();
+        predictions.map(predictions::Format::of).transpose()?;
+        for output in args.outputs.files().chain(&args.resume) {
+            check_folder(output)?;
+        }
         let asked = Asked {
             model: args.model.model.as_deref(),
             pretrained: args.model.pretrained.as_deref(),
