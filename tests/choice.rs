@@ -14,6 +14,7 @@ use crate::support::{Folder, demo, fixture, run};
 
 fn asked(model: Option<&str>, checkpoint: &Path) -> Result<Chosen, ChoiceError> {
     let asked = Asked {
+        weights: None,
         model,
         pretrained: None,
         checkpoint: Some(checkpoint),
@@ -305,7 +306,7 @@ fn inspect_says_the_layout_and_convert_writes_another() {
     run(&[
         "convert",
         file,
-        folder.join("x").to_str().unwrap(),
+        folder.join("x.safetensors").to_str().unwrap(),
         "--layout",
         "eva-clip",
     ])
@@ -314,7 +315,7 @@ fn inspect_says_the_layout_and_convert_writes_another() {
     run(&[
         "convert",
         file,
-        folder.join("x").to_str().unwrap(),
+        folder.join("x.safetensors").to_str().unwrap(),
         "--layout",
         "mlx",
     ])
@@ -337,6 +338,7 @@ fn published_weights_are_known_by_tag_or_folder() {
             model,
             pretrained,
             checkpoint: Some(checkpoint),
+            weights: None,
         };
         choose(asked, &mut Silent).unwrap()
     };

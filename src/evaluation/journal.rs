@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info_span;
 
 use crate::evaluation::Finding;
+use crate::util::brief;
 
 /// Version of the lines' form, and of the names and values in [`RunIdentity`]s. A test holds the form.
 const VERSION: u32 = 2;
@@ -80,7 +81,10 @@ pub struct Difference {
 }
 
 fn describe(differences: &[Difference]) -> String {
-    let one = |d: &Difference| format!("{} was {} and is {}", d.name, d.was, d.is);
+    let one = |d: &Difference| {
+        let (was, is) = (brief::excerpt(&d.was), brief::excerpt(&d.is));
+        format!("{} was {was} and is {is}", d.name)
+    };
     differences.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 

@@ -100,6 +100,7 @@ mod tests {
         Chosen {
             config: ModelConfig::by_name(model).unwrap(),
             checkpoint: PathBuf::new(),
+            weights: None,
             decided_by: "--model".into(),
             pretrained: tag.map(|tag| Pretrained::by_tag(model, tag).unwrap()),
             warnings: Vec::new(),

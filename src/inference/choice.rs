@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::loading::Location;
 use super::published::PublishedModel;
 use super::{Progress, identity, loading, weights};
 use crate::checkpoint::hub::{HubError, HubFile, SCHEME};
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, within};
 use crate::model::config::{
     ConfigError, Mlp, OPEN_CLIP_CONFIG, TRANSFORMERS_CONFIG, TRANSFORMERS_PREPROCESSOR,
 };
@@ -44,6 +45,8 @@ pub struct Asked<'a> {
     pub pretrained: Option<&'a str>,
     /// `--ckpt-path`
     pub checkpoint: Option<&'a Path>,
+    /// `--weights`
+    pub weights: Option<&'a str>,
 }
 
 /// A configuration, and where its weights are.
@@ -52,11 +55,23 @@ pub struct Chosen {
     pub config: ModelConfig,
     /// A path, or the address of a file on the hub.
     pub checkpoint: PathBuf,
+    /// The key of the weights that are meant, if it is said.
+    pub weights: Option<String>,
     /// What decided the configuration, in words.
     pub decided_by: String,
     /// Which published weights these are, where the flags or the checkpoint's place tell.
     pub pretrained: Option<&'static Pretrained>,
     pub warnings: Vec<Warning>,
+}
+
+impl Chosen {
+    /// Where the weights are.
+    pub fn location(&self) -> Location<'_> {
+        Location {
+            path: &self.checkpoint,
+            weights: self.weights.as_deref(),
+        }
+    }
 }
 
 /// Chooses.
@@ -84,11 +99,11 @@ pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, C
                 named = Some(other.clone());
             }
             match path {
-                Some(path) => path.into(),
+                Some(path) => within(path),
                 None => PathBuf::from(format!("{SCHEME}{}", known.repository)),
             }
         }
-        (None, Some(path)) => path.into(),
+        (None, Some(path)) => within(path),
         (None, None) => {
             return Err(UsageError::new("--ckpt-path is missing", "see uta-eval --help").into());
         }
@@ -108,7 +123,13 @@ pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, C
         }
         (None, None) => match beside(hub.as_ref(), &checkpoint)? {
             Some(found) => found,
-            None => by_shapes(&checkpoint, progress)?,
+            None => {
+                let location = Location {
+                    path: &checkpoint,
+                    weights: asked.weights,
+                };
+                by_shapes(location, progress)?
+            }
         },
     };
     let by_description = decided_by.ends_with(".json");
@@ -137,6 +158,7 @@ pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, C
         warnings: warning.into_iter().collect(),
         config,
         checkpoint,
+        weights: asked.weights.map(Into::into),
         decided_by,
         pretrained,
     })
@@ -212,9 +234,10 @@ fn fetch(file: &HubFile) -> Result<Option<PathBuf>, ChoiceError> {
 
 /// The one built-in model whose file has these tensors.
 fn by_shapes(
-    path: &Path,
+    location: Location<'_>,
     progress: &mut dyn Progress,
 ) -> Result<(ModelConfig, String), ChoiceError> {
+    let path = location.path;
     let said = "the shapes of the tensors".to_string();
     let default = || {
         Ok((
@@ -223,7 +246,7 @@ fn by_shapes(
         ))
     };
     let is_address = path.to_str().is_some_and(|path| path.starts_with(SCHEME));
-    let checkpoint = match loading::open(path, progress) {
+    let checkpoint = match loading::open(location, progress) {
         Ok(checkpoint) => checkpoint,
         // What opens it for the computation says why it cannot be opened.
         Err(_) if !is_address => return default(),

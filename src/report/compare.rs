@@ -11,6 +11,7 @@ use super::Report;
 use crate::metrics::mcnemar::Form;
 use crate::metrics::{Accuracy, Tally};
 use crate::metrics::{Judgement, McNemar};
+use crate::util::brief;
 use crate::util::usage::UsageError;
 
 /// Version of the JSON form. It grows when a field appears, changes its meaning or goes away.
@@ -52,6 +53,8 @@ pub struct Side {
     pub checkpoint: String,
     /// SHA-256 of the checkpoint's file.
     pub checkpoint_sha256: String,
+    /// The key under which the weights lie in the file; `null` if under none.
+    pub checkpoint_weights: Option<String>,
     /// Precision of the linear layers.
     pub precision: String,
     /// As `--dataset` names it; `null` for other classes than ImageNet's. The same in both.
@@ -205,6 +208,7 @@ impl Side {
             model: report.model.name.clone(),
             checkpoint: report.checkpoint.name.clone(),
             checkpoint_sha256: report.checkpoint.sha256.clone(),
+            checkpoint_weights: report.checkpoint.weights.clone(),
             precision: report.settings.precision.to_string(),
             dataset: report.data.dataset.clone(),
             classes: report.data.classes,
@@ -251,7 +255,9 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError>
         .into_iter()
         .zip(rules(b))
         .filter(|(a, b)| a != b)
-        .map(|((name, a), (_, b))| format!("{name} ({a} and {b})"))
+        .map(|((name, a), (_, b))| {
+            format!("{name} ({} and {})", brief::excerpt(&a), brief::excerpt(&b))
+        })
         .collect();
     if differences.is_empty() {
         Ok(())
@@ -271,10 +277,13 @@ impl fmt::Display for Comparison {
         for (letter, side) in [("A", &self.a), ("B", &self.b)] {
             writeln!(
                 f,
-                "{letter}            {}: {}, {}, {}",
+                "{letter}            {}: {}, {}{}, {}",
                 side.path.display(),
                 side.model,
                 side.checkpoint,
+                side.checkpoint_weights
+                    .as_ref()
+                    .map_or(String::new(), |key| format!(" ({key})")),
                 side.precision
             )?;
         }

@@ -25,7 +25,7 @@ use crate::evaluation::shard::Shard;
 use crate::inference::choice::Chosen;
 use crate::inference::classifiers::{Origin, ResolvedClassifier};
 use crate::metrics::expectation::{Checked, Published};
-use crate::metrics::{Judgement, Statistics};
+use crate::metrics::{Accuracy, Judgement, Statistics};
 use crate::util::hex;
 use crate::util::warning::Warning;
 
@@ -138,21 +138,37 @@ impl Model {
 /// The evaluated weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointInfo {
-    /// The file, as given.
+    /// The file, as given, or the list of its files.
     pub path: PathBuf,
     /// The file's name.
     pub name: String,
     /// The file's format.
     pub format: String,
+    /// The key under which the weights lie in the file, e.g. `model_ema`; `null` if under none.
+    pub weights: Option<String>,
+    /// What every tensor's name has in front in the file, e.g. `module.`; `null` if nothing.
+    pub prefix: Option<String>,
     /// Whose names its tensors have, e.g. `open-clip`.
     pub layout: String,
-    /// The file's size.
+    /// The file's size; that of all files together if there are several.
     pub bytes: usize,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; of several files that of what `sha256sum` prints for them, in the order of
+    /// their names.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// The tensors' dtypes, e.g. `["f16"]`.
     pub dtypes: Vec<String>,
+}
+
+impl CheckpointInfo {
+    /// Where in the file the weights lie, in words behind others.
+    pub fn within(&self) -> String {
+        let weights = self.weights.as_ref();
+        let prefix = self.prefix.as_ref();
+        let weights = weights.map(|key| format!(", weights under {key}"));
+        let prefix = prefix.map(|prefix| format!(", names without {prefix}"));
+        weights.into_iter().chain(prefix).collect()
+    }
 }
 
 /// The pictures.
@@ -290,6 +306,20 @@ pub fn selection_sha256(samples: &[Sample]) -> String {
         }
     }
     hex::digest(hash)
+}
+
+/// Pictures below which an accuracy says little.
+const FEW: u64 = 20;
+
+/// The warning about an accuracy that guessing among so many classes reaches as well.
+pub fn chance_warning(top1: &Accuracy, classes: usize) -> Option<Warning> {
+    let Accuracy { correct, total, .. } = *top1;
+    let guessed = correct.saturating_mul(classes as u64) <= total;
+    (total >= FEW && classes > 1 && guessed).then_some(Warning::AtChance {
+        correct,
+        total,
+        classes,
+    })
 }
 
 /// The counts of pictures that a warning about unreadable ones names, in one place.

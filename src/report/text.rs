@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use super::Report;
 use crate::data::Truth;
 use crate::metrics::Accuracy;
+use crate::util::brief;
 
 /// Unreadable pictures that are listed; the JSON form lists all.
 const LISTED: usize = 10;
@@ -79,10 +80,11 @@ impl Display for Report {
         )?;
         writeln!(
             f,
-            "checkpoint   {} ({}, {})",
+            "checkpoint   {} ({}, {}{})",
             self.checkpoint.name,
             self.checkpoint.format,
-            self.checkpoint.dtypes.join(", ")
+            self.checkpoint.dtypes.join(", "),
+            self.checkpoint.within()
         )?;
         writeln!(f, "sha256       {}", self.checkpoint.sha256)?;
         let labels = self.data.labels_file.as_ref();
@@ -155,7 +157,7 @@ impl Display for Report {
             writeln!(
                 f,
                 "ties         classes {} have identical prompts; the lower index ranks first",
-                groups.join(", ")
+                brief::list(&groups)
             )?;
         }
         writeln!(

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::brief;
+
 /// Something a user should know that does not stop the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
@@ -33,8 +35,19 @@ pub enum Warning {
         by: String,
         meant: String,
     },
+    /// The checkpoint has others of the same names.
+    OtherWeights {
+        taken: String,
+        others: Vec<String>,
+    },
     UnreadablePictures {
         count: usize,
+    },
+    /// The accuracy is that of guessing.
+    AtChance {
+        correct: u64,
+        total: u64,
+        classes: usize,
     },
     UnusableCache {
         reason: String,
@@ -111,6 +124,20 @@ impl std::fmt::Display for Warning {
                 f,
                 "{model} computes {has}, but the name \"{by}\" says that the weights were trained with the other kind; the accuracy may be points too low: is {meant} meant?"
             ),
+            Self::OtherWeights { taken, others } => write!(
+                f,
+                "the weights are those under {taken}; the checkpoint has others under {}: --weights {} takes these",
+                brief::list(others),
+                others.first().map_or("", String::as_str)
+            ),
+            Self::AtChance {
+                correct,
+                total,
+                classes,
+            } => write!(
+                f,
+                "top-1 is {correct} of {total} pictures, no more than guessing among {classes} classes gives; likely the labels are of another set or count the classes in another order (--labels, --dataset), the class names are of other classes (--classnames), or the weights are not this model's (--model, --weights)"
+            ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")
             }
@@ -130,7 +157,7 @@ impl std::fmt::Display for Warning {
                 f,
                 "{} holds results of another sweep, which stay there: {}",
                 folder.display(),
-                files.join(", ")
+                brief::list(files)
             ),
             Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
             Self::SmallerRuns { nodes } => write!(

@@ -48,6 +48,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         model: Model {
             config: ModelConfig::from_name_or_file(DEMO)?,
             checkpoint: folder.path().join(CHECKPOINT),
+            weights: None,
             decided_by: "uta-eval demo".into(),
             pretrained: None,
             warnings: Vec::new(),

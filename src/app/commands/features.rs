@@ -60,6 +60,10 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     console.clear();
 
     let report = report(settings, record, resolved, &ranker, outcome, seconds);
+    let (top1, classes) = (&report.statistics.top1, report.data.classes);
+    if let Some(warning) = report::chance_warning(top1, classes) {
+        console.warn(&warning);
+    }
     let exit_code = exit_code(&report);
     let pictures = html_report::pictures(&report);
     let find = |name: &str| pictures.get(name).cloned();
@@ -185,6 +189,9 @@ fn report(
     let statistics = Statistics::of(&judgements, |class| classes.name(class));
     let (top1, top5) = (&statistics.top1, &statistics.top5);
     let published = record.model.published.as_ref();
+    let mut warnings = record.warnings.clone();
+    let chance = report::chance_warning(top1, record.data.classes).map(|w| w.to_string());
+    warnings.extend(chance.filter(|warning| !record.warnings.contains(warning)));
     Report {
         schema_version: report::SCHEMA_VERSION,
         // Of an interrupted run no features are kept.
@@ -205,7 +212,7 @@ fn report(
         data: record.data.clone(),
         settings: record.settings.clone(),
         unreadable: record.unreadable.clone(),
-        warnings: record.warnings.clone(),
+        warnings,
     }
 }
 

@@ -11,16 +11,21 @@ use crate::app::stdout::show;
 use crate::checkpoint::{Checkpoint, dtype_name};
 use crate::inference::choice::description_beside;
 use crate::inference::identity::{Dimensions, fitting, looks_like};
-use crate::inference::loading;
+use crate::inference::loading::{self, Location};
 use crate::inference::weights::{fit, layout_of};
 use crate::model::ModelConfig;
+use crate::util::brief;
 
 /// Prints what the checkpoint holds. The exit code says whether it fits the model that was named.
 ///
 /// # Errors
 /// When the checkpoint cannot be opened.
 pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
-    let checkpoint = loading::open(&settings.checkpoint, &mut Console::default())?;
+    let location = Location {
+        path: &settings.checkpoint,
+        weights: settings.weights.as_deref(),
+    };
+    let checkpoint = loading::open(location, &mut Console::default())?;
     let mut out = heading(&checkpoint)?;
     let config = match &settings.config {
         Some(config) => Some(config.clone()),
@@ -76,7 +81,11 @@ fn heading(checkpoint: &Checkpoint) -> Result<String, Error> {
         ("file", checkpoint.path().display().to_string()),
         (
             "format",
-            format!("{}, {} bytes", checkpoint.format(), checkpoint.bytes()),
+            format!(
+                "{}, {} bytes",
+                checkpoint.described_format(),
+                checkpoint.bytes()
+            ),
         ),
         ("sha256", checkpoint.sha256()?),
         (
@@ -88,10 +97,19 @@ fn heading(checkpoint: &Checkpoint) -> Result<String, Error> {
         ),
     ];
     if let Some(keys) = checkpoint.nested_under() {
-        lines.push(("nested", format!("the state dict lies under {keys}")));
+        lines.push(("weights", format!("those under {keys}")));
+    }
+    if !checkpoint.others().is_empty() {
+        let others = checkpoint.others().iter();
+        let others: Vec<_> = others.map(|key| format!("--weights {key}")).collect();
+        lines.push(("others", brief::list(&others)));
     }
     if let Some(prefix) = checkpoint.stripped_prefix() {
         lines.push(("prefix", format!("every key begins with {prefix}")));
+    }
+    if !checkpoint.stripped_within().is_empty() {
+        let parts = checkpoint.stripped_within().join(" and ");
+        lines.push(("wrappers", format!("keys have {parts} within")));
     }
     if let Some(layout) = layout_of(checkpoint) {
         lines.push(("layout", layout.name().into()));

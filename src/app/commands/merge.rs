@@ -7,8 +7,8 @@ use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::Merge;
-use crate::report::Report;
 use crate::report::merge::merge;
+use crate::report::{Report, chance_warning};
 use crate::util::output_file::OutputFile;
 
 /// Merges and reports.
@@ -38,6 +38,10 @@ pub fn run(settings: &Merge) -> Result<ExitCode, Error> {
         let pictures = html_report::pictures(&merged);
         html_report::write(file, &merged, |name| pictures.get(name).cloned())?;
     }
+    let console = Console::default();
+    if let Some(warning) = chance_warning(&merged.statistics.top1, merged.data.classes) {
+        console.warn(&warning);
+    }
     let exit_code = exit_code(&merged);
-    Ok(judge(&merged.expectations, exit_code, &Console::default()))
+    Ok(judge(&merged.expectations, exit_code, &console))
 }

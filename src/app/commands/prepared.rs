@@ -157,7 +157,11 @@ impl<'a> PreparedEvaluation<'a> {
             settings.model.decided_by,
             weights.layout.name()
         ));
-        for warning in &settings.model.warnings {
+        if let Some(prefix) = weights.checkpoint.stripped_prefix() {
+            console.detail(&format!("every key of the checkpoint begins with {prefix}"));
+        }
+        let remark = loading::remark(&weights.checkpoint, settings.model.location());
+        for warning in settings.model.warnings.iter().chain(&remark) {
             console.warn(warning);
             warnings.push(warning.clone());
         }
@@ -257,6 +261,9 @@ impl<'a> PreparedEvaluation<'a> {
         let data = &pictures.data;
         let judgements = outcome.judgements;
         let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
+        let classes = settings.protocol.ranked_among(data.classes);
+        self.warnings
+            .extend(report::chance_warning(&statistics.top1, classes));
         let expectations = if interrupted {
             Vec::new()
         } else {
@@ -280,7 +287,7 @@ impl<'a> PreparedEvaluation<'a> {
                 selected: pictures.selected,
                 selected_sha256: pictures.selected_sha256.clone(),
                 classes_present: data.classes_present,
-                classes: settings.protocol.ranked_among(data.classes),
+                classes,
                 dataset: settings.protocol.set.map(|set| set.name().into()),
                 labels: settings.protocol.truth.name().into(),
                 unlabelled: pictures.unlabelled,
@@ -330,6 +337,15 @@ fn identity(
     let values = [
         ("program", env!("CARGO_PKG_VERSION").to_string()),
         ("checkpoint", format!("sha256 {sha256}")),
+        (
+            "weights",
+            request
+                .weights
+                .checkpoint
+                .nested_under()
+                .unwrap_or("all")
+                .into(),
+        ),
         ("precision", request.compute.precision().into()),
         ("device", settings.run.devices.name()),
         ("instructions", request.compute.instructions().into()),
@@ -412,7 +428,9 @@ fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo 
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned(),
-        format: checkpoint.format().to_string(),
+        format: checkpoint.described_format(),
+        weights: checkpoint.nested_under().map(Into::into),
+        prefix: checkpoint.stripped_prefix().map(Into::into),
         layout: weights.layout.name().into(),
         bytes: checkpoint.bytes(),
         sha256,

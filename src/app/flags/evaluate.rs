@@ -95,8 +95,8 @@ pub struct EvaluateArgs {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "imagenet_path", "source", "labels", "dataset", "model", "pretrained", "ckpt_path", "image_size",
-            "templates", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
+            "imagenet_path", "source", "labels", "dataset", "model", "pretrained", "weights", "ckpt_path",
+            "image_size", "templates", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
             "batch_size", "workers", "strict", "resume", "out", "save_features"
         ],
         value_hint = ValueHint::FilePath

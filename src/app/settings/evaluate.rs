@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::parts::{
-    Execution, Model, Opened, Outputs, Prompts, classifier_source, expectations, given, set, source,
+    Execution, Model, Opened, Outputs, Prompts, check_folder, classifier_source, expectations,
+    given, set, source,
 };
 use crate::app::console::Console;
 use crate::app::error::Error;
@@ -17,6 +18,7 @@ use crate::inference::classifiers::ClassifierSource;
 use crate::metrics::expectation::{Expectations, Published};
 use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
+use crate::report::predictions;
 use crate::text::imagenet;
 use crate::util::escape;
 
@@ -82,6 +84,13 @@ impl Evaluate {
                 file(prompts.classnames_file.as_ref(), "built-in"),
             ),
             ("classifier", file(classifier, "of the templates")),
+            (
+                "weights",
+                self.model
+                    .weights
+                    .clone()
+                    .unwrap_or("those to go on with".into()),
+            ),
             ("limit", self.limit.map_or("all".into(), |n| n.to_string())),
             ("device", self.run.devices.name()),
             ("batch size", loader.batch_size.to_string()),
@@ -127,10 +136,17 @@ impl Evaluate {
         checkpoint: Option<&Path>,
         opened: &mut Opened,
     ) -> Result<Self, Error> {
+        // Before a checkpoint is opened, or downloaded.
+        let predictions = args.outputs.predictions.as_deref();
+        predictions.map(predictions::Format::of).transpose()?;
+        for output in args.outputs.files().chain(&args.resume) {
+            check_folder(output)?;
+        }
         let asked = Asked {
             model: args.model.model.as_deref(),
             pretrained: args.model.pretrained.as_deref(),
             checkpoint,
+            weights: args.model.weights.as_deref(),
         };
         let model = choose(asked, &mut Console::default())?;
         check_image_size(args.image_size, &model.config)?;

@@ -168,6 +168,9 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         if let Some(templates) = &run.prompts.templates_file {
             name += &format!(" templates {}", templates.display());
         }
+        if let Some(weights) = &run.model.weights {
+            name += &format!(" weights {weights}");
+        }
         if let ClassifierSource::File(classifier) = &run.classifier {
             name += &format!(" classifier {}", classifier.display());
         }

@@ -13,6 +13,7 @@ use parquet::schema::types::SchemaDescriptor;
 
 pub use super::column::Cell;
 use super::column::append;
+use crate::util::brief;
 use crate::util::panics;
 
 /// Columns of pictures: binary ones, or groups with `bytes` and `path`.
@@ -231,14 +232,14 @@ impl Columns {
             [only] => Ok(only),
             [] => Err(format!(
                 "it has no column of {what} (expected {expected}; it has {})",
-                columns.join(", ")
+                brief::list(&columns)
             )),
             _ => {
                 let names = candidates.iter().map(|column| columns[*column].as_str());
                 let names: Vec<&str> = names.collect();
                 Err(format!(
                     "it has several columns of {what}: {}",
-                    names.join(", ")
+                    brief::list(&names)
                 ))
             }
         };

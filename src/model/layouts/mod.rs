@@ -50,7 +50,7 @@ pub struct FileTensor {
 }
 
 /// Keys that say nothing about the towers.
-const IGNORED: [&str; 10] = [
+const IGNORED: [&str; 11] = [
     "logit_scale",
     "logit_bias",
     "attn_mask",
@@ -61,6 +61,8 @@ const IGNORED: [&str; 10] = [
     "input_resolution",
     "context_length",
     "vocab_size",
+    // Of an average of models, as PyTorch saves it.
+    "n_averaged",
 ];
 
 impl Layout {

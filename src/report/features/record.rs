@@ -105,6 +105,8 @@ struct CheckpointForm {
     path: PathBuf,
     name: String,
     format: String,
+    weights: Option<String>,
+    prefix: Option<String>,
     layout: String,
     bytes: usize,
     sha256: String,
@@ -175,7 +177,8 @@ mod tests {
                 "image_size": 64,
             },
             "checkpoint": {
-                "path": "c/m.pt", "name": "m.pt", "format": "safetensors", "layout": "eva-clip", "bytes": 3,
+                "path": "c/m.pt", "name": "m.pt", "format": "safetensors",
+                "weights": "model_ema", "prefix": "module.", "layout": "eva-clip", "bytes": 3,
                 "sha256": "03", "dtypes": ["f16"],
             },
             "data": {

@@ -215,7 +215,14 @@ fn run(page: &mut String, report: &Report) {
                 report.model.name, report.model.image_size
             ),
         ),
-        ("checkpoint", report.checkpoint.path.display().to_string()),
+        (
+            "checkpoint",
+            format!(
+                "{}{}",
+                report.checkpoint.path.display(),
+                report.checkpoint.within()
+            ),
+        ),
         ("checkpoint SHA-256", report.checkpoint.sha256.clone()),
         (
             "pictures",
