@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use super::Found;
 use super::verify::Mismatch;
 use crate::checkpoint::hub::HubError;
+use crate::util::escape::Shown;
+use crate::util::output_file::hint_for;
 
 /// What to do with a file that PyTorch can read and this program cannot.
 pub(super) const RESAVE: &str =
@@ -83,7 +85,7 @@ pub enum CheckpointError {
         tensor: String,
         source: Box<candle_core::Error>,
     },
-    #[error("{} does not fit the model {model}\n{mismatch}", path.display())]
+    #[error("{} does not fit the model {}\n{mismatch}", path.shown(), model.shown())]
     Mismatch {
         path: PathBuf,
         model: String,
@@ -101,6 +103,11 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
+    /// Whether the message has more lines than one: one for each key.
+    pub fn lists_keys(&self) -> bool {
+        matches!(self, Self::Mismatch { .. })
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -148,9 +155,7 @@ impl CheckpointError {
             }
             Self::OutOfRange { .. } => "choose --dtype bf16 or f32, which have the range".into(),
             Self::NoTarget { .. } => "choose f16, bf16 or f32".into(),
-            Self::Unwritable { .. } => {
-                "check that the folder exists, may be written to and has enough free space".into()
-            }
+            Self::Unwritable { source, .. } => hint_for(source).into(),
             Self::Unreadable { .. }
             | Self::NoSuchTensor { .. }
             | Self::NotFloating { .. }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::values::is_floating;
 use super::{Checkpoint, dtype_name};
+use crate::util::escape::Shown;
 
 /// A tensor that a checkpoint must have, or may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +165,7 @@ impl fmt::Display for Mismatch {
             if !keys.is_empty() {
                 let lines: Vec<String> = abridge(&keys)
                     .into_iter()
-                    .map(|line| format!("    {line}"))
+                    .map(|line| format!("    {}", line.shown()))
                     .collect();
                 sections.push(format!("  {} {title}:\n{}", keys.len(), lines.join("\n")));
             }

@@ -13,6 +13,7 @@ use tracing::info_span;
 use super::containers::read::{PictureReader, read};
 use super::sample::{Sample, Samples, Storage};
 use crate::picture::{PictureError, Preprocessor, Scratch};
+use crate::util::panics;
 use crate::util::semaphore::{Permit, Semaphore};
 
 /// Batches that are decoded ahead of the one being evaluated.
@@ -94,6 +95,8 @@ impl Loader {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.workers)
             .thread_name(|i| format!("loader-{i}"))
+            // It was told of; the picture counts as one that its worker left.
+            .panic_handler(|_| ())
             .build()
             .map_err(std::io::Error::other)?;
         let (sender, batches) = sync_channel(BATCHES_AHEAD);
@@ -183,11 +186,8 @@ fn crop(bytes: &[u8], preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
     let _span = info_span!("decode and crop").entered();
     SCRATCH.with_borrow_mut(|scratch| {
         let mut crop = vec![0; preprocessor.crop_bytes()];
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            preprocessor.crop(bytes, &mut crop, scratch)
-        }));
-        result
-            .unwrap_or_else(|_| {
+        panics::catch(|| preprocessor.crop(bytes, &mut crop, scratch))
+            .unwrap_or_else(|| {
                 *scratch = Scratch::default();
                 Err(PictureError::Corrupt {
                     reason: "the decoder failed on it".into(),

@@ -6,7 +6,7 @@
 //! Results of pictures follow each other without gaps, so that none can be counted twice.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use tracing::info_span;
 
 use crate::evaluation::Finding;
+use crate::util::lock::{self, Lock};
+use crate::util::output_file::hint_for;
+use crate::util::regular_file;
+use crate::util::warning::Warning;
 
 /// Version of the lines' form, and of the names and values in [`Subject`]s. A test holds the form.
 const VERSION: u32 = 2;
@@ -84,7 +88,12 @@ impl JournalError {
     /// What to do next.
     pub fn hint(&self) -> String {
         match self {
-            Self::Io { .. } => "check that the folder exists and may be written to".into(),
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::InvalidInput => {
+                    "--resume takes a file that an earlier --resume wrote, or a new name".into()
+                }
+                _ => hint_for(source).into(),
+            },
             Self::NotAJournal { .. } => {
                 "--resume takes a file that an earlier --resume wrote, or a new name".into()
             }
@@ -114,6 +123,8 @@ pub struct Journal {
     file: File,
     runs: BTreeMap<String, Run>,
     synced: Instant,
+    /// What the user should know of it.
+    pub warning: Option<Warning>,
 }
 
 impl Journal {
@@ -126,14 +137,21 @@ impl Journal {
             path: path.into(),
             source,
         };
+        // A device or a pipe has no end to read to.
+        if let Ok(there) = std::fs::metadata(path) {
+            regular_file::refuse_others(&there).map_err(io)?;
+        }
         let mut options = File::options();
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse { path: path.into() }),
-            Err(TryLockError::Error(e)) => return Err(io(e)),
-        }
+        let warning = match lock::attempt(&file).map_err(io)? {
+            Lock::Held => None,
+            Lock::InUse => return Err(JournalError::InUse { path: path.into() }),
+            Lock::Missing(e) => Some(Warning::NoLock {
+                path: path.into(),
+                reason: e.to_string(),
+            }),
+        };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
         let mut journal = Self {
@@ -141,6 +159,7 @@ impl Journal {
             file,
             runs: BTreeMap::new(),
             synced: Instant::now(),
+            warning,
         };
         let sound = journal.read(&bytes)?;
         journal.file.set_len(sound as u64).map_err(io)?;

@@ -14,7 +14,6 @@ pub mod table;
 pub mod text;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +26,7 @@ use crate::inference::classifiers::{Origin, ResolvedClassifier};
 use crate::metrics::expectation::Checked;
 use crate::metrics::{Judgement, Statistics};
 use crate::util::hex;
+use crate::util::path_text::PathText;
 use crate::util::warning::Warning;
 
 /// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.
@@ -56,7 +56,7 @@ pub struct Report {
     pub settings: RunSettings,
     /// The file of `--from-features`; `null` when pictures were evaluated. Model, checkpoint, data
     /// and settings are then those of the run that made it.
-    pub features_file: Option<PathBuf>,
+    pub features_file: Option<PathText>,
     #[serde(flatten)]
     pub statistics: Statistics,
     /// What `--expect`, `--expect-top1` and `--expect-top5` ask; empty without them.
@@ -140,7 +140,7 @@ impl Model {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointInfo {
     /// The file, as given.
-    pub path: PathBuf,
+    pub path: PathText,
     /// The file's name.
     pub name: String,
     /// The file's format.
@@ -160,11 +160,11 @@ pub struct CheckpointInfo {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Data {
     /// The folder or archive that holds the pictures.
-    pub path: PathBuf,
+    pub path: PathText,
     /// How the pictures and labels are kept.
     pub source: Source,
     /// The file that says their classes, unless folders or the archive itself do.
-    pub labels_file: Option<PathBuf>,
+    pub labels_file: Option<PathText>,
     /// Pictures found; `--limit` may have left some out.
     pub pictures: usize,
     /// Pictures to evaluate, by all shards together.
@@ -197,9 +197,9 @@ pub struct Prompts {
     pub templates: usize,
     /// The file given with `--templates`; `null` for the built-in list, and where features were
     /// evaluated with another classifier.
-    pub templates_file: Option<PathBuf>,
+    pub templates_file: Option<PathText>,
     /// The file given with `--classnames`; `null` for the built-in list.
-    pub classnames_file: Option<PathBuf>,
+    pub classnames_file: Option<PathText>,
 }
 
 /// Where the text classifier came from.
@@ -209,7 +209,7 @@ pub struct ClassifierInfo {
     #[schemars(extend("enum" = ["built", "cache", "file"]))]
     pub origin: Cow<'static, str>,
     /// The file, unless it was built.
-    pub path: Option<PathBuf>,
+    pub path: Option<PathText>,
     /// SHA-256 over all that decides its values.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub key: String,
@@ -219,8 +219,8 @@ impl ClassifierInfo {
     pub fn of(obtained: &ResolvedClassifier) -> Self {
         let (origin, path) = match &obtained.origin {
             Origin::Built => ("built", None),
-            Origin::Cache(path) => ("cache", Some(path.clone())),
-            Origin::File(path) => ("file", Some(path.clone())),
+            Origin::Cache(path) => ("cache", Some(path.as_path().into())),
+            Origin::File(path) => ("file", Some(path.as_path().into())),
         };
         Self {
             origin: origin.into(),

@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use super::Report;
 use crate::data::Truth;
 use crate::metrics::Accuracy;
+use crate::util::escape::Lines;
 
 /// Unreadable pictures that are listed; the JSON form lists all.
 const LISTED: usize = 10;
@@ -14,6 +15,7 @@ const CONFUSIONS: usize = 3;
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Lines::new(f);
         let model = match (
             &self.model.published_name,
             self.model.published_top1_percent,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::util::escape::{Shown, list};
+
 /// Something a user should know that does not stop the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
@@ -57,6 +59,11 @@ pub enum Warning {
         files: Vec<String>,
     },
     ResultNotWritten {
+        reason: String,
+    },
+    /// A file that several processes may use cannot be locked.
+    NoLock {
+        path: PathBuf,
         reason: String,
     },
 }
@@ -118,7 +125,7 @@ impl std::fmt::Display for Warning {
                 write!(
                     f,
                     "the classifier cannot be kept in {}: {reason}",
-                    path.display()
+                    path.shown()
                 )
             }
             Self::NoGpu { reason } => write!(f, "no GPU works, so the CPU computes: {reason}"),
@@ -129,10 +136,15 @@ impl std::fmt::Display for Warning {
             Self::StaleResults { folder, files } => write!(
                 f,
                 "{} holds results of another sweep, which stay there: {}",
-                folder.display(),
-                files.join(", ")
+                folder.shown(),
+                list(files)
             ),
             Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
+            Self::NoLock { path, reason } => write!(
+                f,
+                "{} cannot be locked, since its file system has no locks ({reason}): see to it that no other process uses it meanwhile",
+                path.shown()
+            ),
             Self::SmallerRuns { nodes } => write!(
                 f,
                 "the device's memory is short: from now on at most {nodes} tokens of prompts are computed at once; the classifier is whole all the same"

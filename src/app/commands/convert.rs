@@ -8,6 +8,7 @@ use crate::app::stdout::show;
 use crate::checkpoint::{convert, write};
 use crate::inference::loading;
 use crate::inference::relayout::relayout;
+use crate::util::escape::Shown;
 
 /// Converts and prints what was written.
 ///
@@ -31,7 +32,7 @@ pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
     };
     show(&format!(
         "{}: {} tensors, {} bytes\n",
-        settings.output.display(),
+        settings.output.shown(),
         summary.tensors,
         summary.bytes
     ))?;

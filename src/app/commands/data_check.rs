@@ -29,8 +29,8 @@ pub fn run(settings: &DataCheck) -> Result<ExitCode, Error> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(settings.workers)
         .build()
-        .map_err(|e| Error::System {
-            what: "the threads cannot be started",
+        .map_err(|e| Error::Threads {
+            what: "the threads that read pictures",
             source: std::io::Error::other(e),
         })?;
     let samples = &subject.data.samples;
@@ -143,7 +143,7 @@ impl Subject {
         Check {
             schema_version: SCHEMA_VERSION,
             program: Default::default(),
-            path: self.data.root.clone(),
+            path: self.data.root.as_path().into(),
             source: self.data.source,
             dataset: self.set.map(Set::name),
             depth: settings.depth,

@@ -49,6 +49,12 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     )?;
     let mut result_files = ResultFiles::open(&settings.outputs)?;
     let mut journal = settings.journal.as_deref().map(Journal::open).transpose()?;
+    if let Some(warning) = journal
+        .as_ref()
+        .and_then(|journal| journal.warning.as_ref())
+    {
+        console.warn(warning);
+    }
     let prepared = PreparedEvaluation::prepare(
         settings,
         start,

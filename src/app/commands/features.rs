@@ -174,7 +174,7 @@ fn report(
     }
     let classes = match &settings.classes {
         Some((file, classes)) => {
-            prompts.classnames_file = Some(file.clone());
+            prompts.classnames_file = Some(file.as_path().into());
             classes
         }
         None => &record.classes,
@@ -190,7 +190,7 @@ fn report(
         program: report::Program::default(),
         prompts,
         classifier: report::ClassifierInfo::of(&resolved),
-        features_file: Some(settings.features.clone()),
+        features_file: Some(settings.features.as_path().into()),
         expectations: settings.expectations.check(model, top1, top5),
         tied_classes: ranker.tied_classes(),
         pictures_per_second: judgements.len() as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),

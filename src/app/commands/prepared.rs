@@ -25,6 +25,7 @@ use crate::metrics::Statistics;
 use crate::model::ModelConfig;
 use crate::picture::Preprocessor;
 use crate::report::{self, Report};
+use crate::util::escape;
 use crate::util::memory;
 use crate::util::warning::Warning;
 
@@ -166,7 +167,8 @@ impl<'a> PreparedEvaluation<'a> {
         // Reading the text tower for its fingerprint takes the time that loading the vision tower
         // takes anyway; and a vision weight that is not a number is found before the long part.
         let (fingerprint, vision) = std::thread::scope(|scope| {
-            let fingerprint = scope.spawn(|| {
+            let thread = std::thread::Builder::new().name("fingerprint".into());
+            let fingerprint = thread.spawn_scoped(scope, || {
                 let _span = info_span!("fingerprint of the text tower").entered();
                 weights.text_fingerprint()
             });
@@ -175,9 +177,11 @@ impl<'a> PreparedEvaluation<'a> {
                 warnings.push(warning);
             };
             let vision = loading::vision_towers(&weights, config, devices.replicas(), warn);
-            let fingerprint = fingerprint
-                .join()
-                .unwrap_or_else(|_| weights.text_fingerprint());
+            // Where there is no thread for it, it takes its turn.
+            let fingerprint = match fingerprint.map(|thread| thread.join()) {
+                Ok(Ok(fingerprint)) => fingerprint,
+                _ => weights.text_fingerprint(),
+            };
             (fingerprint, vision)
         });
         let (fingerprint, vision) = (fingerprint?, vision?);
@@ -273,9 +277,9 @@ impl<'a> PreparedEvaluation<'a> {
             model: report::Model::of(&settings.model),
             checkpoint: checkpoint_info(&self.weights, sha256),
             data: report::Data {
-                path: data.root.clone(),
+                path: data.root.as_path().into(),
                 source: data.source,
-                labels_file: data.labels.clone(),
+                labels_file: data.labels.clone().map(Into::into),
                 pictures: data.samples.len(),
                 selected: pictures.selected,
                 selected_sha256: pictures.selected_sha256.clone(),
@@ -288,8 +292,8 @@ impl<'a> PreparedEvaluation<'a> {
             },
             prompts: report::Prompts {
                 templates: self.resolved.recipe.templates,
-                templates_file: settings.prompts.templates_file.clone(),
-                classnames_file: settings.prompts.classnames_file.clone(),
+                templates_file: settings.prompts.templates_file.clone().map(Into::into),
+                classnames_file: settings.prompts.classnames_file.clone().map(Into::into),
             },
             classifier: report::ClassifierInfo::of(&self.resolved),
             settings: run_settings(settings),
@@ -375,8 +379,8 @@ impl Hash {
                 let _span = info_span!("SHA-256 of the checkpoint").entered();
                 file.checkpoint.sha256()
             })
-            .map_err(|source| Error::System {
-                what: "a thread cannot be started",
+            .map_err(|source| Error::Threads {
+                what: "a thread",
                 source,
             })?;
         Ok(Self {
@@ -404,11 +408,7 @@ fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo 
     let path = checkpoint.path();
     report::CheckpointInfo {
         path: path.into(),
-        name: path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned(),
+        name: escape::name(path.file_name().unwrap_or(path.as_os_str())).into_owned(),
         format: checkpoint.format().to_string(),
         layout: weights.layout.name().into(),
         bytes: checkpoint.bytes(),

@@ -74,11 +74,12 @@ pub fn run(
     let needed = evaluation::first_needed(&evaluators);
     if needed < samples.len() && !evaluators.is_empty() {
         let rest = samples.part(needed..samples.len());
-        let loader =
-            Loader::start(rest, preprocessor, loader_settings).map_err(|source| Error::System {
-                what: "the loader's threads cannot be started",
+        let loader = Loader::start(rest, preprocessor, loader_settings).map_err(|source| {
+            Error::Threads {
+                what: "the threads that read pictures",
                 source,
-            })?;
+            }
+        })?;
         evaluation::evaluate(samples, loader, &mut evaluators);
     }
     // An interrupt that came after the last picture interrupted nothing.

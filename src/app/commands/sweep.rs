@@ -48,6 +48,12 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
         check_folder(sweep, folder, &sweep_names, &console)?;
     }
     let journal = sweep.journal.as_deref().map(Journal::open).transpose()?;
+    if let Some(warning) = journal
+        .as_ref()
+        .and_then(|journal| journal.warning.as_ref())
+    {
+        console.warn(warning);
+    }
     let mut running = Running {
         sweep,
         journal: journal.map(RefCell::new),

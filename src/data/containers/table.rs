@@ -14,6 +14,7 @@ use parquet::schema::types::SchemaDescriptor;
 pub use super::column::Cell;
 use super::column::append;
 use crate::util::panics;
+use crate::util::regular_file;
 
 /// Columns of pictures: binary ones, or groups with `bytes` and `path`.
 const PICTURES: [&str; 6] = ["image", "img", "jpg", "jpeg", "png", "webp"];
@@ -286,11 +287,8 @@ impl Columns {
 }
 
 fn open(path: &Path) -> Result<File, String> {
-    let metadata = std::fs::metadata(path).map_err(|e| e.to_string())?;
-    if !metadata.is_file() {
-        return Err("it is no regular file".into());
-    }
-    File::open(path).map_err(|e| e.to_string())
+    let (file, _) = regular_file::open(path).map_err(|e| e.to_string())?;
+    Ok(file)
 }
 
 /// A reader that panics has met a damaged file.

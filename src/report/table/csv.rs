@@ -2,6 +2,7 @@
 
 use super::Table;
 use crate::metrics::Accuracy;
+use crate::util::escape;
 
 /// Columns between those that say what was evaluated and those that name files.
 const FIGURES: [&str; 12] = [
@@ -54,7 +55,9 @@ pub fn csv(table: &Table) -> String {
             }
         }
         let result = row.label.result.as_ref();
-        let result = result.map_or(String::new(), |path| path.display().to_string());
+        let result = result.map_or(String::new(), |path| {
+            escape::name(path.as_os_str()).into_owned()
+        });
         record.extend([row.label.path.clone(), result]);
         record.extend(row.label.further.iter().cloned());
         let _ = writer.write_record(record);

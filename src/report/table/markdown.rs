@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Table, interval, percent};
+use crate::util::escape::one_line;
 
 const NUMBERS: [&str; 6] = ["top-1", "95 %", "top-5", "95 %", "pictures/s", "seconds"];
 
@@ -40,9 +41,8 @@ pub fn markdown(table: &Table) -> String {
 /// Text that stands for itself. `_` is left as it is: inside of words it means nothing.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in one_line(text).chars() {
         match c {
-            '\n' | '\r' | '\t' => escaped.push(' '),
             '\\' | '`' | '*' | '|' | '<' | '[' | ']' | '~' => escaped.extend(['\\', c]),
             '&' => escaped += "&amp;",
             c => escaped.push(c),

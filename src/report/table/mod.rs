@@ -252,7 +252,7 @@ mod tests {
         let markdown = markdown(&table());
         for line in [
             "| lost\\|\\<1> | b | f32 | failed: no such file, \"x\" |",
-            "| a \\*2\\\\ | a | f32 | 12.50 | 2.24–47.09 | 100.00 |",
+            "| a\\\\n\\*2\\\\ | a | f32 | 12.50 | 2.24–47.09 | 100.00 |",
             "| cut | b | f32 | 100.00 | 67.56–100.00 |",
             "| PARTIAL: 8 of 9 |",
         ] {
@@ -262,7 +262,7 @@ mod tests {
         for line in [
             "uta\\_demo & a\\_2 & b & f32 & 62.50 & 30.57--86.32 & 100.00 &",
             "lost\\textbar{}\\textless{}1\\textgreater{} & b & f32 & -- & -- & -- & -- & failed \\\\",
-            "a *2\\textbackslash{} & a &",
+            "a\\textbackslash{}n*2\\textbackslash{} & a &",
             "& PARTIAL: 8 of 9 \\\\",
         ] {
             assert!(latex.contains(line), "{line}\n{latex}");

@@ -1,6 +1,7 @@
 //! Aligned columns for a terminal or a log, line by line as the results come.
 
 use super::{Row, RowLabel, TEXTS, Table, percent};
+use crate::util::escape::one_line;
 
 /// Columns of numbers, and how wide they are.
 const NUMBERS: [(&str, usize); 4] = [
@@ -76,9 +77,4 @@ pub fn text(table: &Table) -> String {
     let rows = table.rows.iter().map(|row| columns.row(row));
     let lines: Vec<String> = std::iter::once(head).chain(rows).collect();
     lines.join("\n") + "\n"
-}
-
-/// A cell is one line, whatever a file is called.
-fn one_line(cell: &str) -> String {
-    cell.replace(['\n', '\r', '\t'], " ")
 }
