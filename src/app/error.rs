@@ -118,6 +118,13 @@ impl Error {
             Self::Evaluation(EvaluationError::Unreadable(_)) => {
                 Some("without --strict the picture is reported and left out of the counts".into())
             }
+            Self::Evaluation(EvaluationError::Shortage(_)) => Some(
+                "see `ulimit -n`, or use fewer --workers; with --resume FILE the run goes on where it ended"
+                    .into(),
+            ),
+            Self::Evaluation(EvaluationError::Incomplete { .. }) => {
+                Some("this is a defect; please report it with what was printed before".into())
+            }
             Self::Evaluation(EvaluationError::NotANumber { .. }) => {
                 Some("the weights are finite but overflow; is the checkpoint damaged?".into())
             }
@@ -162,7 +169,9 @@ impl Error {
                 EvaluationError::Interrupted => ExitCode::Interrupted,
                 EvaluationError::NotANumber { .. } => ExitCode::Checkpoint,
                 EvaluationError::Unreadable(_) => ExitCode::Data,
-                EvaluationError::Compute(_) => ExitCode::Failure,
+                EvaluationError::Compute(_)
+                | EvaluationError::Shortage(_)
+                | EvaluationError::Incomplete { .. } => ExitCode::Failure,
                 EvaluationError::Output(_) => ExitCode::Output,
                 EvaluationError::Journal(e) => of_journal(e),
             },

@@ -135,6 +135,11 @@ impl<'a> IntoIterator for &'a Samples {
 impl Storage {
     /// The file that the bytes are in.
     pub fn container(&self) -> &Path {
+        self.shared_container()
+    }
+
+    /// As [`container`](Self::container), to be cloned without a copy.
+    pub fn shared_container(&self) -> &Arc<Path> {
         match self {
             Self::File(path) => path,
             Self::Archive(span) => &span.archive,

@@ -14,6 +14,7 @@ pub mod table;
 pub mod text;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,14 +64,18 @@ pub struct Report {
     pub expectations: Vec<Checked>,
     /// Pictures that could not be read. They are in neither `correct` nor `total`.
     pub unreadable: Vec<Unreadable>,
+    /// Pictures whose files changed, in length or time, between listing and reading. What was evaluated
+    /// is what they held when they were read.
+    pub changed: Vec<Arc<str>>,
     /// Groups of classes with identical prompts, whose logits always tie; the lower index ranks
     /// first.
     pub tied_classes: Vec<Vec<usize>>,
     /// Wall time of the stages; after a merge, sums over the shards.
     pub seconds: Seconds,
-    /// Pictures evaluated in a second of the evaluation stage.
+    /// Pictures evaluated in a second of the evaluation stage; `null` if a journal knew them all, or no
+    /// time passed.
     #[schemars(range(min = 0))]
-    pub pictures_per_second: f64,
+    pub pictures_per_second: Option<f64>,
     /// Largest resident memory in bytes, mapped files included; `null` if the system does not tell.
     /// After a merge, of the largest shard.
     pub peak_memory_bytes: Option<u64>,
@@ -291,6 +296,20 @@ pub fn selection_sha256(samples: &[Sample]) -> String {
         }
     }
     hex::digest(hash)
+}
+
+/// Pictures in a second; none where nothing was done, or the clock stood still.
+pub fn rate(pictures: usize, seconds: f64) -> Option<f64> {
+    let rate = pictures as f64 / seconds;
+    (pictures > 0 && rate.is_finite()).then_some(rate)
+}
+
+/// What is told of pictures whose files changed while the program ran, in one place.
+pub fn changed_warning(changed: &[Arc<str>]) -> Option<Warning> {
+    Some(Warning::ChangedPictures {
+        count: changed.len(),
+        first: changed.first()?.to_string(),
+    })
 }
 
 /// The counts of pictures that a warning about unreadable ones names, in one place.

@@ -169,11 +169,14 @@ impl Display for Report {
         )?;
         writeln!(
             f,
-            "seconds      {:.1} loading, {:.1} classifier, {:.1} pictures ({:.1} pictures/s), {:.1} in all",
+            "seconds      {:.1} loading, {:.1} classifier, {:.1} pictures ({}), {:.1} in all",
             self.seconds.load,
             self.seconds.classifier,
             self.seconds.evaluation,
-            self.pictures_per_second,
+            match self.pictures_per_second {
+                Some(rate) => format!("{rate:.1} pictures/s"),
+                None => "all known before".into(),
+            },
             self.seconds.total
         )?;
         if let Some(first) = self.seconds.first_batch {

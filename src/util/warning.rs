@@ -38,6 +38,16 @@ pub enum Warning {
     UnreadablePictures {
         count: usize,
     },
+    /// Files of pictures that are others now than when they were listed.
+    ChangedPictures {
+        count: usize,
+        first: String,
+    },
+    /// Pictures that could not be read by the system's fault.
+    UnavailablePictures {
+        count: usize,
+        resumed: bool,
+    },
     UnusableCache {
         reason: String,
     },
@@ -59,6 +69,11 @@ pub enum Warning {
         files: Vec<String>,
     },
     ResultNotWritten {
+        reason: String,
+    },
+    /// A journal on a disk that is full.
+    JournalEnded {
+        path: PathBuf,
         reason: String,
     },
     /// A file that several processes may use cannot be locked.
@@ -118,6 +133,23 @@ impl std::fmt::Display for Warning {
                 f,
                 "{model} computes {has}, but the name \"{by}\" says that the weights were trained with the other kind; the accuracy may be points too low: is {meant} meant?"
             ),
+            Self::ChangedPictures { count: 1, first } => write!(
+                f,
+                "{first} changed after it was listed: what it held when it was read was evaluated"
+            ),
+            Self::ChangedPictures { count, first } => write!(
+                f,
+                "{count} pictures changed after they were listed, {first} for instance: what they held when they were read was evaluated"
+            ),
+            Self::UnavailablePictures { count, resumed } => write!(
+                f,
+                "{count} of them could not be read by the system's fault, and not by their own; {}",
+                if *resumed {
+                    "the same command tries them again, and only them"
+                } else {
+                    "run it again when they can be read"
+                }
+            ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")
             }
@@ -140,6 +172,11 @@ impl std::fmt::Display for Warning {
                 list(files)
             ),
             Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
+            Self::JournalEnded { path, reason } => write!(
+                f,
+                "the journal {} cannot be written any more ({reason}): the evaluation goes on without it",
+                path.shown()
+            ),
             Self::NoLock { path, reason } => write!(
                 f,
                 "{} cannot be locked, since its file system has no locks ({reason}): see to it that no other process uses it meanwhile",

@@ -11,7 +11,7 @@ use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::{CheckedSet, DataCheck};
 use crate::data::check::{self, Look};
-use crate::data::{ClassFolders, DataSet, Set, Unreadable};
+use crate::data::{ClassFolders, DataSet, Fault, Set, Unreadable};
 use crate::picture::{Colour, Header};
 use crate::report::SCHEMA_VERSION;
 use crate::report::check::{Check, Class, Misnamed};
@@ -131,7 +131,7 @@ impl Subject {
         };
         let unreadable = looks.iter().zip(samples).filter_map(|(look, sample)| {
             let reason = look.header.as_ref().err()?;
-            Some(Unreadable::of(sample, reason.clone()))
+            Some(Unreadable::of(sample, reason.clone(), Fault::default()))
         });
         let misnamed = readable.iter().filter_map(|(index, facts)| {
             let name = name(*index);

@@ -193,7 +193,7 @@ fn report(
         features_file: Some(settings.features.as_path().into()),
         expectations: settings.expectations.check(model, top1, top5),
         tied_classes: ranker.tied_classes(),
-        pictures_per_second: judgements.len() as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
+        pictures_per_second: report::rate(judgements.len(), seconds.evaluation),
         seconds,
         peak_memory_bytes: memory::peak(),
         statistics,
@@ -203,6 +203,8 @@ fn report(
         data: record.data.clone(),
         settings: record.settings.clone(),
         unreadable: record.unreadable.clone(),
+        // The warnings tell of them.
+        changed: Vec::new(),
         warnings: record.warnings.clone(),
     }
 }

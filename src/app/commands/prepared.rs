@@ -12,6 +12,7 @@ use crate::app::settings::Evaluate;
 use crate::checkpoint::{CheckpointError, dtype_name};
 use crate::classifier;
 use crate::classifier::ranker::Ranker;
+use crate::data::file_state::FileStates;
 use crate::data::{DataSet, Protocol, Sample, Samples, Set, identity, judge};
 use crate::evaluation::journal::{Journal, Subject};
 use crate::evaluation::{Finding, Outcome};
@@ -34,6 +35,8 @@ pub struct Pictures {
     pub data: DataSet,
     /// Those that this process evaluates.
     pub samples: Samples,
+    /// As their files were when they were listed.
+    pub states: FileStates,
     /// Number of those of all shards.
     selected: usize,
     selected_sha256: String,
@@ -73,8 +76,10 @@ impl Pictures {
         let all = &data.samples[..selected];
         let shard = settings.shard;
         let range = shard.map_or(0..selected, |shard| shard.range(selected));
+        let samples = data.samples.part(range);
         Ok(Self {
-            samples: data.samples.part(range),
+            states: FileStates::of(&samples),
+            samples,
             selected,
             unlabelled,
             selected_sha256: report::selection_sha256(all),
@@ -258,6 +263,8 @@ impl<'a> PreparedEvaluation<'a> {
         seconds.total = self.start.elapsed().as_secs_f64();
         self.warnings
             .extend(report::unreadable_warning(&outcome.unreadable));
+        self.warnings
+            .extend(report::changed_warning(&outcome.changed));
         let data = &pictures.data;
         let judgements = outcome.judgements;
         let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
@@ -301,8 +308,9 @@ impl<'a> PreparedEvaluation<'a> {
             statistics,
             expectations,
             unreadable: outcome.unreadable,
+            changed: outcome.changed,
             tied_classes: self.tied_classes,
-            pictures_per_second: computed as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
+            pictures_per_second: report::rate(computed, seconds.evaluation),
             seconds,
             peak_memory_bytes: memory::peak(),
             warnings: self.warnings.iter().map(ToString::to_string).collect(),
@@ -330,7 +338,7 @@ fn subject(
     );
     let limit = settings.limit.map_or("none".into(), |n| n.to_string());
     let shard = settings.shard.map_or("none".into(), |s| s.to_string());
-    let folders = identity::identity(&pictures.data.root, &pictures.samples);
+    let folders = identity::identity(&pictures.data.root, &pictures.samples, &pictures.states);
     let facts = [
         ("program", env!("CARGO_PKG_VERSION").to_string()),
         ("checkpoint", format!("sha256 {sha256}")),

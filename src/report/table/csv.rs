@@ -43,7 +43,7 @@ pub fn csv(table: &Table) -> String {
                 record.extend([
                     figures.top1.total.to_string(),
                     figures.unreadable.to_string(),
-                    figures.pictures_per_second.to_string(),
+                    number(figures.pictures_per_second),
                     figures.seconds.to_string(),
                     String::new(),
                     figures.remarks.join("; "),

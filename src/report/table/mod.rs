@@ -61,7 +61,8 @@ pub struct Figures {
     pub top1: Accuracy,
     pub top5: Accuracy,
     pub unreadable: usize,
-    pub pictures_per_second: f64,
+    /// None where a journal knew all pictures.
+    pub pictures_per_second: Option<f64>,
     /// Loading, the classifier, and this one's part of the pass over the pictures.
     pub seconds: f64,
     /// Whether it was ended before all pictures were evaluated.
@@ -153,6 +154,10 @@ fn percent(accuracy: Accuracy) -> String {
         .map_or("–".into(), |percent| format!("{percent:.2}"))
 }
 
+fn per_second(rate: Option<f64>) -> String {
+    rate.map_or("–".into(), |rate| format!("{rate:.1}"))
+}
+
 /// Wilson's interval with a dash between its bounds.
 fn interval(accuracy: Accuracy) -> String {
     accuracy
@@ -200,7 +205,7 @@ mod tests {
                 top1: tally.top1_accuracy(),
                 top5: tally.top5_accuracy(),
                 unreadable: 0,
-                pictures_per_second: 10.0,
+                pictures_per_second: Some(10.0),
                 seconds: 0.8,
                 interrupted,
                 expectations: Vec::new(),
