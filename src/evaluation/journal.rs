@@ -3,10 +3,11 @@
 //! A line is the CRC-32 of the rest, and one entry as JSON. Each entry is appended by one write:
 //! a kill leaves whole lines and at most one torn one at the end, which the next run removes. The
 //! first line says that the file is a journal; nothing else is ever truncated or written to.
-//! Results of pictures follow each other without gaps, so that none can be counted twice.
+//! Results of pictures follow each other without gaps, so that none can be counted twice. A picture
+//! that the system could not read keeps its place, and the next run tries it again.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,9 +17,13 @@ use tracing::info_span;
 
 use crate::evaluation::Finding;
 use crate::util::brief;
+use crate::util::lock::{self, Lock};
+use crate::util::output_file::hint_for;
+use crate::util::regular_file;
+use crate::util::warning::Warning;
 
 /// Version of the lines' form, and of the names and values in [`RunIdentity`]s. A test holds the form.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// How often the disk is waited for. A killed process loses nothing in between, only a machine
 /// without power does.
@@ -45,6 +50,12 @@ enum Line {
         /// Position of the first one.
         first: usize,
         findings: Vec<Finding>,
+    },
+    /// Pictures, by their positions, that could not be read before by the system's fault, and were
+    /// tried again.
+    Again {
+        run: String,
+        findings: Vec<(usize, Finding)>,
     },
 }
 
@@ -92,7 +103,12 @@ impl JournalError {
     /// What to do next.
     pub fn hint(&self) -> String {
         match self {
-            Self::Io { .. } => "check that the folder exists and may be written to".into(),
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::InvalidInput => {
+                    "--resume takes a file that an earlier --resume wrote, or a new name".into()
+                }
+                _ => hint_for(source).into(),
+            },
             Self::NotAJournal { .. } => {
                 "--resume takes a file that an earlier --resume wrote, or a new name".into()
             }
@@ -122,6 +138,10 @@ pub struct Journal {
     file: File,
     runs: BTreeMap<String, KnownRun>,
     synced: Instant,
+    /// Whether nothing is written any more, because of an error.
+    ended: bool,
+    /// What the user should know of it.
+    pub warning: Option<Warning>,
 }
 
 impl Journal {
@@ -134,14 +154,21 @@ impl Journal {
             path: path.into(),
             source,
         };
+        // A device or a pipe has no end to read to.
+        if let Ok(there) = std::fs::metadata(path) {
+            regular_file::refuse_others(&there).map_err(io)?;
+        }
         let mut options = File::options();
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse { path: path.into() }),
-            Err(TryLockError::Error(e)) => return Err(io(e)),
-        }
+        let warning = match lock::attempt(&file).map_err(io)? {
+            Lock::Held => None,
+            Lock::InUse => return Err(JournalError::InUse { path: path.into() }),
+            Lock::Missing(e) => Some(Warning::NoLock {
+                path: path.into(),
+                reason: e.to_string(),
+            }),
+        };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
         let mut journal = Self {
@@ -149,6 +176,8 @@ impl Journal {
             file,
             runs: BTreeMap::new(),
             synced: Instant::now(),
+            ended: false,
+            warning,
         };
         let sound = journal.read(&bytes)?;
         journal.file.set_len(sound as u64).map_err(io)?;
@@ -212,6 +241,17 @@ impl Journal {
         Ok(())
     }
 
+    /// Appends what was found in pictures that were tried again, by their numbers.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub fn amend(&mut self, run: &str, findings: &[(usize, Finding)]) -> Result<(), JournalError> {
+        self.write(&Line::Again {
+            run: run.into(),
+            findings: findings.into(),
+        })
+    }
+
     fn failed(&self, source: io::Error) -> JournalError {
         JournalError::Io {
             path: self.path.clone(),
@@ -219,9 +259,15 @@ impl Journal {
         }
     }
 
+    /// Appends a line. After an error there may be half a line, so that nothing follows it.
     fn write(&mut self, entry: &Line) -> Result<(), JournalError> {
+        if self.ended {
+            return Ok(());
+        }
         let line = line(entry).map_err(|e| self.failed(e))?;
-        self.file.write_all(&line).map_err(|e| self.failed(e))
+        let written = self.file.write_all(&line);
+        self.ended = written.is_err();
+        written.map_err(|e| self.failed(e))
     }
 
     /// Takes in the entries. Returns how many bytes are sound; what follows is a torn line.
@@ -286,6 +332,19 @@ fn admit(runs: &mut BTreeMap<String, KnownRun>, entry: Line) -> bool {
             }
             _ => false,
         },
+        Line::Again { run, findings } => match runs.get_mut(&run) {
+            Some(run) => findings.into_iter().all(|(number, finding)| {
+                let known = run.findings.get_mut(number);
+                match known.filter(|known| known.is_passing()) {
+                    Some(known) => {
+                        *known = finding;
+                        true
+                    }
+                    None => false,
+                }
+            }),
+            None => false,
+        },
     }
 }
 
@@ -342,20 +401,29 @@ mod tests {
 
     /// A change of this text is a change of the form: it asks for another version.
     #[test]
-    fn version_2_has_this_form() {
+    fn version_3_has_this_form() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let mut journal = Journal::open(&path).unwrap();
         journal.begin("a", identity("5")).unwrap();
-        journal.append("a", 0, &findings()).unwrap();
+        let mut found = findings();
+        found.push(Finding::Unavailable("gone".into()));
+        journal.append("a", 0, &found).unwrap();
+        let again = Finding::Unreadable("the file is empty".into());
+        journal.amend("a", &[(2, again.clone())]).unwrap();
         let lines = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = lines.lines().map(|line| &line[9..]).collect();
         let expected = [
-            r#"{"uta_eval_journal":{"version":2}}"#,
+            r#"{"uta_eval_journal":{"version":3}}"#,
             r#"{"run":{"name":"a","subject":{"limit":"5"}}}"#,
-            r#"{"pictures":{"run":"a","first":0,"findings":[{"predicted":{"classes":[3,1,4,1],"logits":[0.3,1.1754944e-38,-16777216.0,0.33333334],"confidence":314159}},{"unreadable":"the file is empty"}]}}"#,
+            r#"{"pictures":{"run":"a","first":0,"findings":[{"predicted":{"classes":[3,1,4,1],"logits":[0.3,1.1754944e-38,-16777216.0,0.33333334],"confidence":314159}},{"unreadable":"the file is empty"},{"unavailable":"gone"}]}}"#,
+            r#"{"again":{"run":"a","findings":[[2,{"unreadable":"the file is empty"}]]}}"#,
         ];
         assert_eq!(lines, expected);
+        drop(journal);
+        let mut journal = Journal::open(&path).unwrap();
+        found[2] = again;
+        assert_eq!(journal.begin("a", identity("5")).unwrap(), found);
     }
 
     /// The bytes of a journal with two batches.

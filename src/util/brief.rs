@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::escape::Shown;
+
 /// Most things that are named one by one.
 const MOST: usize = 10;
 /// Most characters of a text that somebody else wrote.
@@ -17,7 +19,7 @@ pub fn list_by<S: AsRef<str>>(names: &[S], between: &str) -> String {
     let shown: Vec<_> = names
         .iter()
         .take(MOST)
-        .map(|name| excerpt(name.as_ref()))
+        .map(|name| excerpt(&name.as_ref().shown()).into_owned())
         .collect();
     let shown = shown.join(between);
     match names.len().saturating_sub(MOST) {

@@ -11,7 +11,7 @@ use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::{CheckedSet, DataCheck};
 use crate::data::check::{self, Look};
-use crate::data::{ClassFolders, DataSet, Set, Unreadable};
+use crate::data::{ClassFolders, DataSet, Fault, Set, Unreadable};
 use crate::picture::{Colour, Header};
 use crate::report::SCHEMA_VERSION;
 use crate::report::check::{Check, Class, Misnamed};
@@ -29,8 +29,8 @@ pub fn run(settings: &DataCheck) -> Result<ExitCode, Error> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(settings.workers)
         .build()
-        .map_err(|e| Error::System {
-            what: "the threads cannot be started",
+        .map_err(|e| Error::Threads {
+            what: "the threads that read pictures",
             source: std::io::Error::other(e),
         })?;
     let samples = &checked.data.samples;
@@ -131,7 +131,7 @@ impl CheckedData {
         };
         let unreadable = looks.iter().zip(samples).filter_map(|(look, sample)| {
             let reason = look.header.as_ref().err()?;
-            Some(Unreadable::of(sample, reason.clone()))
+            Some(Unreadable::of(sample, reason.clone(), Fault::default()))
         });
         let misnamed = readable.iter().filter_map(|(index, headers)| {
             let name = name(*index);
@@ -143,7 +143,7 @@ impl CheckedData {
         Check {
             schema_version: SCHEMA_VERSION,
             program: Default::default(),
-            path: self.data.root.clone(),
+            path: self.data.root.as_path().into(),
             source: self.data.source,
             dataset: self.set.map(Set::name),
             depth: settings.depth,

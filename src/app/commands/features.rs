@@ -180,7 +180,7 @@ fn report(
     }
     let classes = match &settings.classes {
         Some((file, classes)) => {
-            prompts.classnames_file = Some(file.clone());
+            prompts.classnames_file = Some(file.as_path().into());
             classes
         }
         None => &record.classes,
@@ -199,10 +199,10 @@ fn report(
         program: report::Program::default(),
         prompts,
         classifier: report::ClassifierInfo::of(&resolved),
-        features_file: Some(settings.features.clone()),
+        features_file: Some(settings.features.as_path().into()),
         expectations: settings.expectations.check(published, top1, top5),
         tied_classes: ranker.tied_classes(),
-        pictures_per_second: judgements.len() as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
+        pictures_per_second: report::rate(judgements.len(), seconds.evaluation),
         seconds,
         peak_memory_bytes: memory::peak(),
         statistics,
@@ -212,6 +212,8 @@ fn report(
         data: record.data.clone(),
         settings: record.settings.clone(),
         unreadable: record.unreadable.clone(),
+        // The warnings tell of them.
+        changed: Vec::new(),
         warnings,
     }
 }

@@ -15,6 +15,7 @@ use crate::inference::loading::{self, Location};
 use crate::inference::weights::{fit, layout_of};
 use crate::model::ModelConfig;
 use crate::util::brief;
+use crate::util::escape::{self, Shown};
 
 /// Prints what the checkpoint holds. The exit code says whether it fits the model that was named.
 ///
@@ -47,14 +48,14 @@ pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
                 let _ = writeln!(
                     out,
                     "fits, too    {}: it differs in what no tensor shows, the kind of GELU",
-                    twin.name
+                    twin.name.shown()
                 );
             }
         }
     }
     out += "tensors\n";
     for line in checkpoint.abridged_entries() {
-        out += &format!("  {line}\n");
+        out += &format!("  {}\n", line.shown());
     }
     show(&out)?;
     Ok(if settings.config.is_some() && !fits {
@@ -78,7 +79,10 @@ fn heading(checkpoint: &Checkpoint) -> Result<String, Error> {
         .map(|(dtype, count)| format!("{count} {dtype}"))
         .collect();
     let mut lines = vec![
-        ("file", checkpoint.path().display().to_string()),
+        (
+            "file",
+            escape::name(checkpoint.path().as_os_str()).into_owned(),
+        ),
         (
             "format",
             format!(
@@ -119,7 +123,7 @@ fn heading(checkpoint: &Checkpoint) -> Result<String, Error> {
     }
     Ok(lines
         .iter()
-        .map(|(name, value)| format!("{name:<12} {value}\n"))
+        .map(|(name, value)| format!("{name:<12} {}\n", value.shown()))
         .collect())
 }
 
@@ -130,6 +134,7 @@ fn describe_fit(out: &mut String, checkpoint: &Checkpoint, config: Option<&Model
         return false;
     };
     let name = config.display_name();
+    let name = name.shown();
     match fit(checkpoint, config) {
         Ok(layout) => {
             let depth = config.vision.transformer.depth;

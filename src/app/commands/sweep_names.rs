@@ -93,7 +93,7 @@ fn row_of(run: &Evaluate) -> String {
     format!(
         "{} {} {} {}",
         run.model.config.name,
-        run.model.checkpoint.display(),
+        escape::name(run.model.checkpoint.as_os_str()),
         run.set_name(),
         run.run.devices.first().precision()
     )

@@ -49,7 +49,7 @@ impl Evaluate {
         let shard = self.shard.map(|shard| shard.to_string());
         format!(
             "{} as {} {:?} {:?} {:?} {:?} {:?}",
-            self.pictures.path.display(),
+            escape::name(self.pictures.path.as_os_str()),
             self.protocol.name(),
             self.pictures.source,
             self.pictures.labels,
@@ -101,14 +101,11 @@ impl Evaluate {
 
     /// A short name for the data set: its folder's, and how it is judged if not as ImageNet.
     pub fn set_name(&self) -> String {
-        let mut names = self
-            .pictures
-            .path
-            .iter()
-            .rev()
-            .map(|part| part.to_string_lossy());
+        let mut names = self.pictures.path.iter().rev().map(escape::name);
         let name = names.find(|name| !matches!(name.as_ref(), "val" | "." | "/"));
-        let name = name.map_or_else(|| self.pictures.path.display().to_string(), Into::into);
+        let name = name
+            .unwrap_or_else(|| escape::name(self.pictures.path.as_os_str()))
+            .into_owned();
         if self.protocol == Protocol::default() || self.protocol == Protocol::listed(None) {
             name
         } else {

@@ -190,6 +190,14 @@ impl Settings {
         })
     }
 
+    /// Whether it computes with models or pictures, on several threads.
+    pub fn computes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Models(_) | Self::Schema(_) | Self::Completions(_) | Self::Man | Self::Guide(_)
+        )
+    }
+
     /// Where a trace of the run goes.
     pub fn trace(&self) -> Option<&Path> {
         match self {

@@ -1,7 +1,7 @@
 //! The settings of several evaluations.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
@@ -12,6 +12,7 @@ use crate::app::flags::{Cli, EvaluateArgs, OutputArgs, SweepArgs};
 use crate::app::sweep_file;
 use crate::checkpoint::hub;
 use crate::inference::classifiers::ClassifierSource;
+use crate::util::escape::{self, Shown};
 use crate::util::usage::UsageError;
 use crate::util::warning::Warning;
 
@@ -164,15 +165,16 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         let precision = run.run.devices.first().precision();
         let model = &run.model.config.name;
         let stream = run.stream();
-        let mut name = format!("{model} {} {precision} {stream}", checkpoint.display());
+        let text = |path: &Path| escape::name(path.as_os_str()).into_owned();
+        let mut name = format!("{model} {} {precision} {stream}", text(&checkpoint));
         if let Some(templates) = &run.prompts.templates_file {
-            name += &format!(" templates {}", templates.display());
+            name += &format!(" templates {}", text(templates));
         }
         if let Some(weights) = &run.model.weights {
             name += &format!(" weights {weights}");
         }
         if let ClassifierSource::File(classifier) = &run.classifier {
-            name += &format!(" classifier {}", classifier.display());
+            name += &format!(" classifier {}", text(classifier));
         }
         let distinctions = run.distinctions().into_iter();
         let distinctions = distinctions.map(|(name, value)| format!(" {name} {value}"));
@@ -182,8 +184,8 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
             name = full.clone();
         }
         if let Some(before) = told.insert(full, spelled.clone()) {
-            let (spelled, before) = (spelled.display(), before.display());
-            let same = if spelled.to_string() == before.to_string() {
+            let (spelled, before) = (spelled.shown(), before.shown());
+            let same = if spelled == before {
                 String::new()
             } else {
                 format!(" (it is the same file as {before})")

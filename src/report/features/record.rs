@@ -6,7 +6,6 @@
 //! raises [`VERSION`](super::VERSION); a test holds both together.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use crate::evaluation::shard::Shard;
 use crate::metrics::expectation::Published;
 use crate::report::{CheckpointInfo, Data, Model, Prompts, Report, RunSettings};
 use crate::text::ClassNames;
+use crate::util::path_text::PathText;
 
 /// All that evaluating the features again takes, but for the numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,7 +102,7 @@ struct ModelForm {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "CheckpointInfo", deny_unknown_fields)]
 struct CheckpointForm {
-    path: PathBuf,
+    path: PathText,
     name: String,
     format: String,
     weights: Option<String>,
@@ -116,9 +116,9 @@ struct CheckpointForm {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Data", deny_unknown_fields)]
 struct DataForm {
-    path: PathBuf,
+    path: PathText,
     source: Source,
-    labels_file: Option<PathBuf>,
+    labels_file: Option<PathText>,
     pictures: usize,
     selected: usize,
     selected_sha256: String,
@@ -134,8 +134,8 @@ struct DataForm {
 #[serde(remote = "Prompts", deny_unknown_fields)]
 struct PromptsForm {
     templates: usize,
-    templates_file: Option<PathBuf>,
-    classnames_file: Option<PathBuf>,
+    templates_file: Option<PathText>,
+    classnames_file: Option<PathText>,
 }
 
 #[derive(Serialize, Deserialize)]

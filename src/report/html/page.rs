@@ -250,8 +250,12 @@ fn run(page: &mut String, report: &Report) {
         (
             "time",
             format!(
-                "{:.1} s in all, {:.1} pictures/s",
-                report.seconds.total, report.pictures_per_second
+                "{:.1} s in all, {}",
+                report.seconds.total,
+                match report.pictures_per_second {
+                    Some(rate) => format!("{rate:.1} pictures/s"),
+                    None => "every picture known before".into(),
+                }
             ),
         ),
     ];
