@@ -193,7 +193,6 @@ mod tests {
         );
         assert!(!shown.contains(char::is_control), "{shown}");
         assert_eq!(Path::new("a\nb").shown(), "a\\nb");
-        assert_eq!(list(["a\nb", "c"]), "a\\nb, c");
     }
 
     #[test]
