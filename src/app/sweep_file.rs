@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use crate::util::regular_file;
+
+/// Bytes of a file; a larger one is something else.
+const MOST_BYTES: u64 = 16 << 20;
+
 /// Flags that belong to the sweep and not to one of its evaluations.
 const NOT_OF_A_RUN: [&str; 10] = [
     "suite",
@@ -98,10 +103,11 @@ pub fn read(path: &Path) -> Result<Vec<Line>, SweepFileError> {
 /// # Errors
 /// When it cannot be read, or is none.
 pub fn table(path: &Path) -> Result<Table, SweepFileError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SweepFileError::Unreadable {
-        path: path.into(),
-        source,
-    })?;
+    let text =
+        regular_file::read_text(path, MOST_BYTES).map_err(|source| SweepFileError::Unreadable {
+            path: path.into(),
+            source,
+        })?;
     text.parse()
         .map_err(|e: toml::de::Error| SweepFileError::Syntax {
             path: path.into(),

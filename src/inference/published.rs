@@ -2,50 +2,12 @@
 
 use std::path::Path;
 
-use super::choice::Chosen;
-use crate::checkpoint::hub::{HubError, HubFile, HubRepository, SCHEME, is_checkpoint};
-use crate::data::SuiteSet;
+use crate::checkpoint::hub::{HubError, HubFile, HubRepository, is_checkpoint};
 use crate::model::ModelConfig;
 use crate::model::config::Published;
-use crate::model::published::Pretrained;
 
 /// Where the paper's authors publish the weights.
 const REPOSITORY: &str = "jjjjh/UTA";
-
-/// The published top-1 accuracy of a checkpoint on a data set in percent, by CLIP_benchmark's
-/// protocol; none where the checkpoint is not known by its repository or its model's name.
-pub fn accuracy_on(chosen: &Chosen, set: &SuiteSet) -> Option<f64> {
-    let place = SuiteSet::NAMED.iter().position(|known| known == set)?;
-    if let Some(known) = known(chosen) {
-        let fraction = (*known.accuracies.get(place)?)?;
-        // The decimals that are published, and none of a product's.
-        return Some((fraction * 1e8).round() / 1e6);
-    }
-    let published = chosen.config.published?;
-    (*set == SuiteSet::ImageNet).then_some(published.top1_percent)
-}
-
-/// The published checkpoint that weights are by their address, or their place in the hub's cache.
-fn known(chosen: &Chosen) -> Option<&'static Pretrained> {
-    let path = chosen.checkpoint.to_str()?;
-    let repository = match path.strip_prefix(SCHEME) {
-        Some(address) => {
-            let mut parts = address.split(['/', '@']);
-            format!("{}/{}", parts.next()?, parts.next()?)
-        }
-        None => {
-            let mut folders = path.split(['/', '\\']);
-            let cached = folders.find_map(|folder| folder.strip_prefix("models--"))?;
-            cached.replacen("--", "/", 1)
-        }
-    };
-    let known = Pretrained::by_repository(&repository)?;
-    known
-        .model
-        .eq_ignore_ascii_case(&chosen.config.name)
-        .then_some(known)
-}
-
 /// A published model, whose weights are looked for among the files of its authors' repository.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishedModel {
@@ -82,7 +44,7 @@ impl PublishedModel {
             repository: REPOSITORY.into(),
             revision: None,
         };
-        if let [file] = self.fitting(&repository.kept())[..] {
+        if let [file] = self.fitting(&repository.kept()?)[..] {
             return Ok(repository.file(file));
         }
         let files = repository.listed()?;
@@ -167,41 +129,5 @@ mod tests {
         ] {
             assert_eq!(PublishedModel::parse(Path::new(path)), None);
         }
-    }
-}
-
-#[cfg(test)]
-mod accuracy_tests {
-    use super::*;
-
-    fn chosen(checkpoint: &str, model: &str) -> Chosen {
-        Chosen {
-            config: ModelConfig::by_name(model).unwrap(),
-            checkpoint: checkpoint.into(),
-            decided_by: String::new(),
-            warnings: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_checkpoint_is_known_by_its_repository_and_a_model_by_its_name() {
-        let repository = Pretrained::by_tag("ViT-L-14", "laion2b_s32b_b82k")
-            .unwrap()
-            .repository;
-        let address = format!("{SCHEME}{repository}/open_clip_model.safetensors");
-        let cached = format!(
-            "/cache/hub/models--{}/snapshots/0/open_clip_model.safetensors",
-            repository.replace('/', "--")
-        );
-        for checkpoint in [address, cached] {
-            let found = accuracy_on(&chosen(&checkpoint, "ViT-L-14"), &SuiteSet::ImageNet);
-            assert_eq!(found, Some(75.25), "{checkpoint}");
-            let other = accuracy_on(&chosen(&checkpoint, "ViT-B-32"), &SuiteSet::ImageNet);
-            assert_eq!(other, None);
-            assert!(accuracy_on(&chosen(&checkpoint, "ViT-L-14"), &SuiteSet::Real).is_none());
-        }
-        let uta = chosen("/models/my.pt", "eva_base_p16");
-        assert_eq!(accuracy_on(&uta, &SuiteSet::ImageNet), Some(77.0));
-        assert_eq!(accuracy_on(&uta, &SuiteSet::A), None);
     }
 }

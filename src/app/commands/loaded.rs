@@ -48,7 +48,11 @@ impl LoadedModel {
             settings.model.decided_by,
             weights.layout.name()
         ));
-        for warning in &settings.model.warnings {
+        if let Some(prefix) = weights.checkpoint.stripped_prefix() {
+            console.detail(&format!("every key of the checkpoint begins with {prefix}"));
+        }
+        let remark = loading::remark(&weights.checkpoint, settings.model.location());
+        for warning in settings.model.warnings.iter().chain(&remark) {
             console.warn(warning);
             warnings.push(warning.clone());
         }
@@ -57,7 +61,8 @@ impl LoadedModel {
         // Reading the text tower for its fingerprint takes the time that loading the vision tower
         // takes anyway; and a vision weight that is not a number is found before the long part.
         let (fingerprint, vision) = std::thread::scope(|scope| {
-            let fingerprint = scope.spawn(|| {
+            let thread = std::thread::Builder::new().name("fingerprint".into());
+            let fingerprint = thread.spawn_scoped(scope, || {
                 let _span = info_span!("fingerprint of the text tower").entered();
                 weights.text_fingerprint()
             });
@@ -66,9 +71,11 @@ impl LoadedModel {
                 warnings.push(warning);
             };
             let vision = loading::vision_towers(&weights, config, devices.replicas(), warn);
-            let fingerprint = fingerprint
-                .join()
-                .unwrap_or_else(|_| weights.text_fingerprint());
+            // Where there is no thread for it, it takes its turn.
+            let fingerprint = match fingerprint.map(|thread| thread.join()) {
+                Ok(Ok(fingerprint)) => fingerprint,
+                _ => weights.text_fingerprint(),
+            };
             (fingerprint, vision)
         });
         let (fingerprint, vision) = (fingerprint?, vision?);
@@ -115,8 +122,8 @@ impl Hash {
                 let _span = info_span!("SHA-256 of the checkpoint").entered();
                 file.checkpoint.sha256()
             })
-            .map_err(|source| Error::System {
-                what: "a thread cannot be started",
+            .map_err(|source| Error::Threads {
+                what: "a thread",
                 source,
             })?;
         Ok(Self {

@@ -38,6 +38,9 @@ pub trait Outcomes {
     /// One has ended, interrupted or not.
     fn ended(&mut self, number: usize, report: Report, console: &Console);
 
+    /// What is found in pictures cannot be noted in the journal any more.
+    fn unwritten(&mut self);
+
     /// One has failed.
     fn failed(&mut self, number: usize, error: &Error, console: &Console);
 
@@ -80,8 +83,15 @@ struct Ready<'a> {
 impl<'a> Passes<'a> {
     /// # Errors
     /// When the journal cannot be used.
-    pub fn new(runs: &'a [Evaluate], journal: Option<&std::path::Path>) -> Result<Self, Error> {
+    pub fn new(
+        runs: &'a [Evaluate],
+        journal: Option<&std::path::Path>,
+        console: &Console,
+    ) -> Result<Self, Error> {
         let journal = journal.map(Journal::open).transpose()?;
+        if let Some(warning) = journal.as_ref().and_then(|j| j.warning.as_ref()) {
+            console.warn(warning);
+        }
         Ok(Self {
             runs,
             journal: journal.map(RefCell::new),
@@ -113,7 +123,7 @@ impl<'a> Passes<'a> {
             let model = run.model_key();
             let weights = opened.entry(model.clone()).or_insert_with(|| {
                 let model = &run.model;
-                let weights = loading::open_for(&model.checkpoint, &model.config, console);
+                let weights = loading::open_for(model.location(), &model.config, console);
                 weights.map_err(|e| Rc::new(e.into()))
             });
             let pictures = weights.as_ref().map_err(Rc::clone).and_then(|weights| {
@@ -284,17 +294,17 @@ impl<'a> Passes<'a> {
             numbers.push(number);
             evaluations.push(prepared);
         }
-        let known = evaluations.iter().map(|prepared| prepared.known.len());
-        let needed = pictures.samples.len() - known.min().unwrap_or(pictures.samples.len());
         let mut records: Vec<_> = numbers.iter().map(|_| PictureRecords::default()).collect();
         let files = records.iter_mut().collect();
         let journal = self.journal.as_ref();
-        let ended = shared_pass::run(evaluations, files, &pictures, journal, console)?;
-        if !interrupt::requested() {
-            self.decoded += needed;
+        let pass = shared_pass::run(evaluations, files, &pictures, journal, console)?;
+        self.decoded += pass.decoded;
+        let failures = records.into_iter().flat_map(PictureRecords::into_failures);
+        if failures.count() > 0 {
+            outcomes.unwritten();
         }
         let mut found = Vec::new();
-        for (number, result) in numbers.into_iter().zip(ended) {
+        for (number, result) in numbers.into_iter().zip(pass.ended) {
             match result {
                 Ok(FinishedEvaluation {
                     report, findings, ..

@@ -10,8 +10,7 @@ use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::{Evaluate, Place, Suite as Settings};
-use crate::data::{Rules, SuiteSet};
-use crate::inference::published::accuracy_on;
+use crate::data::SuiteSet;
 use crate::report::Report;
 use crate::report::suite::{self, Cell, Problem, Row, SetInfo, Suite};
 use crate::report::table::Failure;
@@ -45,7 +44,11 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Error> {
         .as_deref()
         .map(OutputFile::create)
         .transpose()?;
-    let mut passes = Passes::new(&settings.sweep.runs, settings.sweep.journal.as_deref())?;
+    let mut passes = Passes::new(
+        &settings.sweep.runs,
+        settings.sweep.journal.as_deref(),
+        &console,
+    )?;
     for remark in settings.sweep.remarks() {
         console.warn(remark);
     }
@@ -66,6 +69,8 @@ struct Running<'a> {
     /// Sets that were added because they cost nothing, and cannot be evaluated.
     left_out: HashSet<SuiteSet>,
     skipped: bool,
+    /// How a result that could not be written makes the program end.
+    unwritten: Option<ExitCode>,
 }
 
 impl<'a> Running<'a> {
@@ -111,7 +116,7 @@ impl<'a> Running<'a> {
                 program: Default::default(),
                 protocol: settings.protocol.into(),
                 sets: sets
-                    .map(|(set, path)| SetInfo::new(set, path.clone()))
+                    .map(|(set, path)| SetInfo::new(set, path.as_path().into()))
                     .collect(),
                 rows: firsts.iter().zip(&checkpoints).map(row).collect(),
                 missing: settings
@@ -130,6 +135,7 @@ impl<'a> Running<'a> {
             known: HashSet::new(),
             left_out: HashSet::new(),
             skipped: false,
+            unwritten: None,
         };
         for failed in &settings.failed {
             let failure = Failure::new(&failed.error.with_causes(), failed.error.hint().as_deref());
@@ -277,6 +283,8 @@ impl<'a> Running<'a> {
         }
         Ok(if suite.interrupted {
             ExitCode::Interrupted
+        } else if let Some(code) = self.unwritten {
+            code
         } else if failed {
             ExitCode::PartOfSweep
         } else if missed {
@@ -291,16 +299,20 @@ impl<'a> Running<'a> {
 
 impl Outcomes for Running<'_> {
     fn ended(&mut self, number: usize, report: Report, console: &Console) {
+        // A disk that is full takes the figures not away.
         if let Err(error) = self.keep(number, &report) {
-            return self.failed(number, &error, console);
+            console.error(&error.with_causes(), error.hint().as_deref());
+            self.unwritten.get_or_insert(error.exit_code());
         }
         self.known.insert(number);
         self.skipped |= !report.unreadable.is_empty();
         let Place { row, set, .. } = &self.settings.places[number];
         let run = &self.settings.sweep.runs[number];
-        let by_others = *set == SuiteSet::ObjectNet && run.protocol.rules == Rules::ObjectNet;
-        let published = accuracy_on(&run.model, set).filter(|_| !by_others);
+        let is_variant = matches!(set, SuiteSet::V2Threshold | SuiteSet::V2TopImages);
+        let published = run.published.as_ref().filter(|_| !is_variant);
+        let published = published.map(|published| published.top1_percent);
         let result = self.results[number].clone().filter(|_| !report.interrupted);
+        let result = result.map(Into::into);
         let cell = Cell::of(set.name(), &report, published, result);
         let percent = |percent: Option<f64>| percent.map_or("–".into(), |p| format!("{p:.2} %"));
         console.say(&format!(
@@ -310,6 +322,10 @@ impl Outcomes for Running<'_> {
             percent(report.statistics.top1.percent)
         ));
         self.set(*row, cell);
+    }
+
+    fn unwritten(&mut self) {
+        self.unwritten.get_or_insert(ExitCode::Output);
     }
 
     fn failed(&mut self, number: usize, error: &Error, console: &Console) {

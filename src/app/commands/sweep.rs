@@ -26,7 +26,7 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
     if let Some(folder) = &sweep.out {
         check_folder(sweep, folder, &sweep_names, &console)?;
     }
-    let mut passes = Passes::new(&sweep.runs, sweep.journal.as_deref())?;
+    let mut passes = Passes::new(&sweep.runs, sweep.journal.as_deref(), &console)?;
     let mut running = Running {
         sweep,
         rows: sweep.runs.iter().map(|_| None).collect(),
@@ -34,6 +34,7 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
         sweep_names,
         told: false,
         skipped: false,
+        unwritten: None,
     };
     for remark in sweep.remarks() {
         console.warn(remark);
@@ -89,17 +90,23 @@ struct Running<'a> {
     told: bool,
     /// Whether a picture could not be read.
     skipped: bool,
+    /// How a result that could not be written makes the program end.
+    unwritten: Option<ExitCode>,
 }
 
 impl Outcomes for Running<'_> {
     fn ended(&mut self, number: usize, report: Report, console: &Console) {
-        match self.keep(number, &report) {
-            Ok(()) => {
-                self.skipped |= !report.unreadable.is_empty();
-                self.row(number, Ok(Figures::of(&report)), console);
-            }
-            Err(error) => self.failed(number, &error, console),
+        // A disk that is full takes the figures not away.
+        if let Err(error) = self.keep(number, &report) {
+            console.error(&error.with_causes(), error.hint().as_deref());
+            self.unwritten.get_or_insert(error.exit_code());
         }
+        self.skipped |= !report.unreadable.is_empty();
+        self.row(number, Ok(Figures::of(&report)), console);
+    }
+
+    fn unwritten(&mut self) {
+        self.unwritten.get_or_insert(ExitCode::Output);
     }
 
     /// Tells all that is wrong; the table has room for the beginning.
@@ -195,6 +202,8 @@ impl Running<'_> {
         }
         Ok(if interrupted || not_begun > 0 {
             ExitCode::Interrupted
+        } else if let Some(code) = self.unwritten {
+            code
         } else if outcomes().any(Result::is_err) {
             ExitCode::PartOfSweep
         } else if missed {

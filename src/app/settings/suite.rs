@@ -11,6 +11,7 @@ use crate::app::flags::{DatasetArg, EvaluateArgs, LabelsArg, OutputArgs, Protoco
 use crate::app::json_output::JsonTarget;
 use crate::app::suite_file::{self, SuiteEntry};
 use crate::data::{Set, SuiteFolder, SuiteProblem, SuiteSet};
+use crate::inference::accuracy;
 
 /// Checkpoints on data sets.
 #[derive(Debug)]
@@ -140,10 +141,15 @@ impl Suite {
         judged.sort_by(|a, b| a.0.cmp(&b.0));
         let mut opened = Opened::default();
         let mut runs = Vec::new();
+        let mut expected = false;
         for (row, checkpoint) in checkpoints.iter().enumerate() {
             let model = chosen(args, checkpoint.as_deref())?;
             for (set, args, judged, extra) in &judged {
-                let run = Evaluate::of(args.clone(), model.clone(), judged.clone(), &mut opened)?;
+                let mut args = args.clone();
+                let known = accuracy::published(&model, &judged.protocol).is_ok();
+                args.expect.expect = args.expect.expect.filter(|_| known);
+                expected |= args.expect.expect.is_some();
+                let run = Evaluate::of(args, model.clone(), judged.clone(), &mut opened)?;
                 runs.push(run);
                 self.places.push(Place {
                     row,
@@ -151,6 +157,12 @@ impl Suite {
                     extra: *extra,
                 });
             }
+        }
+        if args.expect.expect.is_some() && !expected {
+            return Err(Error::usage(
+                "no published accuracy is known of these checkpoints on these sets",
+                "say with --pretrained which weights they are, or leave --expect out",
+            ));
         }
         Ok(runs)
     }
@@ -217,7 +229,8 @@ impl SuiteEntry {
         if let Some(own) = &self.own {
             own.outrank(&mut args);
         }
-        if args.dataset != Some(DatasetArg::Imagenet) || self.set == SuiteSet::Real {
+        // Figures are of the labels of the row's six sets.
+        if !self.set.in_average() {
             args.expect.expect = None;
         }
         args

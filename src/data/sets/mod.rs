@@ -9,7 +9,7 @@ mod protocol;
 mod set;
 mod suite_set;
 
-pub use class_folders::{ClassFolders, ClassFoldersError, Naming, is_wnid};
+pub use class_folders::{ClassFolders, ClassFoldersError, Naming, spelled};
 pub use protocol::{Protocol, Rules, Truth};
 pub use set::Set;
 pub use suite_set::SuiteSet;

@@ -6,7 +6,6 @@
 //! raises [`VERSION`](super::VERSION); a test holds both together.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::classifier::recipe::Recipe;
 use crate::data::{Ignored, Source, Unreadable};
 use crate::evaluation::shard::Shard;
+use crate::metrics::expectation::Published;
 use crate::report::{CheckpointInfo, Data, Model, PromptListInfo, Prompts, Report, RunSettings};
 use crate::text::ClassNames;
+use crate::util::path_text::PathText;
 
 /// All that evaluating the features again takes, but for the numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ impl Record {
 struct ModelForm {
     name: String,
     published_name: Option<String>,
-    published_top1_percent: Option<f64>,
+    published: Option<Published>,
     decided_by: String,
     image_size: usize,
 }
@@ -100,9 +101,11 @@ struct ModelForm {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "CheckpointInfo", deny_unknown_fields)]
 struct CheckpointForm {
-    path: PathBuf,
+    path: PathText,
     name: String,
     format: String,
+    weights: Option<String>,
+    prefix: Option<String>,
     layout: String,
     bytes: usize,
     sha256: String,
@@ -112,9 +115,9 @@ struct CheckpointForm {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Data", deny_unknown_fields)]
 struct DataForm {
-    path: PathBuf,
+    path: PathText,
     source: Source,
-    labels_file: Option<PathBuf>,
+    labels_file: Option<PathText>,
     pictures: usize,
     selected: usize,
     selected_sha256: String,
@@ -131,10 +134,10 @@ struct DataForm {
 #[serde(remote = "Prompts", deny_unknown_fields)]
 struct PromptsForm {
     templates: usize,
-    templates_file: Option<PathBuf>,
+    templates_file: Option<PathText>,
     lists: Vec<PromptListInfo>,
     classnames: String,
-    classnames_file: Option<PathBuf>,
+    classnames_file: Option<PathText>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -170,12 +173,14 @@ mod tests {
                 "templates": 1, "precision": "f32", "algorithm": 1,
             },
             "model": {
-                "name": "m", "published_name": "M", "published_top1_percent": 77.0,
+                "name": "m", "published_name": "M",
+                "published": {"top1_percent": 77.0, "tolerance": 0.1, "source": "s"},
                 "decided_by": "--model",
                 "image_size": 64,
             },
             "checkpoint": {
-                "path": "c/m.pt", "name": "m.pt", "format": "safetensors", "layout": "eva-clip", "bytes": 3,
+                "path": "c/m.pt", "name": "m.pt", "format": "safetensors",
+                "weights": "model_ema", "prefix": "module.", "layout": "eva-clip", "bytes": 3,
                 "sha256": "03", "dtypes": ["f16"],
             },
             "data": {

@@ -12,8 +12,6 @@ mod markdown;
 mod marks;
 mod text;
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,6 +20,7 @@ use super::{Program, Report};
 use crate::data::SuiteSet;
 use crate::metrics::Accuracy;
 use crate::metrics::expectation::Checked;
+use crate::util::path_text::PathText;
 
 pub use self::csv::csv;
 pub use estimate::{Estimate, Summary};
@@ -72,7 +71,7 @@ pub struct SetInfo {
     /// Whether it is one of the six sets that the average is over.
     pub in_average: bool,
     /// Where it is.
-    pub path: PathBuf,
+    pub path: PathText,
 }
 
 /// A checkpoint on all sets.
@@ -126,7 +125,7 @@ pub struct Cell {
     /// Why there is no result.
     pub failure: Option<String>,
     /// The file with the whole result, if it is written.
-    pub result: Option<PathBuf>,
+    pub result: Option<PathText>,
 }
 
 /// Something that cannot be evaluated.
@@ -139,7 +138,7 @@ pub struct Problem {
 }
 
 impl SetInfo {
-    pub fn new(set: &SuiteSet, path: PathBuf) -> Self {
+    pub fn new(set: &SuiteSet, path: PathText) -> Self {
         Self {
             name: set.name().into(),
             title: set.title().into(),
@@ -152,7 +151,12 @@ impl SetInfo {
 
 impl Cell {
     /// What an evaluation says.
-    pub fn of(set: &str, report: &Report, published: Option<f64>, result: Option<PathBuf>) -> Self {
+    pub fn of(
+        set: &str,
+        report: &Report,
+        published: Option<f64>,
+        result: Option<PathText>,
+    ) -> Self {
         let statistics = &report.statistics;
         let top1 = statistics.top1;
         let enough = report.data.classes >= CLASSES_FOR_TOP5;
