@@ -26,6 +26,15 @@ fn picture(class: usize, number: usize) -> Vec<u8> {
     std::fs::read(demo(&name)).unwrap()
 }
 
+/// What a picture in a made set shows: its class, or for every third one the next class of the demo's,
+/// so that not everything is right.
+fn shown(class: usize, place: usize, number: usize) -> Vec<u8> {
+    let demo = demo_classes();
+    let own = demo.iter().position(|other| *other == class).unwrap();
+    let next = demo[(own + usize::from(place.is_multiple_of(3))) % demo.len()];
+    picture(next, number)
+}
+
 /// ObjectNet's folders that show one of the demo's classes, with the class.
 fn objects() -> Vec<(String, usize)> {
     let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/sets/objectnet.tsv");
@@ -59,12 +68,12 @@ fn sets(folder: &Folder) -> PathBuf {
         let name = format!("ILSVRC2012_val_{number:08}.JPEG");
         folder.write(
             &format!("suite/imagenet/val/{}/{name}", wnids()[*class]),
-            picture(*class, 0),
+            shown(*class, place, 0),
         );
         let v2 = "suite/imagenetv2/imagenetv2-matched-frequency-format-val";
-        folder.write(&format!("{v2}/{class}/a.jpeg"), picture(*class, 1));
+        folder.write(&format!("{v2}/{class}/a.jpeg"), shown(*class, place, 1));
         let sketch = format!("suite/sketch/{}/sketch_{place}.JPEG", wnids()[*class]);
-        folder.write(&sketch, picture(*class, 2));
+        folder.write(&sketch, shown(*class, place, 2));
     }
     let top = "suite/imagenetv2/imagenetv2-top-images-format-val";
     for class in demo.iter().take(3) {
@@ -76,7 +85,7 @@ fn sets(folder: &Folder) -> PathBuf {
     for (place, class) in some(Set::A).into_iter().enumerate() {
         let label = own.iter().position(|c| *c == class).unwrap();
         members.push((format!("s{place}.cls"), label.to_string().into_bytes()));
-        members.push((format!("s{place}.jpg"), picture(class, 4)));
+        members.push((format!("s{place}.jpg"), shown(class, place, 4)));
     }
     let root = "suite/clip-benchmark/wds_imagenet-a";
     folder.write(&format!("{root}/test/0.tar"), tar(&members));
@@ -85,17 +94,16 @@ fn sets(folder: &Folder) -> PathBuf {
     folder.write(&format!("{root}/classnames.txt"), names + "\n");
     let members: Vec<(String, Vec<u8>)> = some(Set::R)
         .into_iter()
-        .map(|class| {
-            (
-                format!("imagenet-r/{}/a.jpg", wnids()[class]),
-                picture(class, 5),
-            )
+        .enumerate()
+        .map(|(place, class)| {
+            let name = format!("imagenet-r/{}/a.jpg", wnids()[class]);
+            (name, shown(class, place, 5))
         })
         .collect();
     folder.write("suite/imagenet-r.tar", tar(&members));
-    for (object, class) in objects() {
+    for (place, (object, class)) in objects().into_iter().enumerate() {
         let path = format!("suite/objectnet-1.0/images/{object}/a.jpg");
-        folder.write(&path, picture(class, 6));
+        folder.write(&path, shown(class, place, 6));
     }
     folder.join("suite")
 }
