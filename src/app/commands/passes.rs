@@ -35,6 +35,9 @@ const UNKNOWN_MEMORY: u64 = 4 << 30;
 
 /// Hears what comes of evaluations, by their numbers.
 pub trait Outcomes {
+    /// The pictures of one are looked for, so that what is odd about them is told next.
+    fn looking(&mut self, _number: usize, _console: &Console) {}
+
     /// One has ended, interrupted or not.
     fn ended(&mut self, number: usize, report: Report, console: &Console);
 
@@ -127,9 +130,10 @@ impl<'a> Passes<'a> {
                 weights.map_err(|e| Rc::new(e.into()))
             });
             let pictures = weights.as_ref().map_err(Rc::clone).and_then(|weights| {
-                let pictures = found
-                    .entry(run.stream())
-                    .or_insert_with(|| Ok(Arc::new(Pictures::find(run, console)?)));
+                let pictures = found.entry(run.stream()).or_insert_with(|| {
+                    outcomes.looking(number, console);
+                    Ok(Arc::new(Pictures::find(run, console)?))
+                });
                 let pictures = pictures.as_ref().map_err(Rc::clone)?;
                 Ok((Arc::clone(weights), Arc::clone(pictures)))
             });

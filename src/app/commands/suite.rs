@@ -52,7 +52,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Error> {
     for remark in settings.sweep.remarks() {
         console.warn(remark);
     }
-    running.tell_what_is_there(&console);
+    running.tell_what_is_not_there(&console);
     passes.run(&mut running, &mut console)?;
     console.say(&format!("{} pictures were decoded", passes.decoded));
     running.finish(json, html, &console)
@@ -168,15 +168,8 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// Says what was found, what is missing, and what cannot be evaluated: a line each.
-    fn tell_what_is_there(&self, console: &Console) {
-        for (set, path) in &self.settings.sets {
-            console.say(&format!(
-                "{}: {}",
-                set.name(),
-                escape::name(path.as_os_str())
-            ));
-        }
+    /// Says what is missing, and what cannot be evaluated: a line each.
+    fn tell_what_is_not_there(&self, console: &Console) {
         for set in &self.settings.missing {
             console.say(&format!("{}: not there", set.name()));
         }
@@ -298,6 +291,12 @@ impl<'a> Running<'a> {
 }
 
 impl Outcomes for Running<'_> {
+    fn looking(&mut self, number: usize, console: &Console) {
+        let path = &self.settings.sweep.runs[number].pictures.path;
+        let set = self.settings.places[number].set.name();
+        console.say(&format!("{set}: {}", escape::name(path.as_os_str())));
+    }
+
     fn ended(&mut self, number: usize, report: Report, console: &Console) {
         // A disk that is full takes the figures not away.
         if let Err(error) = self.keep(number, &report) {

@@ -52,7 +52,10 @@ fn cards(page: &mut String, suite: &Suite) {
     *page += "<div class=cards>";
     for row in &suite.rows {
         let average = row.top1.average;
-        let drop = |drop: Estimate| format!(", {:.2} below ImageNet-1K", drop.percent);
+        let drop = |drop: Estimate| {
+            let side = if drop.percent < 0.0 { "above" } else { "below" };
+            format!(", {:.2} points {side} ImageNet-1K", drop.percent.abs())
+        };
         let under = match average {
             Some(_) => format!(
                 "average of {} sets{}",
@@ -83,7 +86,7 @@ fn name(row: &Row) -> String {
 fn head(page: &mut String, caption: &str, titles: impl Iterator<Item = String>) {
     let _ = write!(
         page,
-        "<div class=scroll><table><caption>{caption}</caption><thead><tr><th scope=col>Model</th>"
+        "<p class=soft>{caption}</p><div class=scroll><table><thead><tr><th scope=col>Model</th>"
     );
     for title in titles {
         let _ = write!(page, "<th scope=col class=n>{}</th>", escape_text(&title));
@@ -127,7 +130,7 @@ fn table_cell(page: &mut String, column: &Column, value: &Value, mark: Mark) {
         ""
     };
     let interval = value.interval95.map_or_else(String::new, |[low, high]| {
-        format!("<small>{low:.2} to {high:.2}</small>")
+        format!("<small>{low:.2}–{high:.2}</small>")
     });
     let _ = write!(
         page,

@@ -13,6 +13,9 @@ const DIGITS: usize = 1;
 pub fn latex(suite: &Suite) -> String {
     let mut text = String::from("% \\usepackage{booktabs}\n");
     for (title, measure) in [("top-1", Measure::Top1), ("top-5", Measure::Top5)] {
+        if measure == Measure::Top5 {
+            text += "\n\\bigskip\n\n";
+        }
         let _ = writeln!(
             text,
             "% Zero-shot {title} accuracy in percent, protocol {}",

@@ -12,7 +12,7 @@ pub enum Mark {
 
 impl Column {
     /// The mark of each value, as it is shown with so many digits: values that look the same have the
-    /// same. Where there is nothing to compare, there is no mark; parts of a set are not compared.
+    /// same. Where there is nothing to tell apart, there is no mark; parts of a set are not compared.
     pub(super) fn marks(&self, digits: usize) -> Vec<Mark> {
         let unit = 10f64.powi(i32::try_from(digits).unwrap_or(0));
         let sign = if self.kind == Kind::Drop { -1.0 } else { 1.0 };
@@ -30,6 +30,9 @@ impl Column {
         }
         order.sort_by(|a, b| b.total_cmp(a));
         let best = order[0];
+        if order.last() == Some(&best) {
+            return vec![Mark::None; shown.len()];
+        }
         // Of two that share the first place, none is the second.
         let second = Some(order[1]).filter(|second| *second < best);
         let mark = |value: Option<f64>| match value {

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::table::remarks;
 use super::{Program, Report};
-use crate::data::SuiteSet;
+use crate::data::{Set, SuiteSet};
 use crate::metrics::Accuracy;
 use crate::metrics::expectation::Checked;
 use crate::util::path_text::PathText;
@@ -175,7 +175,10 @@ impl Cell {
                 .zip(published)
                 .map(|(found, known)| found - known),
             expectations: report.expectations.clone(),
-            remarks: remarks(report),
+            remarks: remarks(report)
+                .into_iter()
+                .chain(other_size(report))
+                .collect(),
             whole: !part,
             failure: None,
             result,
@@ -190,6 +193,15 @@ impl Cell {
             ..Self::default()
         }
     }
+}
+
+/// That the pictures are more or fewer than the published set's.
+fn other_size(report: &Report) -> Option<String> {
+    let data = &report.data;
+    let set = data.dataset.as_deref().and_then(Set::by_name)?;
+    let (found, whole) = (data.pictures + data.unlabelled, set.size().pictures);
+    let by_set = data.classes >= set.size().classes;
+    (by_set && found != whole).then(|| format!("{found} pictures; the whole set has {whole}"))
 }
 
 impl Suite {

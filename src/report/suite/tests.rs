@@ -49,7 +49,7 @@ fn suite() -> Suite {
         protocol: "clip-benchmark".into(),
         sets: sets
             .iter()
-            .map(|set| SetInfo::new(set, "/data".into()))
+            .map(|set| SetInfo::new(set, std::path::PathBuf::from("/data").into()))
             .collect(),
         rows: vec![
             row("small", [600, 300, 400, 650]),
