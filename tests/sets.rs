@@ -82,13 +82,13 @@ impl Parts {
         }
     }
 
-    /// The five best of some classes, by the logits of all 1000.
+    /// The five best of some classes, by the logits of all.
     fn best(&self, picture: &Path, classes: &[usize]) -> (Vec<usize>, Vec<f32>) {
         let crop = load_one(picture, self.preprocessor).unwrap();
         let logits = self
             .classifier
             .logits(&self.encoder.encode(&crop).unwrap()[0]);
-        assert_eq!(logits.len(), 1000);
+        assert_eq!(logits.len(), self.classifier.classes());
         let mut masked: Vec<(usize, f32)> = classes.iter().map(|c| (*c, logits[*c])).collect();
         masked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         masked.into_iter().take(5).unzip()
