@@ -7,7 +7,7 @@ use super::input::{Input, MARKER};
 use crate::picture::PictureError;
 
 /// Bits that are fetched ahead.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bits {
     /// The next bits, from the highest down; zeros below them or the begin of the next byte.
     ahead: u64,
@@ -50,8 +50,17 @@ impl Bits {
 
     /// Fetches bytes. At a marker there are no more, and if `wanted` bits are not at hand, zeros
     /// follow.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn fill(&mut self, input: &mut Input, wanted: u32) -> Result<(), PictureError> {
+        // A copy, so that the original can stay in registers.
+        let mut bits = *self;
+        bits.fill_out_of_line(input, wanted)?;
+        *self = bits;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn fill_out_of_line(&mut self, input: &mut Input, wanted: u32) -> Result<(), PictureError> {
         if input.marker.is_none() {
             self.fetch(input)?;
         }

@@ -178,7 +178,7 @@ impl<'a> Decoder<'a> {
                         for column in 0..h {
                             let mut block = [0; 64];
                             if active {
-                                active = coder.block(input, slot, &mut block)?;
+                                active = coder.block(input, slot, &mut block, &mut 0)?;
                             }
                             let x = unit * h + column;
                             if wants_row
@@ -259,7 +259,8 @@ impl<'a> Decoder<'a> {
                     }
                     coder.start_unit(input)?;
                     if coder.is_active() {
-                        coder.block(input, 0, planes[index].block_mut(x, y))?;
+                        let (block, found) = planes[index].block_and_found(x, y);
+                        coder.block(input, 0, block, found)?;
                     }
                 }
             }
@@ -279,8 +280,8 @@ impl<'a> Decoder<'a> {
                             let x = unit * component.h + column;
                             let y = unit_row * component.v + row;
                             if active {
-                                active =
-                                    coder.block(input, slot, planes[*index].block_mut(x, y))?;
+                                let (block, found) = planes[*index].block_and_found(x, y);
+                                active = coder.block(input, slot, block, found)?;
                             }
                         }
                     }
@@ -360,9 +361,10 @@ impl Coder {
         input: &mut Input,
         slot: usize,
         block: &mut Block,
+        found: &mut u64,
     ) -> Result<bool, PictureError> {
         match &mut self.kind {
-            Kind::Huffman(coder) => coder.block(input, slot, block).map(|()| true),
+            Kind::Huffman(coder) => coder.block(input, slot, block, found).map(|()| true),
             Kind::Arithmetic(coder) => coder.block(input, slot, block),
         }
     }
