@@ -161,10 +161,11 @@ impl<'a> Decoder<'a> {
         } else {
             (frame.width.div_ceil(8 * frame.max_h), frame.unit_rows())
         };
+        let blocks = self.scan.blocks(frame);
         for unit_row in 0..down {
             let wants_row = strips.as_ref().is_some_and(|s| s.wants_row(unit_row));
             for unit in 0..across {
-                coder.start_unit(input)?;
+                coder.start_unit(input, blocks)?;
                 let mut active = coder.is_active();
                 // Of components in another order, the scan's is that of the coded data.
                 for (slot, index) in self.scan.components.iter().enumerate() {
@@ -257,7 +258,7 @@ impl<'a> Decoder<'a> {
                     if !coder.ran_out() {
                         progress.last_good_row = y / component.v;
                     }
-                    coder.start_unit(input)?;
+                    coder.start_unit(input, 1)?;
                     if coder.is_active() {
                         let (block, found) = planes[index].block_and_found(x, y);
                         coder.block(input, 0, block, found)?;
@@ -271,7 +272,7 @@ impl<'a> Decoder<'a> {
                 if !coder.ran_out() {
                     progress.last_good_row = unit_row;
                 }
-                coder.start_unit(input)?;
+                coder.start_unit(input, self.scan.blocks(frame))?;
                 let mut active = coder.is_active();
                 for (slot, index) in self.scan.components.iter().enumerate() {
                     let component = &frame.components[*index];
@@ -308,10 +309,14 @@ enum Kind {
 }
 
 impl Coder {
-    /// Reads a restart marker where one is due.
+    /// Reads a restart marker where one is due, before a unit of so many blocks.
     #[inline(always)]
-    fn start_unit(&mut self, input: &mut Input) -> Result<(), PictureError> {
-        if self.interval > 0 {
+    fn start_unit(&mut self, input: &mut Input, blocks: usize) -> Result<(), PictureError> {
+        if self.interval == 0 {
+            if let Kind::Huffman(coder) = &mut self.kind {
+                coder.look_ahead(input, blocks);
+            }
+        } else {
             if self.left == 0 {
                 self.restart(input)?;
                 self.left = self.interval;

@@ -13,7 +13,7 @@ use crate::picture::PictureError;
 /// Bits that are looked up at once.
 const LOOK: u32 = 8;
 /// Bits that are looked up at once for a code and the bits that belong to it.
-const WHOLE: u32 = 10;
+const WHOLE: u32 = 12;
 
 /// Code and value of a coefficient, or the end of a block.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,7 +21,7 @@ struct Whole {
     value: i16,
     /// Zeros before it; [`END`] at the end.
     run: u8,
-    /// Bits of it all; 0 when ten do not hold it.
+    /// Bits of it all; 0 when twelve do not hold it.
     length: u8,
 }
 
@@ -33,7 +33,7 @@ const END: u8 = 255;
 struct Table {
     /// Length and symbol of the code that eight bits begin with; length 9 for longer ones.
     short: [(u8, u8); 1 << LOOK],
-    /// For alternating coefficients, what ten bits begin with, where they hold all of it.
+    /// For alternating coefficients, what twelve bits begin with, where they hold all of it.
     whole: Vec<Whole>,
     /// The largest code of each length, or -1; the last ends every search.
     largest: [i32; 18],
@@ -80,38 +80,16 @@ impl Table {
         }
         table.largest[17] = 0xf_ffff;
         if !dc {
-            table.whole = (0..1 << WHOLE).map(|bits| table.look_whole(bits)).collect();
+            table.whole = whole(codes);
         }
         Ok(table)
-    }
-
-    fn look_whole(&self, bits: u32) -> Whole {
-        let (length, symbol) = self.short[(bits >> (WHOLE - LOOK)) as usize];
-        let (run, size) = (symbol >> 4, u32::from(symbol & 15));
-        let whole = u32::from(length) + size;
-        if u32::from(length) > LOOK || whole > WHOLE {
-            return Whole::default();
-        }
-        if size == 0 {
-            return Whole {
-                value: 0,
-                run: END,
-                length: if run == 0 { length } else { 0 },
-            };
-        }
-        let value = bits >> (WHOLE - whole) & ((1 << size) - 1);
-        Whole {
-            value: extend(value, size) as i16,
-            run,
-            length: whole as u8,
-        }
     }
 
     /// The next symbol.
     #[inline(always)]
     fn symbol(&self, bits: &mut Bits, input: &mut Input) -> Result<u8, PictureError> {
         let mut least = LOOK + 1;
-        if bits.count() < LOOK {
+        if bits.is_low(LOOK) {
             bits.fill(input, 0)?;
             if bits.count() < LOOK {
                 least = 1;
@@ -137,9 +115,9 @@ impl Table {
         input: &mut Input,
         mut length: u32,
     ) -> Result<u8, PictureError> {
-        let mut code = bits.take(input, length)? as i32;
+        let mut code = bits.take_of_code(input, length)? as i32;
         while code > self.largest[length as usize] {
-            code = code << 1 | bits.take(input, 1)? as i32;
+            code = code << 1 | bits.take_of_code(input, 1)? as i32;
             length += 1;
         }
         if length > 16 {
@@ -148,6 +126,39 @@ impl Table {
         let place = code + self.offset[length as usize];
         Ok(self.symbols[place as usize & 255])
     }
+}
+
+/// The table of whole coefficients. The codes are known to be right.
+fn whole(codes: &Codes) -> Vec<Whole> {
+    let mut table = vec![Whole::default(); 1 << WHOLE];
+    let (mut code, mut place) = (0usize, 0usize);
+    for (length, count) in (1..=WHOLE).zip(codes.counts) {
+        for symbol in &codes.symbols[place..place + usize::from(count)] {
+            let (run, size) = (symbol >> 4, u32::from(symbol & 15));
+            let first = code << (WHOLE - length);
+            code += 1;
+            if size == 0 && run == 0 {
+                table[first..first + (1 << (WHOLE - length))].fill(Whole {
+                    value: 0,
+                    run: END,
+                    length: length as u8,
+                });
+            } else if size > 0 && length + size <= WHOLE {
+                let each = 1 << (WHOLE - length - size);
+                let values = table[first..first + (each << size)].chunks_exact_mut(each);
+                for (bits, entries) in values.enumerate() {
+                    entries.fill(Whole {
+                        value: extend(bits as u32, size) as i16,
+                        run,
+                        length: (length + size) as u8,
+                    });
+                }
+            }
+        }
+        place += usize::from(count);
+        code <<= 1;
+    }
+    table
 }
 
 /// The number that `size` bits, 1 to 15, stand for.
@@ -236,6 +247,13 @@ impl Huffman {
         }
     }
 
+    /// Gets ready for a unit of so many blocks, in a scan without restarts.
+    #[inline(always)]
+    pub(super) fn look_ahead(&mut self, input: &Input, blocks: usize) {
+        let far = input.marker.is_none() && input.left() >= 512 * blocks;
+        self.bits.set_far(far && matches!(self.part, Part::All));
+    }
+
     /// Whether the next unit is to be decoded.
     pub(super) fn is_active(&self) -> bool {
         !self.bits.ran_out || matches!(self.part, Part::DcRefined)
@@ -277,6 +295,7 @@ impl Huffman {
         })
     }
 
+    #[inline(always)]
     fn whole_block(
         &mut self,
         input: &mut Input,
@@ -296,18 +315,16 @@ impl Huffman {
         let mut bits = self.bits;
         let mut k = 1;
         while k < 64 {
-            if bits.count() >= WHOLE {
-                let found = whole[bits.peek(WHOLE) as usize];
-                if found.length > 0 {
-                    bits.skip(u32::from(found.length));
-                    if found.run == END {
-                        break;
-                    }
-                    k += usize::from(found.run);
-                    block[usize::from(ZIGZAG[k & 127]) & 63] = found.value;
-                    k += 1;
-                    continue;
+            let found = whole[bits.peek(WHOLE) as usize];
+            if found.length > 0 && bits.has(u32::from(found.length)) {
+                bits.skip(u32::from(found.length));
+                if found.run == END {
+                    break;
                 }
+                k += usize::from(found.run);
+                block[usize::from(ZIGZAG[k & 127]) & 63] = found.value;
+                k += 1;
+                continue;
             }
             let symbol = table.symbol(&mut bits, input)?;
             let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
@@ -370,15 +387,13 @@ impl Huffman {
         };
         let mut k = self.scan.first;
         while k <= self.scan.last {
-            if bits.count() >= WHOLE {
-                let found = whole[bits.peek(WHOLE) as usize];
-                if found.length > 0 && found.run != END {
-                    bits.skip(u32::from(found.length));
-                    k += usize::from(found.run);
-                    put(k, i32::from(found.value));
-                    k += 1;
-                    continue;
-                }
+            let found = whole[bits.peek(WHOLE) as usize];
+            if found.run != END && found.length > 0 && bits.has(u32::from(found.length)) {
+                bits.skip(u32::from(found.length));
+                k += usize::from(found.run);
+                put(k, i32::from(found.value));
+                k += 1;
+                continue;
             }
             let symbol = table.symbol(bits, input)?;
             let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
