@@ -200,5 +200,11 @@ pub fn loader(config: &ModelConfig, samples: &[Sample], batch_size: usize) -> Lo
         ..
     } = config.preprocessing;
     let preprocessor = Preprocessor::new(size, interpolation);
-    Loader::start(samples.iter().cloned().collect(), preprocessor, settings).unwrap()
+    Loader::start(
+        samples.iter().cloned().collect(),
+        Default::default(),
+        preprocessor,
+        settings,
+    )
+    .unwrap()
 }

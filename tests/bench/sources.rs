@@ -85,7 +85,8 @@ fn load(samples: &Samples) -> f64 {
     };
     let preprocessor = Preprocessor::new(224, Interpolation::Bicubic);
     let clock = Instant::now();
-    let loader = Loader::start(samples.clone(), preprocessor, settings).unwrap();
+    let loader =
+        Loader::start(samples.clone(), Default::default(), preprocessor, settings).unwrap();
     let loaded: usize = loader.map(|batch| batch.samples.len()).sum();
     assert_eq!(loaded, PICTURES);
     PICTURES as f64 / clock.elapsed().as_secs_f64()
