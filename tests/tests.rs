@@ -19,6 +19,9 @@ mod gpu;
 /// Preprocessing against Pillow, byte for byte.
 mod pictures;
 
+/// Seeded damage to pictures, checkpoints and archives.
+mod fuzz;
+
 /// Class names, templates and the tokenizer against the reference's ids and hostile files.
 mod texts;
 
