@@ -43,6 +43,9 @@ mod outputs;
 /// Many checkpoints at once.
 mod sweep;
 
+/// Prompts of each class, several lists with weights, names told apart.
+mod prompts;
+
 /// Merged, compared, expected and described results.
 mod results;
 /// Evaluations that are killed and go on.
@@ -74,6 +77,9 @@ mod errors;
 
 /// The same pictures from folders, flat folders with labels, and archives.
 mod sources;
+
+/// All data sets of a paper's row in one run.
+mod suite;
 
 /// Logs that cannot be written, full disks, signals: what befalls a run.
 #[cfg(target_os = "linux")]
