@@ -5,11 +5,12 @@
 
 use std::io::{self, Write};
 
+use crate::util::brief::lines;
 use crate::util::escape::visible;
 
 /// Writes a line.
 pub fn line(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", visible(text));
+    let _ = writeln!(io::stderr().lock(), "{}", visible(&lines(text)));
 }
 
 /// Writes an error, and what to do next.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Program;
 use crate::data::check::Depth;
 use crate::data::{Ignored, Source, Unreadable};
+use crate::util::brief;
 
 /// Entries of a list that the text shows; the JSON form has all.
 const LISTED: usize = 5;
@@ -131,7 +132,10 @@ impl Display for Check {
         if !self.duplicates.is_empty() {
             let across = self.duplicates_across_classes;
             let what = format!("groups of equal files, {across} of them across classes");
-            let groups = self.duplicates.iter().map(|group| group.join(" = "));
+            let groups = self
+                .duplicates
+                .iter()
+                .map(|group| brief::list_by(group, " = "));
             list(f, "duplicates", &what, &groups.collect::<Vec<_>>())?;
         }
         let unreadable = self.unreadable.iter();

@@ -136,7 +136,9 @@ impl Evaluate {
         // Before a checkpoint is opened, or downloaded.
         let predictions = args.outputs.predictions.as_deref();
         predictions.map(predictions::Format::of).transpose()?;
-        for output in args.outputs.files().chain(&args.resume) {
+        // A sweep makes the folder of its results.
+        let outputs = args.outputs.files().chain(&args.resume);
+        for output in outputs.filter(|_| args.out.is_none()) {
             check_folder(output)?;
         }
         let asked = Asked {
