@@ -83,10 +83,7 @@ impl Evaluate {
             ("classifier", file(classifier, "of the templates")),
             (
                 "weights",
-                self.model
-                    .weights
-                    .clone()
-                    .unwrap_or("those to go on with".into()),
+                self.model.weights.clone().unwrap_or("default".into()),
             ),
             ("limit", self.limit.map_or("all".into(), |n| n.to_string())),
             ("device", self.run.devices.name()),
