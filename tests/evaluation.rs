@@ -61,6 +61,8 @@ struct Checkpoint {
     path: String,
     name: String,
     format: String,
+    weights: Option<String>,
+    prefix: Option<String>,
     layout: String,
     bytes: u64,
     sha256: String,
@@ -192,6 +194,7 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     assert_eq!(report.model.decided_by, "--model");
     let checkpoint = report.checkpoint;
     assert_eq!(checkpoint.layout, "eva-clip");
+    assert_eq!((checkpoint.weights, checkpoint.prefix), (None, None));
     assert_eq!(
         (checkpoint.name.as_str(), checkpoint.bytes),
         ("uta_demo.safetensors", 4_201_194)

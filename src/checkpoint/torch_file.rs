@@ -12,6 +12,7 @@ use std::io::BufReader;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::contents::Contents;
 use super::error::printable;
 use super::inflated::Packed;
 use super::pickle::{MAX_BYTES, Pickle};
@@ -19,7 +20,7 @@ use super::rebuild::Rebuilder;
 use super::source::Source;
 use super::state_dict::Finder;
 use super::values::Place;
-use super::{CheckpointError, Contents, Found};
+use super::{CheckpointError, Found};
 
 /// Bytes of the record that ends a zip archive; only a comment of at most 65,535 can follow.
 const END_RECORD: usize = 22;

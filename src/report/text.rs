@@ -62,8 +62,8 @@ impl Display for Report {
                 f,
                 "{:<13}{} taken for {} ({})",
                 if index == 0 { "confused" } else { "" },
-                confusion.label_name,
-                confusion.predicted_name,
+                brief::excerpt(&confusion.label_name),
+                brief::excerpt(&confusion.predicted_name),
                 confusion.pictures
             )?;
         }
