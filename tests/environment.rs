@@ -63,6 +63,10 @@ fn an_error_ends_in_its_own_code_also_when_nobody_can_read_it() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uta-eval"));
     let command = command.args(["inspect", "/nonexistent.pt"]).stderr(full);
     assert_eq!(command.status().unwrap().code(), Some(4));
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_uta-eval"));
+    let command = command.arg("--no-such-flag").stderr(full);
+    assert_eq!(command.status().unwrap().code(), Some(2));
 }
 
 /// A result that was printed although one of its files could not be written.
@@ -299,6 +303,16 @@ fn full_disks_are_named_wherever_something_is_written() {
     let checkpoint = input.to_str().unwrap();
     let model = ["--model", "uta_demo", "--ckpt-path", checkpoint];
     let templates = folder.write("t.txt", "{}\n");
+    // EDQUOT.
+    let quota = full[0].1.replace(":28", ":122");
+    let other = Folder::new();
+    let mut arguments = quick_demo_on(&demo("imagenet"), &other);
+    let json = folder.join("r.json").to_str().unwrap().to_string();
+    arguments.extend(["--limit".into(), "2".into(), "--json".into(), json]);
+    run_with_faults(&arguments, &[("FAULT_WRITE", &quota)])
+        .ended_with(5)
+        .printed(&["top-1"])
+        .warned(&["r.json cannot be written", space]);
     let build = [
         "classifier",
         "--no-cache",
@@ -349,6 +363,8 @@ fn what_is_no_regular_file_is_never_read_whole() {
     );
     let base: Vec<String> = command(&folder)
         .get_args()
+        // It has no say with --classifier.
+        .filter(|argument| *argument != "--no-cache")
         .map(|argument| argument.to_str().unwrap().into())
         .collect();
     let place = |flag: &str| base.iter().position(|word| word == flag).map(|at| at + 1);

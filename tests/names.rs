@@ -19,7 +19,7 @@ fn words(words: &[&dyn AsRef<OsStr>]) -> Vec<OsString> {
 
 /// Two pictures of one class of the demo's, under `root`.
 fn pictures(root: &Path, names: [&[u8]; 2]) {
-    let class = root.join("n02165456");
+    let class = root.join("n01440764");
     std::fs::create_dir_all(&class).unwrap();
     for (number, name) in names.iter().enumerate() {
         let from = demo(&format!("imagenet/val/n02165456/n02165456_00{number}.jpg"));
@@ -73,8 +73,8 @@ fn paths_that_are_no_text_are_in_every_document_as_the_readme_promises() {
     ends(&first["prompts"]["templates_file"], "/t\\xE9.txt");
     ends(&first["prompts"]["classnames_file"], "/n\\xE9.txt");
     let rows = first["judgements"].clone();
-    assert_eq!(rows[0][0], "n02165456/a\\xE8.jpg");
-    assert_eq!(rows[1][0], "n02165456/a\\xE9.jpg");
+    assert_eq!(rows[0][0], "n01440764/a\\xE8.jpg");
+    assert_eq!(rows[1][0], "n01440764/a\\xE9.jpg");
     let written = std::fs::read_to_string(&lines).unwrap();
     assert!(
         written.contains("a\\\\xE8.jpg") && written.contains("a\\\\xE9.jpg"),
@@ -127,7 +127,7 @@ fn paths_that_are_no_text_are_in_every_document_as_the_readme_promises() {
     let check = words(&[&"data", &"check", &set, &"--json", &checked]);
     run(&check).ended_with(1);
     ends(&value(&checked)["path"], "/set\\xE9");
-    let picture = set.join("n02165456").join(OsStr::from_bytes(b"a\xe9.jpg"));
+    let picture = set.join("n01440764").join(OsStr::from_bytes(b"a\xe9.jpg"));
     let classify = words(&[&"classify", &picture, &"--labels", &"a,b", &"--json", &json]);
     run(&[&classify[..], &model].concat()).ended_with(0);
     ends(&value(&json)["pictures"][0]["path"], "/a\\xE9.jpg");
@@ -212,12 +212,12 @@ fn no_name_of_a_file_forges_a_line() {
     let picture = format!("{FORGED}a.jpg");
     pictures(&set, [picture.as_bytes(), b"b.png"]);
     std::fs::write(
-        set.join("n02165456").join(format!("{FORGED}c.jpg")),
+        set.join("n01440764").join(format!("{FORGED}c.jpg")),
         "no picture",
     )
     .unwrap();
-    let copy = set.join("n02165456").join(format!("{FORGED}d.jpg"));
-    std::fs::copy(set.join("n02165456").join(&picture), copy).unwrap();
+    let copy = set.join("n01440764").join(format!("{FORGED}d.jpg"));
+    std::fs::copy(set.join("n01440764").join(&picture), copy).unwrap();
     let checkpoint = at("m.safetensors");
     std::fs::copy(demo("uta_demo.safetensors"), &checkpoint).unwrap();
     let (templates, names) = (at("t.txt"), at("n.txt"));
@@ -282,8 +282,8 @@ fn no_name_of_a_file_forges_a_line() {
     sound(&run(&words(&[&"compare", &json, &json])).ended_with(0));
     sound(&run(&words(&[&"inspect", &checkpoint])).ended_with(0));
     sound(&run(&words(&[&"convert", &checkpoint, &at("o.safetensors")])).ended_with(0));
-    let broken = set.join("n02165456").join(format!("{FORGED}c.jpg"));
-    let readable = set.join("n02165456").join(&picture);
+    let broken = set.join("n01440764").join(format!("{FORGED}c.jpg"));
+    let readable = set.join("n01440764").join(&picture);
     let classify = words(&[&"classify", &readable, &broken, &"--labels", &FORGED]);
     sound(&run(&[&classify[..], &model].concat()).ended_with(6));
 
@@ -302,7 +302,8 @@ fn no_name_of_a_file_forges_a_line() {
             let base = words(&[&"--imagenet-path", &demo("imagenet"), &"--no-cache"]);
             let one = words(&[&flag, file]);
             let ran = run(&[&base[..], &model, &one].concat());
-            assert_ne!(ran.code, 0);
+            // A journal may be new.
+            assert!(ran.code != 0 || flag == "--resume");
             sound(&ran);
         }
         for command in [
@@ -357,12 +358,13 @@ fn no_name_in_a_file_forges_a_line() {
         &json,
     ]);
     sound(&run(&[&evaluate[..], &model, &more].concat()).ended_with(0));
+    sound_text(&std::fs::read_to_string(&page).unwrap());
 
     // Every text of a result, one after the other, as merge and compare read it.
     let report = value(&json);
     let mut places = Vec::new();
     texts(&report, String::new(), &mut places);
-    assert!(places.len() > 30, "{places:?}");
+    assert!(places.len() > 20, "{places:?}");
     for place in places {
         let mut changed = report.clone();
         *changed.pointer_mut(&place).unwrap() = json!(FORGED);
@@ -418,7 +420,7 @@ fn no_name_in_a_file_forges_a_line() {
 
     // Members of archives, and label files.
     let mut archive = tar::Builder::new(Vec::new());
-    for name in [format!("n02165456/{FORGED}.jpg"), format!("{FORGED}/b.jpg")] {
+    for name in [format!("n01440764/{FORGED}.jpg"), format!("{FORGED}/b.jpg")] {
         let mut header = tar::Header::new_gnu();
         header.set_size(4);
         archive
@@ -431,7 +433,7 @@ fn no_name_in_a_file_forges_a_line() {
         format!("filename,label\n\"{FORGED}.jpg\",\"{FORGED}\"\n"),
     );
     sound(&run(&words(&[&"data", &"check", &archive])));
-    let flat = set.join("n02165456");
+    let flat = set.join("n01440764");
     sound(&run(&words(&[
         &"data",
         &"check",

@@ -166,12 +166,12 @@ impl Converted<'_> {
     }
 
     fn piece(&self, key: &str, stored: &Stored) -> Result<Vec<u8>, CheckpointError> {
-        let raw = || stored.bytes(&self.checkpoint.source);
+        let raw = || stored.bytes(&self.checkpoint.files);
         if !is_floating(stored.dtype) {
             return raw();
         }
         let unusable = |reason, wanted: &str| self.checkpoint.unusable(key, stored, reason, wanted);
-        let values = stored.values(&self.checkpoint.source);
+        let values = stored.values(&self.checkpoint.files);
         let values = values.map_err(|reason| unusable(reason, "f32"))?;
         if self.target == stored.dtype {
             return raw();

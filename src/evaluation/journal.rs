@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 use tracing::info_span;
 
 use crate::evaluation::Finding;
+use crate::util::brief;
 use crate::util::lock::{self, Lock};
 use crate::util::output_file::hint_for;
 use crate::util::regular_file;
 use crate::util::warning::Warning;
 
-/// Version of the lines' form, and of the names and values in [`Subject`]s. A test holds the form.
+/// Version of the lines' form, and of the names and values in [`RunIdentity`]s. A test holds the form.
 const VERSION: u32 = 3;
 
 /// How often the disk is waited for. A killed process loses nothing in between, only a machine
@@ -30,15 +31,19 @@ const SYNC_EVERY: Duration = Duration::from_secs(2);
 
 /// All that decides the results of a run, as names and values that a user understands. Each is
 /// given explicitly: a type that changes its fields or its `Debug` form changes none of them.
-pub type Subject = BTreeMap<String, String>;
+pub type RunIdentity = BTreeMap<String, String>;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Entry {
+enum Line {
     /// The first line.
     UtaEvalJournal { version: u32 },
     /// A run starts.
-    Run { name: String, subject: Subject },
+    Run {
+        name: String,
+        #[serde(rename = "subject")]
+        identity: RunIdentity,
+    },
     /// Consecutive pictures of a run.
     Pictures {
         run: String,
@@ -87,7 +92,10 @@ pub struct Difference {
 }
 
 fn describe(differences: &[Difference]) -> String {
-    let one = |d: &Difference| format!("{} was {} and is {}", d.name, d.was, d.is);
+    let one = |d: &Difference| {
+        let (was, is) = (brief::excerpt(&d.was), brief::excerpt(&d.is));
+        format!("{} was {was} and is {is}", d.name)
+    };
     differences.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
@@ -118,8 +126,8 @@ impl JournalError {
 
 /// What is known of a run.
 #[derive(Debug)]
-struct Run {
-    subject: Subject,
+struct KnownRun {
+    identity: RunIdentity,
     findings: Vec<Finding>,
 }
 
@@ -128,7 +136,7 @@ struct Run {
 pub struct Journal {
     path: PathBuf,
     file: File,
-    runs: BTreeMap<String, Run>,
+    runs: BTreeMap<String, KnownRun>,
     synced: Instant,
     /// Whether nothing is written any more, because of an error.
     ended: bool,
@@ -175,7 +183,7 @@ impl Journal {
         journal.file.set_len(sound as u64).map_err(io)?;
         journal.file.seek(SeekFrom::End(0)).map_err(io)?;
         if sound == 0 {
-            journal.write(&Entry::UtaEvalJournal { version: VERSION })?;
+            journal.write(&Line::UtaEvalJournal { version: VERSION })?;
         }
         Ok(journal)
     }
@@ -184,17 +192,22 @@ impl Journal {
     ///
     /// # Errors
     /// When the run was begun with other settings.
-    pub fn begin(&mut self, name: &str, subject: Subject) -> Result<Vec<Finding>, JournalError> {
+    pub fn begin(
+        &mut self,
+        name: &str,
+        identity: RunIdentity,
+    ) -> Result<Vec<Finding>, JournalError> {
         let Some(run) = self.runs.get(name) else {
-            self.write(&Entry::Run {
+            self.write(&Line::Run {
                 name: name.into(),
-                subject: subject.clone(),
+                identity: identity.clone(),
             })?;
             let findings = Vec::new();
-            self.runs.insert(name.into(), Run { subject, findings });
+            self.runs
+                .insert(name.into(), KnownRun { identity, findings });
             return Ok(Vec::new());
         };
-        let differences = differences(&run.subject, &subject);
+        let differences = differences(&run.identity, &identity);
         if differences.is_empty() {
             Ok(run.findings.clone())
         } else {
@@ -216,7 +229,7 @@ impl Journal {
         findings: &[Finding],
     ) -> Result<(), JournalError> {
         let _span = info_span!("append to the journal").entered();
-        self.write(&Entry::Pictures {
+        self.write(&Line::Pictures {
             run: run.into(),
             first,
             findings: findings.into(),
@@ -233,7 +246,7 @@ impl Journal {
     /// # Errors
     /// When the disk is full or gone.
     pub fn amend(&mut self, run: &str, findings: &[(usize, Finding)]) -> Result<(), JournalError> {
-        self.write(&Entry::Again {
+        self.write(&Line::Again {
             run: run.into(),
             findings: findings.into(),
         })
@@ -247,7 +260,7 @@ impl Journal {
     }
 
     /// Appends an entry. After an error there may be half a line, so that nothing follows it.
-    fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
+    fn write(&mut self, entry: &Line) -> Result<(), JournalError> {
         if self.ended {
             return Ok(());
         }
@@ -261,7 +274,7 @@ impl Journal {
     fn read(&mut self, bytes: &[u8]) -> Result<usize, JournalError> {
         let path = || self.path.clone();
         let header =
-            line(&Entry::UtaEvalJournal { version: VERSION }).map_err(|e| self.failed(e))?;
+            line(&Line::UtaEvalJournal { version: VERSION }).map_err(|e| self.failed(e))?;
         if bytes.len() < header.len() && header.starts_with(bytes) {
             return Ok(0); // empty, or killed while the first line was written
         }
@@ -273,8 +286,8 @@ impl Journal {
                 return Err(JournalError::Damaged { path: path(), line });
             }
             match (index, entry) {
-                (0, Some(Entry::UtaEvalJournal { version: VERSION })) => {}
-                (0, Some(Entry::UtaEvalJournal { version })) => {
+                (0, Some(Line::UtaEvalJournal { version: VERSION })) => {}
+                (0, Some(Line::UtaEvalJournal { version })) => {
                     return Err(JournalError::Version {
                         path: path(),
                         found: version,
@@ -301,14 +314,14 @@ impl Journal {
 }
 
 /// Takes in an entry, unless it does not follow from those before.
-fn admit(runs: &mut BTreeMap<String, Run>, entry: Entry) -> bool {
+fn admit(runs: &mut BTreeMap<String, KnownRun>, entry: Line) -> bool {
     match entry {
-        Entry::UtaEvalJournal { .. } => false,
-        Entry::Run { name, subject } => {
+        Line::UtaEvalJournal { .. } => false,
+        Line::Run { name, identity } => {
             let findings = Vec::new();
-            runs.insert(name, Run { subject, findings }).is_none()
+            runs.insert(name, KnownRun { identity, findings }).is_none()
         }
-        Entry::Pictures {
+        Line::Pictures {
             run,
             first,
             mut findings,
@@ -319,7 +332,7 @@ fn admit(runs: &mut BTreeMap<String, Run>, entry: Entry) -> bool {
             }
             _ => false,
         },
-        Entry::Again { run, findings } => match runs.get_mut(&run) {
+        Line::Again { run, findings } => match runs.get_mut(&run) {
             Some(run) => findings.into_iter().all(|(number, finding)| {
                 let known = run.findings.get_mut(number);
                 match known.filter(|known| known.is_passing()) {
@@ -335,9 +348,10 @@ fn admit(runs: &mut BTreeMap<String, Run>, entry: Entry) -> bool {
     }
 }
 
-fn differences(was: &Subject, is: &Subject) -> Vec<Difference> {
+fn differences(was: &RunIdentity, is: &RunIdentity) -> Vec<Difference> {
     let names: std::collections::BTreeSet<&String> = was.keys().chain(is.keys()).collect();
-    let value = |subject: &Subject, name| subject.get(name).map_or("absent".into(), String::clone);
+    let value =
+        |identity: &RunIdentity, name| identity.get(name).map_or("absent".into(), String::clone);
     names
         .into_iter()
         .filter(|name| was.get(*name) != is.get(*name))
@@ -349,13 +363,13 @@ fn differences(was: &Subject, is: &Subject) -> Vec<Difference> {
         .collect()
 }
 
-fn line(entry: &Entry) -> io::Result<Vec<u8>> {
+fn line(entry: &Line) -> io::Result<Vec<u8>> {
     let json = serde_json::to_string(entry)?;
     Ok(format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes())
 }
 
 /// The entry of a line; `None` when it is torn or damaged.
-fn parse(line: &[u8]) -> Option<Entry> {
+fn parse(line: &[u8]) -> Option<Line> {
     let line = line.strip_suffix(b"\n")?;
     let (sum, json) = (line.get(..8)?, line.get(9..)?);
     let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
@@ -369,7 +383,7 @@ mod tests {
     use super::*;
     use crate::metrics::Prediction;
 
-    fn subject(limit: &str) -> Subject {
+    fn identity(limit: &str) -> RunIdentity {
         [("limit".to_string(), limit.to_string())].into()
     }
 
@@ -391,7 +405,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let mut journal = Journal::open(&path).unwrap();
-        journal.begin("a", subject("5")).unwrap();
+        journal.begin("a", identity("5")).unwrap();
         let mut found = findings();
         found.push(Finding::Unavailable("gone".into()));
         journal.append("a", 0, &found).unwrap();
@@ -409,13 +423,13 @@ mod tests {
         drop(journal);
         let mut journal = Journal::open(&path).unwrap();
         found[2] = again;
-        assert_eq!(journal.begin("a", subject("5")).unwrap(), found);
+        assert_eq!(journal.begin("a", identity("5")).unwrap(), found);
     }
 
     /// The bytes of a journal with two batches.
     fn journal(path: &Path) -> Vec<u8> {
         let mut journal = Journal::open(path).unwrap();
-        assert!(journal.begin("a", subject("5")).unwrap().is_empty());
+        assert!(journal.begin("a", identity("5")).unwrap().is_empty());
         journal.append("a", 0, &findings()).unwrap();
         journal.append("a", 2, &findings()).unwrap();
         std::fs::read(path).unwrap()
@@ -430,7 +444,7 @@ mod tests {
         for cut in 0..=bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();
             let mut journal = Journal::open(&path).unwrap();
-            let found = journal.begin("a", subject("5")).unwrap();
+            let found = journal.begin("a", identity("5")).unwrap();
             let batches = ends.iter().skip(2).filter(|end| **end < cut).count();
             let expected: Vec<Finding> = (0..batches).flat_map(|_| findings()).collect();
             assert_eq!(found, expected, "cut at {cut}");
@@ -438,7 +452,7 @@ mod tests {
             drop(journal);
             let mut journal = Journal::open(&path).unwrap();
             assert_eq!(
-                journal.begin("a", subject("5")).unwrap().len(),
+                journal.begin("a", identity("5")).unwrap().len(),
                 found.len() + 2
             );
         }
@@ -461,7 +475,7 @@ mod tests {
                 // The last line counts as torn.
                 Ok(mut journal) => {
                     assert!(at >= last, "byte {at}");
-                    assert!(journal.begin("a", subject("5")).unwrap().len() <= 2);
+                    assert!(journal.begin("a", identity("5")).unwrap().len() <= 2);
                 }
                 Err(_) => assert_eq!(std::fs::read(&path).unwrap(), damaged),
             }
@@ -504,7 +518,7 @@ mod tests {
         let path = folder.path().join("journal");
         journal(&path);
         let mut journal = Journal::open(&path).unwrap();
-        let error = journal.begin("a", subject("6")).unwrap_err().to_string();
+        let error = journal.begin("a", identity("6")).unwrap_err().to_string();
         assert!(error.ends_with("limit was 5 and is 6"), "{error}");
         let error = Journal::open(&path).unwrap_err();
         assert!(matches!(error, JournalError::InUse { .. }), "{error}");

@@ -11,6 +11,7 @@ use super::Report;
 use crate::metrics::mcnemar::Form;
 use crate::metrics::{Accuracy, Tally};
 use crate::metrics::{Judgement, McNemar};
+use crate::util::brief;
 use crate::util::escape::{Lines, Shown};
 use crate::util::path_text::PathText;
 use crate::util::usage::UsageError;
@@ -54,6 +55,8 @@ pub struct Side {
     pub checkpoint: String,
     /// SHA-256 of the checkpoint's file.
     pub checkpoint_sha256: String,
+    /// The key under which the weights lie in the file; `null` if under none.
+    pub checkpoint_weights: Option<String>,
     /// Precision of the linear layers.
     pub precision: String,
     /// As `--dataset` names it; `null` for other classes than ImageNet's. The same in both.
@@ -207,6 +210,7 @@ impl Side {
             model: report.model.name.clone(),
             checkpoint: report.checkpoint.name.clone(),
             checkpoint_sha256: report.checkpoint.sha256.clone(),
+            checkpoint_weights: report.checkpoint.weights.clone(),
             precision: report.settings.precision.to_string(),
             dataset: report.data.dataset.clone(),
             classes: report.data.classes,
@@ -253,7 +257,9 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError>
         .into_iter()
         .zip(rules(b))
         .filter(|(a, b)| a != b)
-        .map(|((name, a), (_, b))| format!("{name} ({a} and {b})"))
+        .map(|((name, a), (_, b))| {
+            format!("{name} ({} and {})", brief::excerpt(&a), brief::excerpt(&b))
+        })
         .collect();
     if differences.is_empty() {
         Ok(())
@@ -274,8 +280,14 @@ impl fmt::Display for Comparison {
         for (letter, side) in [("A", &self.a), ("B", &self.b)] {
             writeln!(
                 f,
-                "{letter}            {}: {}, {}, {}",
-                side.path, side.model, side.checkpoint, side.precision
+                "{letter}            {}: {}, {}{}, {}",
+                side.path,
+                side.model,
+                side.checkpoint,
+                side.checkpoint_weights
+                    .as_ref()
+                    .map_or(String::new(), |key| format!(" ({key})")),
+                side.precision
             )?;
         }
         for ((name, a), (_, b)) in self.a.prompts().into_iter().zip(self.b.prompts()) {

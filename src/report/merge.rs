@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::{Report, Seconds, changed_warning, rate, unreadable_warning};
+use super::{Report, Seconds, chance_warning, changed_warning, rate, unreadable_warning};
 use crate::evaluation::shard::Shard;
 use crate::metrics::Statistics;
+use crate::util::brief;
 use crate::util::usage::UsageError;
 
 /// Shards that a message lists before it abridges.
@@ -106,7 +107,10 @@ fn check_settings(parts: &[Part]) -> Result<(), UsageError> {
             .iter()
             .zip(&theirs)
             .filter(|(ours, theirs)| ours != theirs)
-            .map(|((name, ours), (_, theirs))| format!("{name} ({ours} and {theirs})"))
+            .map(|((name, ours), (_, theirs))| {
+                let (ours, theirs) = (brief::excerpt(ours), brief::excerpt(theirs));
+                format!("{name} ({ours} and {theirs})")
+            })
             .collect();
         if !differences.is_empty() {
             return Err(UsageError::new(
@@ -133,6 +137,10 @@ fn decisive(report: &Report) -> Vec<(&'static str, String)> {
         ("model", report.model.name.clone()),
         ("image size", report.model.image_size.to_string()),
         ("checkpoint sha256", report.checkpoint.sha256.clone()),
+        (
+            "weights",
+            report.checkpoint.weights.clone().unwrap_or("all".into()),
+        ),
         ("classifier", report.classifier.key.clone()),
         ("precision", report.settings.precision.to_string()),
         ("device", report.settings.device_kind().to_string()),
@@ -220,11 +228,12 @@ fn joint_rate(a: &Report, b: &Report) -> Option<f64> {
 impl Report {
     /// The report without what only concerns its shard.
     fn without_shard(mut self) -> Self {
-        let counted = [
+        let own = [
             unreadable_warning(&self.unreadable),
             changed_warning(&self.changed),
+            chance_warning(&self.statistics.top1, self.data.classes),
         ];
-        for warning in counted.into_iter().flatten() {
+        for warning in own.into_iter().flatten() {
             let warning = warning.to_string();
             self.warnings.retain(|known| *known != warning);
         }
@@ -276,12 +285,13 @@ impl Report {
             let class = u32::try_from(class).ok()?;
             names.get(&class).map(String::as_str)
         });
-        let warnings = [
+        let own = [
             unreadable_warning(&self.unreadable),
             changed_warning(&self.changed),
+            chance_warning(&self.statistics.top1, self.data.classes),
         ];
-        let warnings = warnings.into_iter().flatten();
-        self.warnings.extend(warnings.map(|w| w.to_string()));
+        let own = own.into_iter().flatten().map(|warning| warning.to_string());
+        self.warnings.extend(own);
         self.expectations.clear();
     }
 }

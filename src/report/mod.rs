@@ -24,8 +24,8 @@ use crate::data::{Ignored, Sample, Source, Unreadable};
 use crate::evaluation::shard::Shard;
 use crate::inference::choice::Chosen;
 use crate::inference::classifiers::{Origin, ResolvedClassifier};
-use crate::metrics::expectation::Checked;
-use crate::metrics::{Judgement, Statistics};
+use crate::metrics::expectation::{Checked, Published};
+use crate::metrics::{Accuracy, Judgement, Statistics};
 use crate::util::hex;
 use crate::util::path_text::PathText;
 use crate::util::warning::Warning;
@@ -119,9 +119,8 @@ pub struct Model {
     pub name: String,
     /// Name in the publication.
     pub published_name: Option<String>,
-    /// Published ImageNet-1K top-1 accuracy, in percent.
-    #[schemars(range(min = 0, max = 100))]
-    pub published_top1_percent: Option<f64>,
+    /// The accuracy that is published for these weights on this data set, if one is known.
+    pub published: Option<Published>,
     /// Side of the input, in pixels.
     pub image_size: usize,
     /// What decided the configuration: `--model`, a description beside the weights, their shapes.
@@ -129,13 +128,13 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn of(chosen: &Chosen) -> Self {
+    pub fn of(chosen: &Chosen, published: Option<&Published>) -> Self {
         let config = &chosen.config;
         Self {
             decided_by: chosen.decided_by.clone(),
             name: config.name.clone(),
             published_name: config.published.map(|published| published.name.into()),
-            published_top1_percent: config.published.map(|published| published.top1_percent),
+            published: published.cloned(),
             image_size: config.preprocessing.size,
         }
     }
@@ -144,21 +143,37 @@ impl Model {
 /// The evaluated weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointInfo {
-    /// The file, as given.
+    /// The file, as given, or the list of its files.
     pub path: PathText,
     /// The file's name.
     pub name: String,
     /// The file's format.
     pub format: String,
+    /// The key under which the weights lie in the file, e.g. `model_ema`; `null` if under none.
+    pub weights: Option<String>,
+    /// What every tensor's name has in front in the file, e.g. `module.`; `null` if nothing.
+    pub prefix: Option<String>,
     /// Whose names its tensors have, e.g. `open-clip`.
     pub layout: String,
-    /// The file's size.
+    /// The file's size; that of all files together if there are several.
     pub bytes: usize,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; of several files that of what `sha256sum` prints for them, in the order of
+    /// their names.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// The tensors' dtypes, e.g. `["f16"]`.
     pub dtypes: Vec<String>,
+}
+
+impl CheckpointInfo {
+    /// Where in the file the weights lie, in words behind others.
+    pub fn within(&self) -> String {
+        let weights = self.weights.as_ref();
+        let prefix = self.prefix.as_ref();
+        let weights = weights.map(|key| format!(", weights under {key}"));
+        let prefix = prefix.map(|prefix| format!(", names without {prefix}"));
+        weights.into_iter().chain(prefix).collect()
+    }
 }
 
 /// The pictures.
@@ -309,6 +324,20 @@ pub fn changed_warning(changed: &[Arc<str>]) -> Option<Warning> {
     Some(Warning::ChangedPictures {
         count: changed.len(),
         first: changed.first()?.to_string(),
+    })
+}
+
+/// Pictures below which an accuracy says little.
+const FEW: u64 = 20;
+
+/// The warning about an accuracy that guessing among so many classes reaches as well.
+pub fn chance_warning(top1: &Accuracy, classes: usize) -> Option<Warning> {
+    let Accuracy { correct, total, .. } = *top1;
+    let guessed = correct.saturating_mul(classes as u64) <= total;
+    (total >= FEW && classes > 1 && guessed).then_some(Warning::AtChance {
+        correct,
+        total,
+        classes,
     })
 }
 

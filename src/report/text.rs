@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use super::Report;
 use crate::data::Truth;
 use crate::metrics::Accuracy;
+use crate::util::brief;
 use crate::util::escape::Lines;
 
 /// Unreadable pictures that are listed; the JSON form lists all.
@@ -16,14 +17,16 @@ const CONFUSIONS: usize = 3;
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut Lines::new(f);
-        let model = match (
-            &self.model.published_name,
-            self.model.published_top1_percent,
-        ) {
-            (Some(name), Some(top1)) => {
-                format!("{} ({name}, published top-1 {top1:.1} %)", self.model.name)
-            }
-            _ => self.model.name.clone(),
+        let published = self.model.published.as_ref();
+        let published =
+            published.map(|published| format!("published top-1 {} %", published.top1_percent));
+        let further: Vec<String> = [self.model.published_name.clone(), published]
+            .into_iter()
+            .flatten()
+            .collect();
+        let model = match further.as_slice() {
+            [] => self.model.name.clone(),
+            further => format!("{} ({})", self.model.name, further.join(", ")),
         };
         if self.interrupted {
             let done = self.statistics.top1.total + self.unreadable.len() as u64;
@@ -79,10 +82,11 @@ impl Display for Report {
         )?;
         writeln!(
             f,
-            "checkpoint   {} ({}, {})",
+            "checkpoint   {} ({}, {}{})",
             self.checkpoint.name,
             self.checkpoint.format,
-            self.checkpoint.dtypes.join(", ")
+            self.checkpoint.dtypes.join(", "),
+            self.checkpoint.within()
         )?;
         writeln!(f, "sha256       {}", self.checkpoint.sha256)?;
         let labels = self.data.labels_file.as_ref();
@@ -155,7 +159,7 @@ impl Display for Report {
             writeln!(
                 f,
                 "ties         classes {} have identical prompts; the lower index ranks first",
-                groups.join(", ")
+                brief::list(&groups)
             )?;
         }
         writeln!(
@@ -175,7 +179,7 @@ impl Display for Report {
             self.seconds.evaluation,
             match self.pictures_per_second {
                 Some(rate) => format!("{rate:.1} pictures/s"),
-                None => "all known before".into(),
+                None => "– pictures/s".into(),
             },
             self.seconds.total
         )?;

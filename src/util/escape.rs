@@ -89,14 +89,6 @@ impl<W: fmt::Write> Lines<W> {
     }
 }
 
-/// A list of what comes from outside, in one line.
-pub fn list(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    let items = items
-        .into_iter()
-        .map(|item| item.as_ref().shown().into_owned());
-    items.collect::<Vec<_>>().join(", ")
-}
-
 /// A file's name as text, one for each name: bytes that are no UTF-8 are `\xE9`, and where a name
 /// itself has such letters, its backslash is `\x5C`.
 pub fn name(name: &OsStr) -> Cow<'_, str> {
@@ -201,7 +193,6 @@ mod tests {
         );
         assert!(!shown.contains(char::is_control), "{shown}");
         assert_eq!(Path::new("a\nb").shown(), "a\\nb");
-        assert_eq!(list(["a\nb", "c"]), "a\\nb, c");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What every room needs and no room owns: arithmetic on vectors, files that appear whole, text for
 //! terminals, work in order on several threads. Knows nothing of models, pictures or flags.
 
+/// Short forms of long lists and texts.
+pub mod brief;
 /// Where the bytes written to a path end up.
 pub mod destination;
 /// Text that a terminal shows and does not obey.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::util::escape::{Shown, list};
+use super::brief;
+use super::escape::Shown;
 
 /// Something a user should know that does not stop the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,11 @@ pub enum Warning {
         by: String,
         meant: String,
     },
+    /// The checkpoint has others of the same names.
+    OtherWeights {
+        taken: String,
+        others: Vec<String>,
+    },
     UnreadablePictures {
         count: usize,
     },
@@ -47,6 +53,12 @@ pub enum Warning {
     UnavailablePictures {
         count: usize,
         resumed: bool,
+    },
+    /// The accuracy is that of guessing.
+    AtChance {
+        correct: u64,
+        total: u64,
+        classes: usize,
     },
     UnusableCache {
         reason: String,
@@ -150,6 +162,20 @@ impl std::fmt::Display for Warning {
                     "run it again when they can be read"
                 }
             ),
+            Self::OtherWeights { taken, others } => write!(
+                f,
+                "the weights are those under {taken}; the checkpoint has others under {}: --weights {} takes these",
+                brief::list(others),
+                others.first().map_or("", String::as_str)
+            ),
+            Self::AtChance {
+                correct,
+                total,
+                classes,
+            } => write!(
+                f,
+                "top-1 is {correct} of {total} pictures, no more than guessing among {classes} classes gives; likely the labels are of another set or count the classes in another order (--labels, --dataset), the class names are of other classes (--classnames), or the weights are not this model's (--model, --weights)"
+            ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")
             }
@@ -169,7 +195,7 @@ impl std::fmt::Display for Warning {
                 f,
                 "{} holds results of another sweep, which stay there: {}",
                 folder.shown(),
-                list(files)
+                brief::list(files)
             ),
             Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
             Self::JournalEnded { path, reason } => write!(

@@ -35,7 +35,11 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         console.warn(warning);
     }
     let config = &settings.model.config;
-    let weights = loading::open_for(&settings.model.checkpoint, config, &mut console)?;
+    let location = settings.model.location();
+    let weights = loading::open_for(location, config, &mut console)?;
+    if let Some(remark) = loading::remark(&weights.checkpoint, location) {
+        console.warn(&remark);
+    }
     let mut target = TemporaryFile::beside(out).map_err(failed)?;
 
     console.wait_for("reading the text tower");

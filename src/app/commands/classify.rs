@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::prepared::preprocessor;
+use super::shared_pass::TOLD;
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
@@ -28,6 +29,8 @@ struct Classification {
     schema_version: u32,
     model: String,
     checkpoint: PathText,
+    /// The key under which the weights lie in the file.
+    weights: Option<String>,
     pictures: Vec<Picture>,
 }
 
@@ -71,11 +74,17 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             Ok(crop) => crops.push((path, crop)),
             Err(reason) => {
                 unreadable += 1;
-                console.say(&format!("unreadable: {}: {reason}", path.shown()));
+                if unreadable <= TOLD {
+                    console.say(&format!("unreadable: {}: {reason}", path.shown()));
+                }
             }
         }
     }
-    let weights = loading::open_for(&settings.model.checkpoint, config, &mut console)?;
+    let location = settings.model.location();
+    let weights = loading::open_for(location, config, &mut console)?;
+    if let Some(remark) = loading::remark(&weights.checkpoint, location) {
+        console.warn(&remark);
+    }
     let compute = settings.devices.first();
     console.wait_for("loading the checkpoint");
     let vision = loading::vision_tower(&weights, config, compute, &mut |w| console.warn(&w))?;
@@ -124,6 +133,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             schema_version: SCHEMA_VERSION,
             model: config.name.clone(),
             checkpoint: settings.model.checkpoint.as_path().into(),
+            weights: weights.checkpoint.nested_under().map(Into::into),
             pictures,
         },
     )?;

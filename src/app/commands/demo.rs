@@ -37,14 +37,16 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         source,
     };
     let folder = TemporaryFolder::new("uta-eval-demo-").map_err(unpacking)?;
-    FILES.extract(folder.path()).map_err(unpacking)?;
+    folder.fill(|path| FILES.extract(path)).map_err(unpacking)?;
     let evaluation = Evaluate {
         pictures: DataLocation::new(folder.path().join(PICTURES)),
         protocol: Protocol::default(),
         model: Model {
             config: ModelConfig::from_name_or_file(DEMO)?,
             checkpoint: folder.path().join(CHECKPOINT),
+            weights: None,
             decided_by: "uta-eval demo".into(),
+            pretrained: None,
             warnings: Vec::new(),
         },
         prompts: Prompts::imagenet().into(),
@@ -53,6 +55,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         journal: None,
         shard: None,
         expectations: Expectations::default(),
+        published: None,
         classifier: ClassifierSource::None,
         run: settings.run,
         outputs: settings.outputs,

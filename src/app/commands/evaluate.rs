@@ -40,14 +40,20 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     if let Some(remark) = &settings.run.devices.remark {
         console.warn(remark);
     }
-    // Everything that can be wrong with the inputs and outputs is found here, in seconds.
-    let pictures = Pictures::find(settings, &mut console)?;
-    let weights = loading::open_for(
-        &settings.model.checkpoint,
-        &settings.model.config,
-        &mut console,
-    )?;
+    // Everything that can be wrong with the inputs and outputs is found here, in seconds: what is quickly
+    // looked at first, then the list of the pictures, and what has to be downloaded last.
     let mut result_files = ResultFiles::open(&settings.outputs)?;
+    let (location, config) = (settings.model.location(), &settings.model.config);
+    let local = if loading::is_local(location.path) {
+        Some(loading::open_for(location, config, &mut console)?)
+    } else {
+        None
+    };
+    let pictures = Pictures::find(settings, &mut console)?;
+    let weights = match local {
+        Some(weights) => weights,
+        None => loading::open_for(location, config, &mut console)?,
+    };
     let mut journal = settings.journal.as_deref().map(Journal::open).transpose()?;
     if let Some(warning) = journal
         .as_ref()

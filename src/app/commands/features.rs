@@ -38,7 +38,9 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     console.wait_for("reading the features");
     let features = Features::read(&settings.features)?;
     let record = &features.record;
-    settings.expectations.check_published(&record.model.name)?;
+    settings
+        .expectations
+        .check_published(record.model.published.as_ref())?;
     let mut seconds = report::Seconds {
         load: start.elapsed().as_secs_f64(),
         ..report::Seconds::default()
@@ -58,6 +60,10 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     console.clear();
 
     let report = report(settings, record, resolved, &ranker, outcome, seconds);
+    let (top1, classes) = (&report.statistics.top1, report.data.classes);
+    if let Some(warning) = report::chance_warning(top1, classes) {
+        console.warn(&warning);
+    }
     let exit_code = exit_code(&report);
     let pictures = html_report::pictures(&report);
     let find = |name: &str| pictures.get(name).cloned();
@@ -182,7 +188,10 @@ fn report(
     let judgements = outcome.judgements;
     let statistics = Statistics::of(&judgements, |class| classes.name(class));
     let (top1, top5) = (&statistics.top1, &statistics.top5);
-    let model = &record.model.name;
+    let published = record.model.published.as_ref();
+    let mut warnings = record.warnings.clone();
+    let chance = report::chance_warning(top1, record.data.classes).map(|w| w.to_string());
+    warnings.extend(chance.filter(|warning| !record.warnings.contains(warning)));
     Report {
         schema_version: report::SCHEMA_VERSION,
         // Of an interrupted run no features are kept.
@@ -191,7 +200,7 @@ fn report(
         prompts,
         classifier: report::ClassifierInfo::of(&resolved),
         features_file: Some(settings.features.as_path().into()),
-        expectations: settings.expectations.check(model, top1, top5),
+        expectations: settings.expectations.check(published, top1, top5),
         tied_classes: ranker.tied_classes(),
         pictures_per_second: report::rate(judgements.len(), seconds.evaluation),
         seconds,
@@ -205,7 +214,7 @@ fn report(
         unreadable: record.unreadable.clone(),
         // The warnings tell of them.
         changed: Vec::new(),
-        warnings: record.warnings.clone(),
+        warnings,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::classifier;
 use crate::classifier::ranker::Ranker;
 use crate::data::file_state::FileStates;
 use crate::data::{DataSet, Protocol, Sample, Samples, Set, identity, judge};
-use crate::evaluation::journal::{Journal, Subject};
+use crate::evaluation::journal::{Journal, RunIdentity};
 use crate::evaluation::{Finding, Outcome};
 use crate::inference::classifiers::{
     self, ClassifierRequest, ClassifierSource, ResolvedClassifier, SharedClassifiers,
@@ -163,7 +163,11 @@ impl<'a> PreparedEvaluation<'a> {
             settings.model.decided_by,
             weights.layout.name()
         ));
-        for warning in &settings.model.warnings {
+        if let Some(prefix) = weights.checkpoint.stripped_prefix() {
+            console.detail(&format!("every key of the checkpoint begins with {prefix}"));
+        }
+        let remark = loading::remark(&weights.checkpoint, settings.model.location());
+        for warning in settings.model.warnings.iter().chain(&remark) {
             console.warn(warning);
             warnings.push(warning.clone());
         }
@@ -200,8 +204,8 @@ impl<'a> PreparedEvaluation<'a> {
         };
         let known = match journal {
             Some(journal) => {
-                let subject = subject(&request, settings, pictures, sha256.get()?)?;
-                journal.begin(&settings.name, subject)?
+                let identity = identity(&request, settings, pictures, sha256.get()?)?;
+                journal.begin(&settings.name, identity)?
             }
             None => Vec::new(),
         };
@@ -268,11 +272,14 @@ impl<'a> PreparedEvaluation<'a> {
         let data = &pictures.data;
         let judgements = outcome.judgements;
         let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
+        let classes = settings.protocol.ranked_among(data.classes);
+        self.warnings
+            .extend(report::chance_warning(&statistics.top1, classes));
         let expectations = if interrupted {
             Vec::new()
         } else {
             settings.expectations.check(
-                &settings.model.config.name,
+                settings.published.as_ref(),
                 &statistics.top1,
                 &statistics.top5,
             )
@@ -281,7 +288,7 @@ impl<'a> PreparedEvaluation<'a> {
             schema_version: report::SCHEMA_VERSION,
             interrupted,
             program: report::Program::default(),
-            model: report::Model::of(&settings.model),
+            model: report::Model::of(&settings.model, settings.published.as_ref()),
             checkpoint: checkpoint_info(&self.weights, sha256),
             data: report::Data {
                 path: data.root.as_path().into(),
@@ -291,7 +298,7 @@ impl<'a> PreparedEvaluation<'a> {
                 selected: pictures.selected,
                 selected_sha256: pictures.selected_sha256.clone(),
                 classes_present: data.classes_present,
-                classes: settings.protocol.ranked_among(data.classes),
+                classes,
                 dataset: settings.protocol.set.map(|set| set.name().into()),
                 labels: settings.protocol.truth.name().into(),
                 unlabelled: pictures.unlabelled,
@@ -320,12 +327,12 @@ impl<'a> PreparedEvaluation<'a> {
 }
 
 /// All that decides the result, in a user's words.
-fn subject(
+fn identity(
     request: &ClassifierRequest<'_>,
     settings: &Evaluate,
     pictures: &Pictures,
     sha256: &str,
-) -> Result<Subject, Error> {
+) -> Result<RunIdentity, Error> {
     let classifier = match &settings.classifier {
         // By what it was made of, so that it may be built now and kept in a file the next time.
         ClassifierSource::File(path) => classifier::file::read(path)?.1,
@@ -339,9 +346,18 @@ fn subject(
     let limit = settings.limit.map_or("none".into(), |n| n.to_string());
     let shard = settings.shard.map_or("none".into(), |s| s.to_string());
     let folders = identity::identity(&pictures.data.root, &pictures.samples, &pictures.states);
-    let facts = [
+    let values = [
         ("program", env!("CARGO_PKG_VERSION").to_string()),
         ("checkpoint", format!("sha256 {sha256}")),
+        (
+            "weights",
+            request
+                .weights
+                .checkpoint
+                .nested_under()
+                .unwrap_or("all")
+                .into(),
+        ),
         ("precision", request.compute.precision().into()),
         ("device", settings.run.devices.name()),
         ("instructions", request.compute.instructions().into()),
@@ -354,8 +370,11 @@ fn subject(
             format!("{} ({folders})", pictures.samples.len()),
         ),
     ];
-    let facts = facts.map(|(name, value)| (name.to_string(), value));
-    Ok(facts.into_iter().chain(request.config.facts()).collect())
+    let values = values.map(|(name, value)| (name.to_string(), value));
+    Ok(values
+        .into_iter()
+        .chain(request.config.hyperparameters())
+        .collect())
 }
 
 /// The preparation of an evaluation's pictures.
@@ -417,7 +436,9 @@ fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo 
     report::CheckpointInfo {
         path: path.into(),
         name: escape::name(path.file_name().unwrap_or(path.as_os_str())).into_owned(),
-        format: checkpoint.format().to_string(),
+        format: checkpoint.described_format(),
+        weights: checkpoint.nested_under().map(Into::into),
+        prefix: checkpoint.stripped_prefix().map(Into::into),
         layout: weights.layout.name().into(),
         bytes: checkpoint.bytes(),
         sha256,

@@ -78,6 +78,7 @@ pub fn run(
             speaks: index == 0,
             start: prepared.start,
             first_batch: None,
+            unreadable: 0,
             warnings: Vec::new(),
         })
         .collect();
@@ -172,6 +173,10 @@ pub fn run(
             let tally = outcome.tally;
             let interrupted = interrupted && outcome.pictures() < samples.len();
             let report = prepared.report(pictures, outcome, computed, interrupted)?;
+            let (top1, classes) = (&report.statistics.top1, report.data.classes);
+            if let Some(warning) = report::chance_warning(top1, classes) {
+                console.warn(&warning);
+            }
             Ok(FinishedEvaluation { report, tally })
         })
         .collect();
@@ -209,6 +214,9 @@ fn try_again(
     }))
 }
 
+/// Unreadable pictures that are told of one by one; a warning at the end has their number.
+pub const TOLD: usize = 10;
+
 /// Shows progress, records predictions, and decides what an unreadable picture means.
 struct Watcher<'a> {
     console: &'a Console,
@@ -223,6 +231,8 @@ struct Watcher<'a> {
     start: Instant,
     /// From then to the end of the first batch.
     first_batch: Option<Duration>,
+    /// Pictures that could not be read.
+    unreadable: usize,
     warnings: Vec<Warning>,
 }
 
@@ -264,7 +274,8 @@ impl Observer for Watcher<'_> {
         if self.strict {
             return Err(EvaluationError::Unreadable(picture.clone()));
         }
-        if self.speaks {
+        self.unreadable += 1;
+        if self.speaks && self.unreadable <= TOLD {
             let Unreadable { name, reason, .. } = picture;
             self.console.say(&format!("unreadable: {name}: {reason}"));
         }

@@ -152,7 +152,7 @@ impl<'a> Running<'a> {
             let set = run.stream();
             let mut open = || -> Result<_, Error> {
                 let model = &run.model;
-                let weights = loading::open_for(&model.checkpoint, &model.config, console)?;
+                let weights = loading::open_for(model.location(), &model.config, console)?;
                 let pictures = match found.get(&set) {
                     Some(pictures) => Arc::clone(pictures),
                     None => Arc::new(Pictures::find(run, console)?),

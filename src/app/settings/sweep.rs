@@ -170,12 +170,15 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         if let Some(templates) = &run.prompts.templates_file {
             name += &format!(" templates {}", text(templates));
         }
+        if let Some(weights) = &run.model.weights {
+            name += &format!(" weights {weights}");
+        }
         if let ClassifierSource::File(classifier) = &run.classifier {
             name += &format!(" classifier {}", text(classifier));
         }
-        let facts = run.facts().into_iter();
-        let facts = facts.map(|(fact, value)| format!(" {fact} {value}"));
-        let full = format!("{name}{}", facts.collect::<String>());
+        let distinctions = run.distinctions().into_iter();
+        let distinctions = distinctions.map(|(name, value)| format!(" {name} {value}"));
+        let full = format!("{name}{}", distinctions.collect::<String>());
         // They may be equal in what decides the result, and differ in how fast it comes.
         if !names.insert(name.clone()) {
             name = full.clone();
@@ -197,9 +200,9 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The files that paths and patterns name; none where `--pretrained` names the weights.
+/// The files that paths and patterns name; none where `--pretrained` alone names the weights.
 pub(super) fn checkpoints(args: &EvaluateArgs) -> Result<Vec<Option<PathBuf>>, Error> {
-    if args.model.pretrained.is_some() {
+    if args.ckpt_path.is_empty() && args.model.pretrained.is_some() {
         return Ok(vec![None]);
     }
     let mut files = Vec::new();

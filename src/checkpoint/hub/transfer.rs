@@ -107,7 +107,10 @@ pub fn fetch(
     }
     let pointer = kept.pointer_path(&announced.commit).join(file);
     place(&blob, &pointer, file).map_err(disk(&pointer))?;
-    kept.create_ref(&announced.commit).map_err(disk(&pointer))?;
+    // A commit's own name leads to it without one.
+    if announced.commit != repo.revision() {
+        kept.create_ref(&announced.commit).map_err(disk(&pointer))?;
+    }
     Ok(pointer)
 }
 

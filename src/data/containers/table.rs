@@ -14,6 +14,7 @@ use parquet::schema::types::SchemaDescriptor;
 
 pub use super::column::Cell;
 use super::column::append;
+use crate::util::brief;
 use crate::util::panics;
 use crate::util::regular_file;
 
@@ -240,14 +241,14 @@ impl Columns {
             [only] => Ok(only),
             [] => Err(format!(
                 "it has no column of {what} (expected {expected}; it has {})",
-                columns.join(", ")
+                brief::list(&columns)
             )),
             _ => {
                 let names = candidates.iter().map(|column| columns[*column].as_str());
                 let names: Vec<&str> = names.collect();
                 Err(format!(
                     "it has several columns of {what}: {}",
-                    names.join(", ")
+                    brief::list(&names)
                 ))
             }
         };

@@ -14,6 +14,7 @@ use crate::classifier::recipe::Recipe;
 
 use crate::data::{Ignored, Source, Unreadable};
 use crate::evaluation::shard::Shard;
+use crate::metrics::expectation::Published;
 use crate::report::{CheckpointInfo, Data, Model, Prompts, Report, RunSettings};
 use crate::text::ClassNames;
 use crate::util::path_text::PathText;
@@ -93,7 +94,7 @@ impl Record {
 struct ModelForm {
     name: String,
     published_name: Option<String>,
-    published_top1_percent: Option<f64>,
+    published: Option<Published>,
     decided_by: String,
     image_size: usize,
 }
@@ -104,6 +105,8 @@ struct CheckpointForm {
     path: PathText,
     name: String,
     format: String,
+    weights: Option<String>,
+    prefix: Option<String>,
     layout: String,
     bytes: usize,
     sha256: String,
@@ -156,8 +159,8 @@ mod tests {
 
     /// A change of this text is a change of the form: it asks for another version.
     #[test]
-    fn version_2_has_this_form() {
-        assert_eq!(VERSION, "2");
+    fn version_3_has_this_form() {
+        assert_eq!(VERSION, "3");
         let form = json!({
             "names": ["n01/a.jpg"],
             "right": [[0, 1]],
@@ -168,12 +171,14 @@ mod tests {
                 "templates": 1, "precision": "f32", "algorithm": 1,
             },
             "model": {
-                "name": "m", "published_name": "M", "published_top1_percent": 77.0,
+                "name": "m", "published_name": "M",
+                "published": {"top1_percent": 77.0, "tolerance": 0.1, "source": "s"},
                 "decided_by": "--model",
                 "image_size": 64,
             },
             "checkpoint": {
-                "path": "c/m.pt", "name": "m.pt", "format": "safetensors", "layout": "eva-clip", "bytes": 3,
+                "path": "c/m.pt", "name": "m.pt", "format": "safetensors",
+                "weights": "model_ema", "prefix": "module.", "layout": "eva-clip", "bytes": 3,
                 "sha256": "03", "dtypes": ["f16"],
             },
             "data": {

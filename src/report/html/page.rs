@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
 
-use htmlize::{escape_attribute, escape_text};
-
 use super::{Gallery, charts};
 use crate::metrics::Accuracy;
 use crate::metrics::{ClassResult, Judgement};
 use crate::report::Report;
+use crate::util::escape::one_line;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -17,6 +16,16 @@ const HARDEST: usize = 20;
 
 /// Unreadable pictures that are listed.
 const UNREADABLE: usize = 50;
+
+/// Text from outside: no tag, and nothing that reverses the order of what follows.
+fn escape_text(text: impl AsRef<str>) -> String {
+    htmlize::escape_text(one_line(text.as_ref())).into_owned()
+}
+
+/// As [`escape_text`], between quotes.
+fn escape_attribute(text: impl AsRef<str>) -> String {
+    htmlize::escape_attribute(one_line(text.as_ref())).into_owned()
+}
 
 /// The whole page.
 pub fn page(report: &Report, gallery: &Gallery) -> String {
@@ -215,7 +224,14 @@ fn run(page: &mut String, report: &Report) {
                 report.model.name, report.model.image_size
             ),
         ),
-        ("checkpoint", report.checkpoint.path.display().to_string()),
+        (
+            "checkpoint",
+            format!(
+                "{}{}",
+                report.checkpoint.path.display(),
+                report.checkpoint.within()
+            ),
+        ),
         ("checkpoint SHA-256", report.checkpoint.sha256.clone()),
         (
             "pictures",
@@ -247,7 +263,7 @@ fn run(page: &mut String, report: &Report) {
                 report.seconds.total,
                 match report.pictures_per_second {
                     Some(rate) => format!("{rate:.1} pictures/s"),
-                    None => "every picture known before".into(),
+                    None => "– pictures/s".into(),
                 }
             ),
         ),
@@ -255,11 +271,9 @@ fn run(page: &mut String, report: &Report) {
     if let Some(features) = &report.features_file {
         facts.push(("features", features.display().to_string()));
     }
-    if let (Some(name), Some(top1)) = (
-        &report.model.published_name,
-        report.model.published_top1_percent,
-    ) {
-        facts.insert(2, ("published", format!("{name}, top-1 {top1:.1} %")));
+    if let Some(published) = &report.model.published {
+        let text = format!("top-1 {} % ({})", published.top1_percent, published.source);
+        facts.insert(2, ("published", text));
     }
     if let Some(limit) = settings.limit {
         facts.push(("limit", format!("the first {limit} pictures")));
