@@ -299,6 +299,7 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     let first = seconds.first_batch.unwrap();
     assert!(seconds.load + seconds.classifier < first && first < seconds.total);
     assert!(report.pictures_per_second.unwrap() > 0.0);
+    assert!(report.changed.is_empty());
     // The embedded checkpoint alone has 4 MB.
     assert!(!cfg!(unix) || report.peak_memory_bytes.unwrap() > 4_000_000);
     assert_eq!(report.warnings.len(), 1);

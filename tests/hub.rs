@@ -344,6 +344,26 @@ fn a_downloaded_checkpoint_is_used_again_without_the_network() {
     );
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_cache_without_locks_is_used_with_a_warning() {
+    // ENOLCK, ENOSYS, EOPNOTSUPP.
+    for errno in ["37", "38", "95"] {
+        let (home, server) = (Folder::new(), Server::new(Fault::None));
+        let faults = [crate::faults::preload(), ("FAULT_LOCK", errno)];
+        classify(&home, &server, &faults).ended_with(0).warned(&[
+            "warning: ",
+            "cannot be locked",
+            "no other process",
+        ]);
+    }
+    let (home, server) = (Folder::new(), Server::new(Fault::None));
+    let faults = [crate::faults::preload(), ("FAULT_LOCK", "5")];
+    classify(&home, &server, &faults)
+        .ended_with(4)
+        .said(&["it cannot be locked"]);
+}
+
 #[test]
 fn a_cut_download_goes_on_where_it_was() {
     let (home, server) = (Folder::new(), Server::new(Fault::Cut));

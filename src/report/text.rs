@@ -179,7 +179,7 @@ impl Display for Report {
             self.seconds.evaluation,
             match self.pictures_per_second {
                 Some(rate) => format!("{rate:.1} pictures/s"),
-                None => "all known before".into(),
+                None => "– pictures/s".into(),
             },
             self.seconds.total
         )?;
