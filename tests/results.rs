@@ -29,7 +29,12 @@ fn value(file: &Path) -> Value {
 /// The document's text without the lines that hold times and memory.
 fn timeless(file: &Path) -> String {
     let mut value = value(file);
-    for field in ["seconds", "pictures_per_second", "peak_memory_bytes"] {
+    for field in [
+        "seconds",
+        "pictures_per_second",
+        "peak_memory_bytes",
+        "provenance",
+    ] {
         assert!(value.as_object_mut().unwrap().remove(field).is_some());
     }
     serde_json::to_string_pretty(&value).unwrap()
@@ -90,7 +95,8 @@ fn check_strictness_of(document: &Value, kind: &str) {
                 }
             }
             Value::Number(_) => {
-                let negative = place.ends_with("/difference");
+                let negative =
+                    place.ends_with("/difference") || place.contains("/difference_interval95/");
                 if !negative {
                     refused(&place, "negative", &|v| *v = json!(-1));
                 }
@@ -226,7 +232,7 @@ fn merging_refuses_overlaps_gaps_mixtures_and_incomplete_shards() {
         let files: Vec<PathBuf> = files.iter().map(|file| (*file).clone()).collect();
         merge(&files, &[]).ended_with(2).said(texts);
     };
-    refused(&[&a, &c], &["1 of 3 shards are missing: 2/3"]);
+    refused(&[&a, &c], &["1 of 3 shards is missing: 2/3"]);
     refused(&[&a, &b, &b, &c], &["overlap", "both are shard 2/3"]);
     let change = |name: &str, change: &dyn Fn(&mut Value)| {
         let mut document = value(&b);
@@ -407,9 +413,18 @@ fn two_results_are_compared_picture_by_picture() {
     };
     assert_eq!(prompts("b"), (json!(1), json!(other.to_str().unwrap())));
     assert_ne!(prompts("a"), prompts("b"));
+    let [low, high] = [0, 1].map(|end| {
+        let end = &found["top1"]["difference_interval95"][end];
+        end.as_f64().unwrap()
+    });
+    let difference = found["top1"]["difference"].as_f64().unwrap();
+    assert!(low < difference && difference < high);
+    assert_eq!(found["same_file"], json!(false));
     compared(&[]).ended_with(0).printed(&[
         "McNemar (",
-        "difference",
+        &format!(
+            "difference {difference:+.2} points, 95 % interval {low:+.2} to {high:+.2} (Newcombe, paired)"
+        ),
         "templates    A 1 (",
         "other.txt)",
         "classifier   A ",
@@ -425,6 +440,60 @@ fn two_results_are_compared_picture_by_picture() {
     run(&["compare", a, short, "--common"])
         .ended_with(0)
         .printed(&["pictures     20 in both", "p = 1.0000"]);
+}
+
+#[test]
+fn a_comparison_ends_in_a_verdict() {
+    let folder = Folder::new();
+    let a = result(&folder, "a.json", &[]);
+    // The result with the first `wrong` of its right pictures wrong.
+    let worse = |name: &str, wrong: usize| {
+        let mut document = value(&a);
+        let rows = document["judgements"].as_array_mut().unwrap();
+        let right = rows.iter_mut().filter(|row| row[3] == json!(1));
+        for row in right.take(wrong) {
+            row[2] = json!(999);
+            row[3] = json!(2);
+        }
+        let rows = rows.iter();
+        let correct = rows.filter(|row| row[3] == json!(1)).count();
+        document["top1"]["correct"] = json!(correct);
+        folder.write(name, document.to_string())
+    };
+    let verdict = |b: &Path| {
+        let ran = run(&["compare", a.to_str().unwrap(), b.to_str().unwrap()]).ended_with(0);
+        let last = ran.stdout.lines().last().unwrap();
+        last.strip_prefix("verdict      ").unwrap().to_string()
+    };
+    assert_eq!(
+        verdict(&worse("ten.json", 10)),
+        "A is better than B at top-1, by 4.55 points: more than chance explains (p = 0.0020)"
+    );
+    assert_eq!(
+        verdict(&worse("two.json", 2)),
+        "at top-1, chance may explain the difference of -0.91 points (p = 0.5000)"
+    );
+    assert_eq!(
+        verdict(&worse("none.json", 0)),
+        "A and B have the same pictures right at top-1"
+    );
+}
+
+#[test]
+fn a_result_that_is_compared_with_itself_is_told_so() {
+    let folder = Folder::new();
+    let a = result(&folder, "a.json", &["--limit", "3"]);
+    let other = folder.join("./a.json");
+    let ran = run(&[
+        "compare",
+        a.to_str().unwrap(),
+        other.to_str().unwrap(),
+        "--json",
+        "-",
+    ]);
+    let ran = ran.ended_with(0).warned(&["A and B are one file"]);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(found["same_file"], json!(true));
 }
 
 #[test]

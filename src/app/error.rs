@@ -11,10 +11,12 @@ use crate::inference::InferenceError;
 use crate::inference::choice::ChoiceError;
 use crate::inference::relayout::RelayoutError;
 use crate::metrics::Tally;
+use crate::model::ModelConfig;
 use crate::model::config::ConfigError;
 use crate::model::micro_batch::is_out_of_memory;
 use crate::text::TextError;
 use crate::util::output_file::OutputError;
+use crate::util::similar::{did_you_mean, similar};
 use crate::util::usage::UsageError;
 
 /// Everything that can stop a command.
@@ -93,7 +95,9 @@ impl Error {
                 Some(e.hint())
             }
             Self::Data(e) => e.hint(),
-            Self::Checkpoint(e) | Self::Inference(InferenceError::Checkpoint(e)) => e.hint(),
+            Self::Checkpoint(e) | Self::Inference(InferenceError::Checkpoint(e)) => {
+                published_model_meant(e).or_else(|| e.hint())
+            }
             Self::Inference(InferenceError::TooLarge { .. }) => Some("choose --device cpu".into()),
             Self::Evaluation(EvaluationError::Unreadable(_)) => {
                 Some("without --strict the picture is reported and left out of the counts".into())
@@ -148,6 +152,19 @@ impl Error {
             Self::Compute(_) | Self::System { .. } => ExitCode::Failure,
         }
     }
+}
+
+/// The published model whose name a path that does not exist may have been meant for.
+fn published_model_meant(error: &CheckpointError) -> Option<String> {
+    let CheckpointError::NotFound { path } = error else {
+        return None;
+    };
+    let known = ModelConfig::built_in().iter();
+    let names = known.filter_map(|config| Some(config.published?.name));
+    let meant = did_you_mean(&similar(path.to_str()?, names))?;
+    Some(format!(
+        "{meant} That is a published model, whose weights are downloaded"
+    ))
 }
 
 /// What to do when a device's memory does not suffice.

@@ -1,5 +1,7 @@
 //! The command line: flags, settings, what each command does, and everything that is printed.
 
+/// How progress bars look.
+mod bars;
 /// What each command does.
 pub mod commands;
 /// Progress and warnings on standard error.
@@ -22,6 +24,8 @@ pub mod signals;
 pub mod stderr;
 /// Standard output.
 pub mod stdout;
+/// What a mistyped command line may have meant.
+pub mod suggestions;
 /// A sweep's file as command lines.
 pub mod sweep_file;
 /// What each thread did, and when, as a Chrome trace.

@@ -5,11 +5,12 @@
 
 use std::io::{self, Write};
 
-use crate::util::escape::visible;
+use crate::util::escape::{visible, without_system_codes};
 
 /// Writes a line.
 pub fn line(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", visible(text));
+    let text = without_system_codes(text);
+    let _ = writeln!(io::stderr().lock(), "{}", visible(&text));
 }
 
 /// Writes an error, and what to do next.

@@ -8,10 +8,13 @@ pub mod layout;
 pub mod merge;
 pub mod models;
 pub mod predictions;
+pub mod provenance;
 pub mod read;
 pub mod schema;
 pub mod table;
 pub mod text;
+
+pub use provenance::Provenance;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -42,6 +45,8 @@ pub struct Report {
     pub interrupted: bool,
     /// The program that made the result.
     pub program: Program,
+    /// Where, when and by which command it was made.
+    pub provenance: Provenance,
     /// The evaluated model.
     pub model: Model,
     /// The evaluated weights.

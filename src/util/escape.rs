@@ -34,6 +34,27 @@ pub fn name(name: &std::ffi::OsStr) -> Cow<'_, str> {
     shown.into()
 }
 
+/// The text without the numbers that the standard library puts behind what the system says: "No such
+/// file or directory (os error 2)".
+pub fn without_system_codes(text: &str) -> Cow<'_, str> {
+    const BEGIN: &str = " (os error ";
+    if !text.contains(BEGIN) {
+        return text.into();
+    }
+    let mut parts = text.split(BEGIN);
+    let mut shown = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        match part.split_once(')') {
+            Some((code, rest)) if code.parse::<i32>().is_ok() => shown += rest,
+            _ => {
+                shown += BEGIN;
+                shown += part;
+            }
+        }
+    }
+    shown.into()
+}
+
 /// Whether a terminal obeys a character instead of showing it.
 fn commands(c: char) -> bool {
     let reorders =
@@ -49,6 +70,15 @@ mod tests {
         let shown = "a\\u{1b}[31mb\\rc\\u{9b}d\\u{202e}e\tf\n";
         assert_eq!(super::visible(text), shown);
         assert_eq!(super::visible("é – ü\n"), "é – ü\n");
+    }
+
+    #[test]
+    fn the_systems_codes_are_left_out() {
+        let text = "x: No such file (os error 2); y (os error 13): z";
+        assert_eq!(super::without_system_codes(text), "x: No such file; y: z");
+        for text in ["plain", "a (os error ", "a (os error x) b"] {
+            assert_eq!(super::without_system_codes(text), text);
+        }
     }
 
     #[cfg(unix)]

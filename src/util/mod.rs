@@ -1,6 +1,8 @@
 //! What every room needs and no room owns: arithmetic on vectors, files that appear whole, text for
 //! terminals, work in order on several threads. Knows nothing of models, pictures or flags.
 
+/// Numbers with the nouns that they count.
+pub mod count;
 /// Where the bytes written to a path end up.
 pub mod destination;
 /// Text that a terminal shows and does not obey.
@@ -11,6 +13,8 @@ pub mod hex;
 pub mod in_order;
 /// Whether the user asked the program to stop.
 pub mod interrupt;
+/// The machine's name, processor and clock, and the command line.
+pub mod machine;
 /// Memory that the process took, and that the system has left.
 pub mod memory;
 /// A result file, checked early and complete or absent afterwards.
@@ -21,6 +25,8 @@ pub mod panics;
 pub mod safetensors_header;
 /// Bounds how much memory concurrent work takes.
 pub mod semaphore;
+/// Which known names a mistyped one is like.
+pub mod similar;
 /// Files that appear whole or not at all.
 pub mod temporary_file;
 /// Input that cannot be used, and what to do about it.

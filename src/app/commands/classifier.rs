@@ -10,6 +10,7 @@ use crate::inference::classifiers::{
     ClassifierRequest, Origin, ResolvedClassifier, SharedClassifiers, resolve,
 };
 use crate::inference::loading;
+use crate::util::count::count;
 use crate::util::output_file::OutputError;
 use crate::util::temporary_file::TemporaryFile;
 
@@ -68,10 +69,10 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         Origin::Built | Origin::File(_) => "built".into(),
     };
     show(&format!(
-        "{}: {} classes of {} templates, {} dimensions, {from}\n",
+        "{}: {} of {}, {} dimensions, {from}\n",
         out.display(),
-        recipe.classes,
-        recipe.templates,
+        count(recipe.classes, "class"),
+        count(recipe.templates, "template"),
         classifier.embedding()
     ))?;
     Ok(ExitCode::Success)

@@ -8,6 +8,7 @@ use crate::app::stdout::show;
 use crate::checkpoint::{convert, write};
 use crate::inference::loading;
 use crate::inference::relayout::relayout;
+use crate::util::count::count;
 
 /// Converts and prints what was written.
 ///
@@ -30,9 +31,9 @@ pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
         }
     };
     show(&format!(
-        "{}: {} tensors, {} bytes\n",
+        "{}: {}, {} bytes\n",
         settings.output.display(),
-        summary.tensors,
+        count(summary.tensors, "tensor"),
         summary.bytes
     ))?;
     Ok(ExitCode::Success)

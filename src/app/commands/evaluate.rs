@@ -20,6 +20,7 @@ use crate::metrics::Tally;
 use crate::metrics::expectation::Checked;
 use crate::report::Report;
 use crate::report::features::Record;
+use crate::util::count::{count, picks};
 
 /// Evaluates and reports.
 ///
@@ -60,7 +61,9 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     )?;
     if !prepared.known.is_empty() {
         let (known, all) = (prepared.known.len(), pictures.samples.len());
-        console.say(&format!("{known} of {all} pictures are in the journal"));
+        let all = count(all, "picture");
+        let are = picks(known, "is", "are");
+        console.say(&format!("{known} of {all} {are} in the journal"));
     }
     let resolved = prepared.resolved.clone();
     let journal = journal.map(RefCell::new);

@@ -57,7 +57,14 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     seconds.total = start.elapsed().as_secs_f64();
     console.clear();
 
-    let report = report(settings, record, resolved, &ranker, outcome, seconds);
+    let report = report(
+        settings,
+        record,
+        resolved,
+        &ranker,
+        outcome,
+        (start, seconds),
+    );
     let exit_code = exit_code(&report);
     let pictures = html_report::pictures(&report);
     let find = |name: &str| pictures.get(name).cloned();
@@ -164,7 +171,7 @@ fn report(
     resolved: ResolvedClassifier,
     ranker: &Ranker,
     outcome: Outcome,
-    seconds: report::Seconds,
+    (start, seconds): (Instant, report::Seconds),
 ) -> Report {
     let mut prompts = record.prompts.clone();
     prompts.templates = resolved.recipe.templates;
@@ -188,6 +195,7 @@ fn report(
         // Of an interrupted run no features are kept.
         interrupted: false,
         program: report::Program::default(),
+        provenance: report::Provenance::since(start),
         prompts,
         classifier: report::ClassifierInfo::of(&resolved),
         features_file: Some(settings.features.clone()),

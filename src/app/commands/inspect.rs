@@ -13,6 +13,7 @@ use crate::inference::identity::{Dimensions, fitting, looks_like};
 use crate::inference::loading;
 use crate::inference::weights::{fit, layout_of};
 use crate::model::ModelConfig;
+use crate::util::count::count;
 
 /// Prints the checkpoint's facts. The exit code says whether it fits the model that was named.
 ///
@@ -72,8 +73,10 @@ fn facts(checkpoint: &Checkpoint) -> Result<String, Error> {
         (
             "holds",
             format!(
-                "{tensors} tensors ({}), {parameters} values",
-                dtypes.join(", ")
+                "{} ({}), {}",
+                count(tensors, "tensor"),
+                dtypes.join(", "),
+                count(parameters, "value")
             ),
         ),
     ];

@@ -270,6 +270,7 @@ impl<'a> PreparedEvaluation<'a> {
             schema_version: report::SCHEMA_VERSION,
             interrupted,
             program: report::Program::default(),
+            provenance: report::Provenance::since(self.start),
             model: report::Model::of(&settings.model),
             checkpoint: checkpoint_info(&self.weights, sha256),
             data: report::Data {

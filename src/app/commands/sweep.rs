@@ -23,7 +23,8 @@ use crate::inference::classifiers::SharedClassifiers;
 use crate::inference::loading;
 use crate::inference::weights::Weights;
 use crate::report::Report;
-use crate::report::table::{self, Columns, Failure, Figures, Row, Table};
+use crate::report::table::{self, Failure, Figures, Row, Table};
+use crate::util::count::{count, picks};
 use crate::util::interrupt;
 use crate::util::memory;
 use crate::util::output_file::{OutputError, OutputFile};
@@ -53,9 +54,8 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
         journal: journal.map(RefCell::new),
         shared: SharedClassifiers::default(),
         rows: sweep.runs.iter().map(|_| None).collect(),
-        columns: Columns::of(&sweep_names.further, sweep_names.labels.iter()),
         sweep_names,
-        told: false,
+        told: 0,
         skipped: false,
         decoded: 0,
     };
@@ -70,7 +70,9 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
             break;
         }
     }
-    console.say(&format!("{} pictures were decoded", running.decoded));
+    let decoded = count(running.decoded, "picture");
+    let were = picks(running.decoded, "was", "were");
+    console.say(&format!("{decoded} {were} decoded"));
     running.finish(&console)
 }
 
@@ -123,10 +125,8 @@ struct Running<'a> {
     /// What has come of each evaluation so far.
     rows: Vec<Option<Row>>,
     sweep_names: SweepNames,
-    /// Where cells are in the lines that tell of rows.
-    columns: Columns,
-    /// Whether a row has been told, and so the head above them.
-    told: bool,
+    /// Evaluations that have been told of.
+    told: usize,
     /// Whether a picture could not be read.
     skipped: bool,
     /// Pictures that went through a loader.
@@ -286,10 +286,10 @@ impl<'a> Running<'a> {
             label: self.sweep_names.labels[number].clone(),
             outcome,
         };
-        if !std::mem::replace(&mut self.told, true) {
-            console.say(&self.columns.head());
-        }
-        console.say(&self.columns.row(&row));
+        self.told += 1;
+        // The table itself comes once, at the end.
+        let (told, all) = (self.told, self.rows.len());
+        console.say(&format!("{told} of {all}: {}", table::sentence(&row)));
         self.rows[number] = Some(row);
     }
 
@@ -337,7 +337,9 @@ impl<'a> Running<'a> {
         let interrupted = outcomes().flatten().any(|figures| figures.interrupted);
         let not_begun = self.rows.iter().filter(|row| row.is_none()).count();
         if not_begun > 0 {
-            console.say(&format!("{not_begun} evaluations were not begun"));
+            let evaluations = count(not_begun, "evaluation");
+            let were = picks(not_begun, "was", "were");
+            console.say(&format!("{evaluations} {were} not begun"));
         }
         Ok(if interrupted || not_begun > 0 {
             ExitCode::Interrupted

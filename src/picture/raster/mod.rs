@@ -3,6 +3,7 @@
 
 mod gif;
 mod variants;
+mod words;
 
 use std::io::Cursor;
 
@@ -87,10 +88,10 @@ fn convert_error(error: ImageError) -> PictureError {
             PictureError::Truncated
         }
         ImageError::Unsupported(e) => PictureError::Unsupported {
-            what: e.to_string(),
+            what: words::unsupported(&e),
         },
         e => PictureError::Corrupt {
-            reason: e.to_string(),
+            reason: words::damage(&e),
         },
     }
 }

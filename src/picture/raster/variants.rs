@@ -6,7 +6,7 @@ use std::io::Cursor;
 use image::ImageFormat;
 use image::codecs::pnm::{PnmDecoder, PnmSubtype};
 
-use super::convert_error;
+use super::{convert_error, words};
 use crate::picture::PictureError;
 
 /// Refuses what the decoders read differently from Pillow.
@@ -80,7 +80,7 @@ fn check_tiff(bytes: &[u8]) -> Result<(), PictureError> {
             _ => true,
         };
         if !known {
-            return Err(unsupported(format!("a TIFF whose tag {tag} is {value}")));
+            return Err(unsupported(words::tiff(tag, value)));
         }
     }
     Ok(())

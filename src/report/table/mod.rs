@@ -14,7 +14,7 @@ use crate::metrics::expectation::Checked;
 pub use self::csv::csv;
 pub use latex::latex;
 pub use markdown::markdown;
-pub use text::{Columns, text};
+pub use text::{sentence, text};
 
 /// A row: what was evaluated, and what came of it.
 #[derive(Debug, Clone)]
