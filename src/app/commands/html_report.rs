@@ -28,7 +28,7 @@ pub fn write(
     let set = report.data.dataset.as_deref().and_then(Set::by_name);
     let border = set.map_or(0, Set::border);
     let preprocessor = Preprocessor::new(SIDE, Interpolation::Bicubic).without_border(border);
-    let gallery = Gallery::new(&report.judgements, |name| {
+    let gallery = Gallery::new(report, |name| {
         thumbnail(&load(&find(name)?, preprocessor).ok()?)
     });
     file.write(page(report, &gallery).as_bytes())?;
