@@ -49,7 +49,9 @@ impl Pictures {
     pub fn find(settings: &Evaluate, console: &mut Console) -> Result<Self, Error> {
         let _span = info_span!("find the pictures").entered();
         let protocol = &settings.protocol;
+        console.wait_for("finding the pictures");
         let mut data = settings.pictures.find(&settings.prompts.folders)?;
+        console.clear();
         let mut warnings = Vec::new();
         warnings.extend(size_warning(&data, protocol));
         let unlabelled = judge(&mut data, protocol)?;
@@ -196,6 +198,7 @@ impl<'a> PreparedEvaluation<'a> {
             }
             None => Vec::new(),
         };
+        console.clear();
         seconds.load = start.elapsed().as_secs_f64();
 
         let clock = Instant::now();
@@ -206,6 +209,7 @@ impl<'a> PreparedEvaluation<'a> {
             console,
             &mut warnings,
         )?;
+        console.clear();
         seconds.classifier = clock.elapsed().as_secs_f64();
         let choices = settings.protocol.choices.as_ref();
         let ranker = Ranker::new(Arc::clone(&resolved.classifier), choices);

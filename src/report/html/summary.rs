@@ -62,10 +62,15 @@ pub(super) fn provenance(page: &mut String, report: &Report) {
     for (name, value) in facts {
         let _ = write!(page, "<div><dt>{name}<dd>{}</div>", text(&value));
     }
+    // A flag is not torn apart at its dashes.
+    let words = provenance.command.split(' ');
+    let words: Vec<String> = words
+        .map(|word| format!("<span>{}</span>", text(word)))
+        .collect();
     let _ = write!(
         page,
         "<div class=wide><dt>Command<dd><code>{}</code></div></dl>",
-        text(&provenance.command)
+        words.join(" ")
     );
 }
 
@@ -94,7 +99,7 @@ pub(super) fn banners(page: &mut String, report: &Report) {
     if !report.unreadable.is_empty() {
         let count = report.unreadable.len();
         let message = format!(
-            "{} could not be read and {} not counted. <a href=#unreadable>Which</a>",
+            "{} could not be read and {} not counted: <a href=#unreadable>see which</a>.",
             grouped_count(count, "picture"),
             picks(count, "is", "are")
         );
@@ -213,9 +218,11 @@ fn published(report: &Report) -> String {
         && data.labels == Truth::Labels.name()
         && report.statistics.top1.total == whole.pictures as u64;
     if same {
+        let difference = ours - published;
+        let direction = if difference < 0.0 { "lower" } else { "higher" };
         format!(
-            "<br><span class=published>published {published:.1} %, ours is {:+.2} points</span>",
-            ours - published
+            "<br><span class=published>published {published:.1} %; this is {:.2} points {direction}</span>",
+            difference.abs()
         )
     } else {
         format!(
@@ -230,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_warning_becomes_a_sentence() {
-        assert_eq!(sentence("the set is <small>"), "The set is &lt;small>.");
+        assert_eq!(sentence("the set is <small>"), "The set is &lt;small&gt;.");
         assert_eq!(sentence("is it?"), "Is it?");
         assert_eq!(sentence(""), ".");
     }

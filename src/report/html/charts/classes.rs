@@ -36,7 +36,7 @@ pub(super) fn chart(classes: &[ClassResult]) -> String {
         plot.column("bar", from, to, tall, &title);
         if classes > 0 {
             let at = (plot.x((from + to) / 2.0), plot.y(tall) - 5.0);
-            plot.word("value", at, "middle", &grouped(classes));
+            plot.word("number", at, "middle", &grouped(classes));
         }
     }
     plot.percentages_below("top-1 accuracy of the class (%)");

@@ -23,7 +23,7 @@ pub(super) fn charts(page: &mut String, report: &Report) {
         page,
         "Is it right as often as it is sure?",
         &calibration::chart(&statistics.calibration),
-        "Top: top-1 accuracy against confidence, the probability of the first choice, in 15 bins with 95 % intervals. On the dashed line both agree; below it the model is too sure. Faded bins have fewer than 10 pictures. Bottom: how many pictures have which confidence.",
+        "Top: top-1 accuracy against confidence, the probability of the first choice, in 15 bins with 95&nbsp;% intervals. On the dashed line both agree; below it the model is too sure. Faded bins have fewer than 10 pictures. Bottom: how many pictures have which confidence.",
         &calibration::table(&statistics.calibration),
     );
     *page += "</div></section>\n";
