@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::checkpoints::derived::missing_key;
-use crate::support::{Folder, Ran, demo, demo_on, fixture, quick_demo_on, run};
+use crate::support::{Folder, Ran, demo, demo_on, fixture, quick_demo_on, run, run_with};
 
 /// Evaluates the demo's pictures with another checkpoint and model.
 fn evaluate(model: &str, checkpoint: &Path) -> Ran {
@@ -319,4 +319,141 @@ fn published_names_are_accepted_in_any_case() {
             .ended_with(4)
             .said(&["does not fit the model eva_"]);
     }
+}
+
+#[test]
+fn what_is_quickly_looked_at_comes_before_the_pictures() {
+    let folder = Folder::new();
+    let home = folder.path().to_str().unwrap();
+    let checkpoint = demo("uta_demo.safetensors");
+    let checkpoint = checkpoint.to_str().unwrap();
+    // No picture is there, so that whoever looks for them first says so.
+    let pictures = ["--imagenet-path", "/no/such/pictures"];
+    for (more, code, texts) in [
+        (
+            &["--ckpt-path", "/no/such.pt"][..],
+            4,
+            &["/no/such.pt does not exist"][..],
+        ),
+        (
+            &["--model", "uta_demo", "--ckpt-path", "/no/such.pt"],
+            4,
+            &["/no/such.pt does not exist"],
+        ),
+        (
+            &["--ckpt-path", "hf://someone"],
+            4,
+            &["no address of a file"],
+        ),
+        (
+            &["--ckpt-path", checkpoint, "--predictions", "a.xml"],
+            2,
+            &[".csv or .jsonl"],
+        ),
+        (
+            // Nothing answers there.
+            &[
+                "--ckpt-path",
+                "hf://someone/CLIP",
+                "--json",
+                "/no/such/a.json",
+            ],
+            5,
+            &["/no/such/a.json cannot be written"],
+        ),
+        (
+            &["--ckpt-path", checkpoint, "--resume", "/no/such/journal"],
+            5,
+            &["/no/such/journal cannot be written"],
+        ),
+        (
+            &["--ckpt-path", checkpoint, "--model", "eva_base_p16"],
+            4,
+            &[
+                "does not fit the model eva_base_p16",
+                "try --model uta_demo",
+            ],
+        ),
+    ] {
+        let arguments = [&pictures[..], more].concat();
+        let variables = [("HF_HOME", home), ("HF_ENDPOINT", "http://127.0.0.1:9")];
+        run_with(&arguments, &variables)
+            .ended_with(code)
+            .said(texts);
+    }
+}
+
+#[test]
+fn convert_writes_no_other_ending_and_looks_at_its_output_first() {
+    let folder = Folder::new();
+    let checkpoint = demo("uta_demo.safetensors");
+    let checkpoint = checkpoint.to_str().unwrap();
+    for name in ["a.pt", "a.bin", "a"] {
+        let out = folder.join(name);
+        run(&["convert", checkpoint, out.to_str().unwrap()])
+            .ended_with(2)
+            .said(&["convert writes safetensors", ".safetensors"]);
+        assert!(!out.exists());
+    }
+    let there = folder.write("there.safetensors", "x");
+    run(&["convert", "/no/such.pt", there.to_str().unwrap()])
+        .ended_with(5)
+        .said(&["exists already"]);
+}
+
+#[test]
+fn many_unreadable_pictures_are_ten_lines_and_their_number() {
+    let folder = Folder::new();
+    for index in 0..60 {
+        folder.write(&format!("val/n01440764/{index}.JPEG"), "");
+    }
+    let picture = fixture("golden/photos/01_chelsea_420.jpg");
+    folder.copy(&picture, "val/n01443537/a.JPEG");
+    let ran = run(&quick_demo_on(folder.path(), &folder)).ended_with(6);
+    let told = ran
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("unreadable: "));
+    assert_eq!(told.count(), 10, "{}", ran.stderr);
+    ran.warned(&["60 pictures could not be read"])
+        .printed(&["skipped      60 unreadable pictures", "and 50 more"]);
+}
+
+#[test]
+fn rotary_tables_in_two_axes_of_the_grid_are_read_row_by_row() {
+    let folder = Folder::new();
+    let write = |name: &str, scale: f64, apart: bool| {
+        let mut tensors =
+            candle_core::safetensors::load(demo("uta_demo.safetensors"), &candle_core::Device::Cpu)
+                .unwrap();
+        let mut tables = 0;
+        for (name, tensor) in &mut tensors {
+            if !name.ends_with("freqs_cos") && !name.ends_with("freqs_sin") {
+                continue;
+            }
+            tables += 1;
+            *tensor = (&*tensor * scale).unwrap();
+            if apart {
+                let (cells, channels) = tensor.dims2().unwrap();
+                let side = cells.isqrt();
+                *tensor = tensor.reshape((side, side, channels)).unwrap();
+            }
+        }
+        assert!(tables > 0);
+        let path = folder.join(name);
+        candle_core::safetensors::save(&tensors, &path).unwrap();
+        let picture = fixture("golden/photos/01_chelsea_420.jpg");
+        let arguments = [
+            "classify",
+            picture.to_str().unwrap(),
+            "--labels",
+            "a cat,a dog,a tree",
+        ];
+        let model = ["--model", "uta_demo", "--ckpt-path", path.to_str().unwrap()];
+        run(&[&arguments[..], &model].concat()).ended_with(0).stdout
+    };
+    let plain = write("plain.safetensors", 0.5, false);
+    assert_eq!(write("apart.safetensors", 0.5, true), plain);
+    // The file's tables count.
+    assert_ne!(write("whole.safetensors", 1.0, false), plain);
 }

@@ -9,7 +9,7 @@ use crate::support::{Folder, Ran, demo, fixture, run_with};
 
 /// How the server misbehaves.
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+pub enum Fault {
     None,
     /// The first answer with the file ends in the middle.
     Cut,
@@ -35,8 +35,8 @@ enum Fault {
     NoRanges,
 }
 
-struct Server {
-    endpoint: String,
+pub struct Server {
+    pub endpoint: String,
     requests: Arc<AtomicUsize>,
     /// Where the last answer began.
     begun: Arc<AtomicUsize>,
@@ -45,7 +45,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(fault: Fault) -> Self {
+    pub fn new(fault: Fault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(AtomicUsize::new(0));
@@ -84,7 +84,7 @@ fn answer(
     asked_for: &Mutex<String>,
 ) -> std::io::Result<()> {
     let (mut begin, mut first, mut lists) = (0, false, false);
-    let (mut family, mut lists_family) = (None, false);
+    let (mut family, mut lists_family, mut shard) = (None, false, None);
     for line in BufReader::new(stream.try_clone()?).lines() {
         let line = line?.to_lowercase();
         if line.is_empty() {
@@ -93,6 +93,7 @@ fn answer(
         if line.starts_with("get ") {
             *asked_for.lock().unwrap() = line.clone();
             family = family_file(&line);
+            shard = shard_of(&line, file);
             lists_family = line.starts_with("get /api/models/someone/");
             lists = line.starts_with("get /api/models/jjjjh/uta/");
         }
@@ -136,6 +137,7 @@ fn answer(
             "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
         );
     }
+    let family = shard.or(family);
     let file = match family {
         None => file,
         Some(Ok(ref bytes)) => bytes,
@@ -247,6 +249,44 @@ fn family_file(line: &str) -> Option<Result<Vec<u8>, ()>> {
     Some(found.map_or(Err(()), |(_, path)| {
         Ok(std::fs::read(fixture(path)).unwrap())
     }))
+}
+
+/// The bytes of a file of the repository `someone/Parts`, which has the demo's weights in two files, of which
+/// one is lost where the commit is not named; an error if it does not have it.
+fn shard_of(line: &str, demo: &[u8]) -> Option<Result<Vec<u8>, ()>> {
+    let (_, rest) = line.split_once("/someone/parts/resolve/")?;
+    let (revision, name) = rest.split(' ').next()?.split_once('/')?;
+    let tensors = safetensors::SafeTensors::deserialize(demo).unwrap();
+    let of = |part: usize| {
+        let mut names = tensors.names();
+        names.sort();
+        let half = names.len() / 2;
+        let names = if part == 0 {
+            &names[..half]
+        } else {
+            &names[half..]
+        };
+        let tensors = names
+            .iter()
+            .map(|name| (*name, tensors.tensor(name).unwrap()));
+        tensors.collect::<Vec<_>>()
+    };
+    let names = ["model-1.safetensors", "model-2.safetensors"];
+    Some(match names.iter().position(|known| *known == name) {
+        Some(part) if revision == "0123" => Ok(safetensors::serialize(of(part), None).unwrap()),
+        None if name == "model.safetensors.index.json" => {
+            let entries = [0, 1].map(|part| {
+                let entry = |(tensor, _)| format!("{tensor:?}:{:?}", names[part]);
+                of(part)
+                    .into_iter()
+                    .map(entry)
+                    .collect::<Vec<_>>()
+                    .join(",")
+            });
+            Ok(format!("{{\"weight_map\":{{{}}}}}", entries.join(",")).into_bytes())
+        }
+        _ => Err(()),
+    })
 }
 
 const ADDRESS: &str = "hf://someone/UTA/weights/uta.safetensors";
@@ -574,4 +614,22 @@ fn a_tag_means_the_repository_that_is_published_for_the_model() {
         .ended_with(2)
         .said(&["tags belong to open_clip's names"]);
     assert_eq!(server.asked(), 1);
+}
+
+#[test]
+fn a_list_of_files_brings_all_of_its_commit() {
+    let (home, server) = (Folder::new(), Server::new(Fault::None));
+    let variables = [
+        ("HF_HOME", home.path().to_str().unwrap()),
+        ("HF_ENDPOINT", server.endpoint.as_str()),
+    ];
+    let address = "hf://someone/Parts/model.safetensors.index.json";
+    let inspect = ["inspect", address, "--model", "uta_demo"];
+    let first = run_with(&inspect, &variables)
+        .ended_with(0)
+        .printed(&["safetensors in 2 files"]);
+    let asked = server.asked();
+    let offline = [&variables[..], &[("HF_HUB_OFFLINE", "1")]].concat();
+    let again = run_with(&inspect, &offline).ended_with(0);
+    assert_eq!((again.stdout, server.asked()), (first.stdout, asked));
 }

@@ -142,25 +142,30 @@ pub fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
 pub fn run_with<S: AsRef<std::ffi::OsStr>>(arguments: &[S], variables: &[(&str, &str)]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uta-eval"));
     command.args(arguments).envs(variables.iter().copied());
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let (stdout, stderr) = (
-        String::from_utf8(stdout).unwrap(),
-        String::from_utf8(stderr).unwrap(),
-    );
-    let shown = format!("{command:?}\n{status}\nstdout:\n{stdout}\nstderr:\n{stderr}");
-    Ran {
-        code: status.code().unwrap_or(-1),
-        stdout,
-        stderr,
-        shown,
-    }
+    Ran::of(command)
 }
 
 impl Ran {
+    /// Runs a command.
+    pub fn of(mut command: Command) -> Self {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().unwrap();
+        let (stdout, stderr) = (
+            String::from_utf8(stdout).unwrap(),
+            String::from_utf8(stderr).unwrap(),
+        );
+        let shown = format!("{command:?}\n{status}\nstdout:\n{stdout}\nstderr:\n{stderr}");
+        Self {
+            code: status.code().unwrap_or(-1),
+            stdout,
+            stderr,
+            shown,
+        }
+    }
+
     /// Checks the exit code, and that nothing ever panics.
     #[track_caller]
     pub fn ended_with(self, code: i32) -> Self {

@@ -85,8 +85,14 @@ mod features;
 /// What each thread did, and when.
 mod trace;
 
+/// A checkpoint with weights and their moving average: which is evaluated is said everywhere.
+mod average;
+
 /// Downloads from a server with faults.
 mod hub;
+
+/// The Hub's variables and certificates, as its Python tools treat them.
+mod trust;
 
 /// Which model a run has, and what decided it.
 mod choice;

@@ -306,6 +306,50 @@ fn a_bad_class_name_file_is_refused_with_file_and_line() {
 }
 
 #[test]
+fn folders_and_names_without_a_tab_between_are_no_class_names() {
+    for (text, line, expected) in [
+        (
+            "n01440764,tench\nn01443537,goldfish\n",
+            1,
+            "a comma between",
+        ),
+        ("n01440764, tench\n", 1, "a comma between"),
+        ("wnid,name\nn01440764,tench\n", 2, "a comma between"),
+        ("n01440764 tench, Tinca tinca\n", 1, "a blank between"),
+        ("n01440764;tench\n", 1, "a semicolon between"),
+        ("n01440764: tench\n", 1, "a colon between"),
+        ("dogs,dog\ncats,cat\n", 1, "a comma between"),
+        ("dogs;dog\ncats;cat\n", 1, "a semicolon between"),
+        ("tench\nn01443537\n", 2, "is a folder of ImageNet"),
+    ] {
+        let (_folder, path) = file(text);
+        let error = ClassNames::from_file(&path).unwrap_err();
+        let (message, hint) = said(&error);
+        assert!(message.contains(&format!(":{line}: ")), "{message}");
+        assert!(message.contains(expected), "{message}");
+        assert!(hint.contains("folder<TAB>name"), "{hint}");
+    }
+    // Commas belong to names.
+    for text in [
+        "tench, Tinca tinca\ngoldfish, Carassius auratus\n",
+        "black,white\nred\n",
+        "n01440764\ttench, Tinca tinca\n",
+        "a,b\na,c\n",
+        "n0144,x\n",
+    ] {
+        let (_folder, path) = file(text);
+        assert!(ClassNames::from_file(&path).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_long_line_is_told_by_its_beginning() {
+    let (_folder, path) = file(format!("a photo of {}\n", "a".repeat(100_000)));
+    let error = Templates::from_file(&path).unwrap_err().to_string();
+    assert!(error.len() < 1000, "{} bytes", error.len());
+}
+
+#[test]
 fn a_bad_template_file_is_refused_with_file_and_line() {
     for (bytes, message, hint) in [
         (

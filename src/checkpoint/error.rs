@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use super::Found;
 use super::verify::Mismatch;
 use crate::checkpoint::hub::HubError;
+use crate::util::brief;
+use crate::util::escape::Shown;
+use crate::util::output_file::hint_for;
 
 /// What to do with a file that PyTorch can read and this program cannot.
 pub(super) const RESAVE: &str =
@@ -19,8 +22,33 @@ pub enum CheckpointError {
     Hub(#[from] HubError),
     #[error("{} does not exist", path.display())]
     NotFound { path: PathBuf },
-    #[error("{} is a folder, not a checkpoint file", path.display())]
-    IsFolder { path: PathBuf },
+    #[error("{} is a folder, in which no file is known to be the weights{}", path.display(), of_files(files))]
+    IsFolder {
+        path: PathBuf,
+        /// Those in it that may be checkpoints.
+        files: Vec<String>,
+    },
+    #[error("{} is a checkpoint of torch.distributed.checkpoint, whose tensors lie in pieces", folder.display())]
+    Distributed { folder: PathBuf },
+    #[error("{} lists {all} files, of which {} missing: {}", path.display(), if missing.len() == 1 { "one is".into() } else { format!("{} are", missing.len()) }, brief::list(missing))]
+    MissingShards {
+        path: PathBuf,
+        missing: Vec<String>,
+        all: usize,
+    },
+    #[error("{} is compressed, and cannot be unpacked into {}", path.display(), folder.display())]
+    NotUnpacked {
+        path: PathBuf,
+        folder: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{} has no weights under {key}{}", path.display(), of_keys(known))]
+    NoSuchWeights {
+        path: PathBuf,
+        key: String,
+        /// The keys that it has.
+        known: Vec<String>,
+    },
     #[error("{} is no regular file", path.display())]
     NotAFile { path: PathBuf },
     #[error("{} cannot be read", path.display())]
@@ -39,8 +67,13 @@ pub enum CheckpointError {
     #[error("{} holds no tensors", path.display())]
     NoTensors { path: PathBuf },
     #[error("{} holds no state dict: {found}", path.display())]
-    NoStateDict { path: PathBuf, found: String },
-    #[error("{} holds several different state dicts, under {}", path.display(), keys.join(" and "))]
+    NoStateDict {
+        path: PathBuf,
+        found: String,
+        /// The keys of other dictionaries with tensors.
+        known: Vec<String>,
+    },
+    #[error("{} holds several different state dicts, under {}", path.display(), brief::list_by(keys, " and "))]
     Ambiguous { path: PathBuf, keys: Vec<String> },
     #[error("{}: the key {tensor} occurs twice", path.display())]
     DuplicateKey { path: PathBuf, tensor: String },
@@ -83,7 +116,7 @@ pub enum CheckpointError {
         tensor: String,
         source: Box<candle_core::Error>,
     },
-    #[error("{} does not fit the model {model}\n{mismatch}", path.display())]
+    #[error("{} does not fit the model {}\n{}", path.shown(), model.shown(), mismatch.brief())]
     Mismatch {
         path: PathBuf,
         model: String,
@@ -101,6 +134,11 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
+    /// Whether the message has more lines than one: one for each key.
+    pub fn lists_keys(&self) -> bool {
+        matches!(self, Self::Mismatch { .. })
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -109,6 +147,19 @@ impl CheckpointError {
                 "check --ckpt-path; only an address hf://… is downloaded".into()
             }
             Self::IsFolder { .. } => "name the .safetensors or .pt file inside it".into(),
+            Self::Distributed { folder } => format!(
+                "join them: python -m torch.distributed.checkpoint.format_utils dcp_to_torch {} joined.pt",
+                quoted(folder)
+            ),
+            Self::MissingShards { .. } => {
+                "copy or download all files that the list names into its folder".into()
+            }
+            Self::NotUnpacked { .. } => {
+                "free space there, or name another folder with TMPDIR; or save it again with PyTorch, which does not compress".into()
+            }
+            Self::NoSuchWeights { .. } => {
+                "uta-eval inspect shows what the checkpoint holds".into()
+            }
             Self::NotAFile { .. } => "copy the checkpoint into a regular file first".into(),
             Self::Unreadable { path, source } if source.kind() == ErrorKind::PermissionDenied => {
                 format!("allow reading it: chmod u+r {path:?}")
@@ -119,11 +170,15 @@ impl CheckpointError {
                 "fetch it again and compare its checksum with the publisher's".into()
             }
             Self::Unsupported { .. } => RESAVE.into(),
+            Self::NoStateDict { known, .. } if !known.is_empty() => {
+                format!("if one is meant, say which: --weights {}", known[0])
+            }
             Self::NoTensors { .. } | Self::NoStateDict { .. } => {
                 "save the weights alone: torch.save(model.state_dict(), \"new.pt\")".into()
             }
-            Self::Ambiguous { .. } => {
-                "save the one that is meant alone: torch.save(checkpoint[KEY], \"new.pt\")".into()
+            Self::Ambiguous { keys, .. } => {
+                let keys: Vec<_> = keys.iter().map(|key| format!("--weights {key}")).collect();
+                format!("say which one is meant: {}", brief::list_by(&keys, " or "))
             }
             Self::DuplicateKey { .. } => {
                 "save it again with every key once; which copy is meant cannot be known".into()
@@ -140,7 +195,10 @@ impl CheckpointError {
                 ..
             } => advice.clone(),
             Self::Mismatch { mismatch, .. } => match mismatch.extra_prefix() {
-                Some(prefix) => format!("the keys would fit without the prefix {prefix}"),
+                Some(prefix) => format!(
+                    "the keys would fit without the prefix {prefix}: --weights {}",
+                    prefix.trim_end_matches('.')
+                ),
                 None => "uta-eval inspect shows what the checkpoint holds".into(),
             },
             Self::OutputExists { .. } => {
@@ -148,14 +206,37 @@ impl CheckpointError {
             }
             Self::OutOfRange { .. } => "choose --dtype bf16 or f32, which have the range".into(),
             Self::NoTarget { .. } => "choose f16, bf16 or f32".into(),
-            Self::Unwritable { .. } => {
-                "check that the folder exists, may be written to and has enough free space".into()
-            }
+            Self::Unwritable { source, .. } => hint_for(source).into(),
             Self::Unreadable { .. }
             | Self::NoSuchTensor { .. }
             | Self::NotFloating { .. }
             | Self::Device { .. } => return None,
         })
+    }
+}
+
+fn of_files(files: &[String]) -> String {
+    match files {
+        [] => String::new(),
+        files => format!("; it has {}", brief::list(files)),
+    }
+}
+
+fn of_keys(known: &[String]) -> String {
+    match known {
+        [] => String::new(),
+        known => format!("; it has some under {}", brief::list(known)),
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &std::path::Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    if path.chars().all(plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
     }
 }
 

@@ -1,16 +1,18 @@
 //! Checkpoint files: opening, verifying, identifying and converting them.
 //!
-//! Two formats are read, told apart by content: safetensors, and the zip format of `torch.save`.
-//! Opening reads headers only; the data stays in the file until a tensor is asked for.
+//! Three formats are read, told apart by content: safetensors, and the two of `torch.save`, a zip archive
+//! and, before PyTorch 1.6, pickles. A checkpoint may lie in several files with a list of them. Opening reads headers only; the data stays in the file until a tensor is asked for.
 //! Nothing in a checkpoint is ever executed. Every byte is taken as hostile: sizes are checked before
 //! they are used, keys are fit to be printed, and memory is bounded.
 //!
 //! | file | what |
 //! |---|---|
-//! | `source` | the open file |
+//! | `source`, `inflated` | the open file, and what is compressed in it |
+//! | `folder`, `shards` | folders with a checkpoint, and checkpoints in several files |
 //! | `sniff` | which format a file has, or what was saved in its place |
+//! | `names` | what wrappers put into tensors' names |
 //! | `safetensors_file` | safetensors headers |
-//! | `torch_file`, `pickle`, `pickle_machine`, `pickle_value`, `rebuild`, `state_dict` | PyTorch: zip members, pickle, tensors, state dict |
+//! | `torch_file`, `torch_legacy`, `pickle`, `pickle_machine`, `pickle_value`, `rebuild`, `state_dict` | PyTorch: members, pickle, tensors, state dict |
 //! | `values` | a tensor's place in the file, and its numbers |
 //! | `verify` | comparison with the tensors that a model needs |
 //! | `convert` | writing safetensors |
@@ -19,23 +21,28 @@
 
 pub mod convert;
 mod error;
+mod folder;
 /// Checkpoints of the Hugging Face Hub, downloaded into its cache.
 pub mod hub;
+mod inflated;
+mod names;
 mod pickle;
 mod pickle_machine;
 mod pickle_value;
 mod rebuild;
 mod safetensors_file;
+mod shards;
 mod sniff;
 mod source;
 mod state_dict;
 mod torch_file;
+mod torch_legacy;
 mod values;
 pub mod verify;
 mod weights;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::util::hex;
 use candle_core::{DType, Device, Tensor};
@@ -45,22 +52,28 @@ use sha2::{Digest, Sha256};
 
 pub use convert::{ConvertSummary, Output, Piece, convert, write};
 pub use error::CheckpointError;
+pub use folder::within;
 pub use sniff::Found;
 pub use verify::{Mismatch, TensorSpec, verify, verify_except};
 pub use weights::{TensorSource, load_with};
 
 use error::{is_sound_key, printable};
+use names::Stripped;
+use shards::Index;
 use source::Source;
 use values::{Stored, Unusable};
 
-/// An open checkpoint file.
+/// An open checkpoint.
 #[derive(Debug)]
 pub struct Checkpoint {
-    source: Source,
+    path: PathBuf,
+    files: Vec<Source>,
     format: Format,
     /// Keys of the nested dictionaries that were entered, joined by dots.
     nested_under: Option<String>,
-    stripped_prefix: Option<String>,
+    /// Keys under which other tensors of the same names lie.
+    others: Vec<String>,
+    stripped: Stripped,
     /// Keys of the state dict that hold no tensor.
     without_tensor: Vec<String>,
     tensors: BTreeMap<String, Stored>,
@@ -71,6 +84,7 @@ pub struct Checkpoint {
 pub enum Format {
     Safetensors,
     PyTorch,
+    PyTorchLegacy,
 }
 
 impl std::fmt::Display for Format {
@@ -78,54 +92,74 @@ impl std::fmt::Display for Format {
         f.write_str(match self {
             Self::Safetensors => "safetensors",
             Self::PyTorch => "PyTorch zip",
+            Self::PyTorchLegacy => "PyTorch before 1.6",
         })
     }
 }
 
 /// Name, shape and dtype of a stored tensor.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
+pub struct TensorEntry<'a> {
     pub name: &'a str,
     pub shape: &'a [usize],
     pub dtype: Dtype,
 }
 
 /// What a format's reader finds in a file.
+#[derive(Default)]
 struct Contents {
+    /// Where the tensors lie: the file, and what is unpacked from it.
+    files: Vec<Source>,
     tensors: Vec<(String, Stored)>,
     nested_under: Option<String>,
+    others: Vec<String>,
+    /// The keys of all dictionaries with tensors.
+    known: Vec<String>,
+    /// Whether the key that was asked for is one of them.
+    entered: bool,
     without_tensor: Vec<String>,
 }
-
-/// Wrappers that training scripts put around a state dict.
-const WRAPPERS: [&str; 5] = [
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "module",
-    // torch.compile's.
-    "_orig_mod",
-];
 
 /// Bytes that are hashed at a time.
 const PIECE: usize = 1 << 20;
 
 impl Checkpoint {
-    /// Opens a checkpoint and reads its headers.
+    /// Refuses a path at which no checkpoint can be, without reading it.
+    ///
+    /// # Errors
+    /// When nothing is there, or no regular file with something in it.
+    pub fn check(path: &Path) -> Result<(), CheckpointError> {
+        Source::open(&within(path)).map(drop)
+    }
+
+    /// Opens a checkpoint and reads its headers. A folder stands for the weights in it.
     ///
     /// # Errors
     /// When the file cannot be read, is no checkpoint, or is damaged.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+        Self::open_weights(path, None)
+    }
+
+    /// As [`open`](Self::open), but takes the tensors under the key `weights`, if one is given: a key of
+    /// the file, several joined by dots, or what names begin with.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), or when there are none.
+    pub fn open_weights(path: &Path, weights: Option<&str>) -> Result<Self, CheckpointError> {
+        if let Some(folder) = folder::distributed(path) {
+            return Err(CheckpointError::Distributed {
+                folder: folder.into(),
+            });
+        }
+        let path = &within(path);
         let source = Source::open(path)?;
-        let head = source.bytes(0..source.size().min(sniff::HEAD))?;
-        let format = sniff::sniff(&head).map_err(|found| CheckpointError::NotACheckpoint {
-            path: path.into(),
-            found,
-        })?;
-        let contents = match format {
-            Format::Safetensors => safetensors_file::read(&source)?,
-            Format::PyTorch => torch_file::read(&source)?,
+        let (format, mut contents) = match index_of(&source)? {
+            Some(index) => index.contents(path, |source| read(source, None))?,
+            None => read(source, weights)?,
         };
+        if let Some(key) = weights.filter(|_| !contents.entered) {
+            contents.keep_below(path, key)?;
+        }
         if contents.tensors.is_empty() {
             return Err(CheckpointError::NoTensors { path: path.into() });
         }
@@ -139,8 +173,10 @@ impl Checkpoint {
                 detail: format!("it has the impossible key \"{}\"", printable(key)),
             });
         }
+        let stripped = names::wrapped(contents.tensors.iter().map(|(name, _)| name.as_str()));
         let mut tensors = BTreeMap::new();
         for (name, stored) in contents.tensors {
+            let name = stripped.without(&name);
             if tensors.insert(name.clone(), stored).is_some() {
                 return Err(CheckpointError::DuplicateKey {
                     path: path.into(),
@@ -148,20 +184,22 @@ impl Checkpoint {
                 });
             }
         }
-        let stripped_prefix = strip_prefixes(&mut tensors);
+        let without_tensor = contents.without_tensor.iter();
         Ok(Self {
-            source,
+            path: path.into(),
+            files: contents.files,
             format,
             nested_under: contents.nested_under,
-            stripped_prefix,
-            without_tensor: contents.without_tensor,
+            others: contents.others,
+            without_tensor: without_tensor.map(|name| stripped.without(name)).collect(),
+            stripped,
             tensors,
         })
     }
 
-    /// The path that it was opened with.
+    /// The path of its file, or of the list of its files.
     pub fn path(&self) -> &Path {
-        self.source.path()
+        &self.path
     }
 
     /// The format of the file.
@@ -169,9 +207,21 @@ impl Checkpoint {
         self.format
     }
 
-    /// Size of the file in bytes.
+    /// The format in words, and the number of files if there are several.
+    pub fn described_format(&self) -> String {
+        match self.own_files().count() {
+            1 => self.format.to_string(),
+            files => format!("{} in {files} files", self.format),
+        }
+    }
+
+    /// Size of the file in bytes, or of all of them together.
     pub fn bytes(&self) -> usize {
-        self.source.size()
+        self.own_files().map(Source::size).sum()
+    }
+
+    fn own_files(&self) -> impl Iterator<Item = &Source> {
+        self.files.iter().filter(|file| file.is_file())
     }
 
     /// The keys under which the state dict lies in the file, e.g. `state_dict`.
@@ -181,7 +231,17 @@ impl Checkpoint {
 
     /// The prefix that every key had, e.g. `module.`, and that the names here are without.
     pub fn stripped_prefix(&self) -> Option<&str> {
-        self.stripped_prefix.as_deref()
+        self.stripped.prefix.as_deref()
+    }
+
+    /// Wrappers within names, e.g. `_orig_mod.`, that the names here are without.
+    pub fn stripped_within(&self) -> &[&'static str] {
+        &self.stripped.within
+    }
+
+    /// Keys under which the file has other tensors of the same names, e.g. `model_ema`.
+    pub fn others(&self) -> &[String] {
+        &self.others
     }
 
     /// Keys of the state dict whose value is no tensor.
@@ -190,8 +250,8 @@ impl Checkpoint {
     }
 
     /// All tensors, sorted by name.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.tensors.iter().map(|(name, stored)| Entry {
+    pub fn entries(&self) -> impl Iterator<Item = TensorEntry<'_>> {
+        self.tensors.iter().map(|(name, stored)| TensorEntry {
             name,
             shape: &stored.shape,
             dtype: stored.dtype,
@@ -199,9 +259,9 @@ impl Checkpoint {
     }
 
     /// The tensor of that name, if there is one.
-    pub fn get(&self, name: &str) -> Option<Entry<'_>> {
+    pub fn get(&self, name: &str) -> Option<TensorEntry<'_>> {
         let (name, stored) = self.tensors.get_key_value(name)?;
-        Some(Entry {
+        Some(TensorEntry {
             name,
             shape: &stored.shape,
             dtype: stored.dtype,
@@ -211,7 +271,7 @@ impl Checkpoint {
     /// One line of name, shape and dtype for each tensor; tensors that differ only in the number of
     /// their block share a line.
     pub fn abridged_entries(&self) -> Vec<String> {
-        let line = |e: Entry| {
+        let line = |e: TensorEntry| {
             (
                 e.name.to_string(),
                 format!("{:?} {}", e.shape, dtype_name(e.dtype)),
@@ -265,7 +325,7 @@ impl Checkpoint {
                 dtype: dtype.as_str().into(),
             });
         }
-        let values = stored.values(&self.source);
+        let values = stored.values(&self.files);
         let values = values.map_err(|e| self.unusable(name, stored, e, "f32"))?;
         let range = match dtype {
             DType::F16 => values::out_of_range(&values, Dtype::F16),
@@ -284,18 +344,23 @@ impl Checkpoint {
             })
     }
 
-    /// SHA-256 of the whole file, in hexadecimal.
+    /// SHA-256 of the whole file, in hexadecimal. Of several files it is that of what `sha256sum` prints
+    /// for them, in the order of their names.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When a file cannot be read.
     pub fn sha256(&self) -> Result<String, CheckpointError> {
+        let mut hashes = self.own_files().map(|file| Ok((sha256_of(file)?, file)));
+        let hashes: Vec<_> = hashes.by_ref().collect::<Result<_, CheckpointError>>()?;
+        if let [(hash, _)] = &hashes[..] {
+            return Ok(hash.clone());
+        }
         let mut hasher = Sha256::new();
-        let mut buffer = vec![0; PIECE];
-        let size = self.source.size();
-        for start in (0..size).step_by(PIECE) {
-            let piece = &mut buffer[..PIECE.min(size - start)];
-            self.source.fill(start, piece)?;
-            hasher.update(piece);
+        for (hash, file) in hashes {
+            let name = file.path().file_name().unwrap_or_default();
+            hasher.update(format!("{hash}  "));
+            hasher.update(name.as_encoded_bytes());
+            hasher.update(b"\n");
         }
         Ok(hex::digest(hasher))
     }
@@ -321,7 +386,7 @@ impl Checkpoint {
             let mut hasher = Sha256::new();
             let Stored { dtype, shape, .. } = stored;
             hasher.update(format!("{name} {shape:?} {}\n", dtype_name(*dtype)));
-            hasher.update(stored.bytes(&self.source)?);
+            hasher.update(stored.bytes(&self.files)?);
             Ok::<_, CheckpointError>(hasher.finalize())
         };
         let hashes: Vec<_> = tensors.par_iter().map(hash).collect::<Result<_, _>>()?;
@@ -392,23 +457,73 @@ pub fn dtype_name(dtype: Dtype) -> String {
     format!("{dtype:?}").to_ascii_lowercase()
 }
 
-/// Removes wrappers' prefixes (`module.`, `model.` …) that every key has.
-fn strip_prefixes(tensors: &mut BTreeMap<String, Stored>) -> Option<String> {
-    let mut stripped = String::new();
-    loop {
-        let common = WRAPPERS
-            .iter()
-            .map(|wrapper| format!("{wrapper}."))
-            .find(|prefix| {
-                let mut names = tensors.keys();
-                names.all(|name| name.len() > prefix.len() && name.starts_with(prefix))
-            });
-        let Some(prefix) = common else { break };
-        *tensors = std::mem::take(tensors)
-            .into_iter()
-            .map(|(name, stored)| (name[prefix.len()..].to_string(), stored))
-            .collect();
-        stripped += &prefix;
+/// SHA-256 of a file, in hexadecimal.
+fn sha256_of(file: &Source) -> Result<String, CheckpointError> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; PIECE];
+    let size = file.size();
+    for start in (0..size).step_by(PIECE) {
+        let piece = &mut buffer[..PIECE.min(size - start)];
+        file.fill(start, piece)?;
+        hasher.update(piece);
     }
-    (!stripped.is_empty()).then_some(stripped)
+    Ok(hex::digest(hasher))
+}
+
+/// The list of files that a file is, if it is one.
+fn index_of(source: &Source) -> Result<Option<Index>, CheckpointError> {
+    let head = source.bytes(0..source.size().min(sniff::HEAD))?;
+    match sniff::sniff(&head) {
+        Err(Found::Json) => Index::read(source),
+        _ => Ok(None),
+    }
+}
+
+/// What a file holds.
+fn read(source: Source, weights: Option<&str>) -> Result<(Format, Contents), CheckpointError> {
+    let head = source.bytes(0..source.size().min(sniff::HEAD))?;
+    let format = sniff::sniff(&head).map_err(|found| CheckpointError::NotACheckpoint {
+        path: source.path().into(),
+        found,
+    })?;
+    let contents = match format {
+        Format::Safetensors => safetensors_file::read(source)?,
+        Format::PyTorch => torch_file::read(source, weights)?,
+        Format::PyTorchLegacy => torch_legacy::read(source, weights)?,
+    };
+    Ok((format, contents))
+}
+
+impl Contents {
+    /// Leaves only the tensors whose names begin with a key, and takes it away.
+    fn keep_below(&mut self, path: &Path, key: &str) -> Result<(), CheckpointError> {
+        let below = |name: &str| Some(name.strip_prefix(key)?.strip_prefix('.')?.to_string());
+        let kept = self.tensors.iter();
+        let kept = kept.filter_map(|(name, stored)| Some((below(name)?, stored.clone())));
+        let kept: Vec<_> = kept.collect();
+        if kept.is_empty() {
+            let first = |name: &String| name.split_once('.').map(|(first, _)| printable(first));
+            let firsts = self.tensors.iter().filter_map(|(name, _)| first(name));
+            self.known.extend(firsts);
+            let mut told = std::collections::HashSet::new();
+            self.known.retain(|key| told.insert(key.clone()));
+            return Err(CheckpointError::NoSuchWeights {
+                path: path.into(),
+                key: printable(key),
+                known: std::mem::take(&mut self.known),
+            });
+        }
+        self.tensors = kept;
+        self.without_tensor = self
+            .without_tensor
+            .iter()
+            .filter_map(|n| below(n))
+            .collect();
+        self.others.clear();
+        self.nested_under = Some(match self.nested_under.take() {
+            Some(keys) => format!("{keys}.{key}"),
+            None => key.into(),
+        });
+        Ok(())
+    }
 }

@@ -27,8 +27,25 @@ impl Pickle {
             let length = bytes.len();
             return Err(format!("it has {length} bytes, more than {MAX_BYTES}"));
         }
-        let (values, root) = run(bytes)?;
-        Ok(Self { values, root })
+        Ok(Self::parse_first(bytes)?.0)
+    }
+
+    /// Parses a pickle that others may follow, and gives its length.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub(super) fn parse_first(bytes: &[u8]) -> Result<(Self, usize), String> {
+        let (values, root, length) = run(bytes)?;
+        Ok((Self { values, root }, length))
+    }
+
+    /// The references that PyTorch resolves outside of the pickle.
+    pub(super) fn persistent(&self) -> impl Iterator<Item = &[Id]> {
+        let values = self.values.iter();
+        values.filter_map(|value| match value {
+            Value::Persistent(id) => self.sequence(*id),
+            _ => None,
+        })
     }
 
     pub(super) fn root(&self) -> Id {

@@ -9,11 +9,15 @@ const MAX_VALUES: usize = 2_000_000;
 /// Most opcodes, which bound the stack, the memo and the time.
 const MAX_STEPS: usize = 8_000_000;
 
-/// Runs a pickle; returns all its values, and which of them is the result.
+/// What reasons begin with where the pickle does not end.
+pub(super) const TOO_EARLY: &str = "it ends too early";
+
+/// Runs a pickle; returns all its values, which of them is the result, and how many bytes it has: others
+/// may follow.
 ///
 /// # Errors
 /// A sentence on what is wrong with the bytes, and where.
-pub(super) fn run(bytes: &[u8]) -> Result<(Vec<Value>, Id), String> {
+pub(super) fn run(bytes: &[u8]) -> Result<(Vec<Value>, Id, usize), String> {
     let mut machine = Machine {
         input: bytes,
         ..Machine::default()
@@ -25,7 +29,10 @@ pub(super) fn run(bytes: &[u8]) -> Result<(Vec<Value>, Id), String> {
                 return Err(format!("it has more than {MAX_VALUES} values"));
             }
             Ok(None) => {}
-            Ok(Some(root)) => return Ok((machine.values, root)),
+            Ok(Some(root)) => {
+                let length = bytes.len() - machine.input.len();
+                return Ok((machine.values, root, length));
+            }
             Err(reason) => return Err(format!("{reason}, at byte {at}")),
         }
     }
@@ -154,7 +161,7 @@ impl Machine<'_> {
     }
 
     fn take(&mut self, n: usize) -> Step<&[u8]> {
-        let (head, rest) = self.input.split_at_checked(n).ok_or("it ends too early")?;
+        let (head, rest) = self.input.split_at_checked(n).ok_or(TOO_EARLY)?;
         self.input = rest;
         Ok(head)
     }
@@ -168,7 +175,7 @@ impl Machine<'_> {
             .input
             .iter()
             .position(|b| *b == b'\n')
-            .ok_or("a line does not end")?;
+            .ok_or("it ends too early: a line does not end")?;
         let line = String::from_utf8_lossy(self.take(end)?)
             .trim_end_matches('\r')
             .to_string();

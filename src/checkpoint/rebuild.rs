@@ -9,7 +9,7 @@ use safetensors::Dtype;
 use super::error::printable;
 use super::pickle::Pickle;
 use super::pickle_value::{Id, Value};
-use super::values::{Stored, span};
+use super::values::{Place, Stored, span};
 
 /// Parameters and subclasses around a tensor that are unwrapped; a pickle may be cyclic.
 const WRAPPERS: usize = 4;
@@ -28,10 +28,10 @@ impl From<&str> for Fault {
     }
 }
 
-/// A pickle, and where its storages lie: first byte and length, by storage key.
+/// A pickle, and where its storages lie, by storage key.
 pub(super) struct Rebuilder<'a> {
     pub(super) pickle: &'a Pickle,
-    pub(super) storages: &'a HashMap<String, (usize, usize)>,
+    pub(super) storages: &'a HashMap<String, Place>,
 }
 
 /// The arguments that make a plain tensor.
@@ -63,13 +63,19 @@ impl<'a> Rebuilder<'a> {
         if shape.len() != strides.len() {
             return Err("its shape and its stride differ in length".into());
         }
-        let (dtype, start, length) = self.storage(&plain)?;
+        let (dtype, place) = self.storage(&plain)?;
+        let Place {
+            file,
+            start,
+            length,
+        } = place;
         let bytes = dtype.bitsize() / 8;
         let elements = span(&shape, None).and_then(|count| count.checked_mul(bytes));
         match elements {
             None => return Err("its shape is impossibly large".into()),
             Some(0) => {
                 return Ok(Stored {
+                    file,
                     dtype,
                     shape,
                     offset: start,
@@ -89,6 +95,7 @@ impl<'a> Rebuilder<'a> {
         };
         let dense = normalize(&shape, &mut strides);
         Ok(Stored {
+            file,
             dtype,
             shape,
             offset: start + begin,
@@ -144,14 +151,17 @@ impl<'a> Rebuilder<'a> {
         items.iter().map(|item| self.pickle.size(*item)).collect()
     }
 
-    /// dtype, first byte and length of the storage `("storage", class, key, location, elements)`.
-    fn storage(&self, plain: &Plain) -> Result<(Dtype, usize, usize), Fault> {
+    /// dtype and place of the storage `("storage", class, key, location, elements)`; PyTorch before 1.6
+    /// adds `(key, first element, elements)` of a part of it, or none.
+    fn storage(&self, plain: &Plain) -> Result<(Dtype, Place), Fault> {
         let parts = match self.pickle.get(plain.storage) {
             Value::Persistent(id) => self.pickle.sequence(*id),
             _ => None,
         };
-        let Some(&[_, class, key, _, elements]) = parts else {
-            return Err("it has no storage".into());
+        let (class, key, elements, part) = match parts {
+            Some(&[_, class, key, _, elements]) => (class, key, elements, None),
+            Some(&[_, class, key, _, elements, part]) => (class, key, elements, Some(part)),
+            _ => return Err("it has no storage".into()),
         };
         let (Some(class), Some(key), Some(elements)) = (
             self.pickle.global(class),
@@ -163,12 +173,11 @@ impl<'a> Rebuilder<'a> {
         let class = class.strip_prefix("torch.").unwrap_or(class);
         let named = plain.dtype.or(Some(class)).unwrap_or_default();
         let dtype = dtype_named(named).ok_or_else(|| Fault::Unsupported(printable(named)))?;
-        let Some(&(start, length)) = self.storages.get(key) else {
+        let Some(&place) = self.storages.get(key) else {
             let key = printable(key);
-            return Err(Fault::Corrupt(format!(
-                "its storage data/{key} is missing from the archive"
-            )));
+            return Err(Fault::Corrupt(format!("its storage {key} is missing")));
         };
+        let length = place.length;
         // A storage without a dtype counts bytes.
         let size = if plain.dtype.is_some() {
             1
@@ -180,8 +189,47 @@ impl<'a> Rebuilder<'a> {
                 "its storage has {length} bytes, too few for the {elements} elements declared"
             )));
         }
-        Ok((dtype, start, length))
+        let part = part.and_then(|part| self.pickle.sequence(part));
+        let Some(part) = part else {
+            return Ok((dtype, place));
+        };
+        let bounds = match part {
+            &[_, first, count] => {
+                let bytes = |id| self.pickle.size(id)?.checked_mul(size);
+                bytes(first).zip(bytes(count))
+            }
+            _ => None,
+        };
+        let inside = |(first, count): &(usize, usize)| {
+            first.checked_add(*count).is_some_and(|end| end <= length)
+        };
+        let (first, count) = bounds
+            .filter(inside)
+            .ok_or("its part of a storage is invalid")?;
+        let start = place.start + first;
+        Ok((
+            dtype,
+            Place {
+                start,
+                length: count,
+                ..place
+            },
+        ))
     }
+}
+
+/// Bytes of an element in a storage of that class.
+pub(super) fn element_size(class: &str) -> Option<usize> {
+    let class = class.strip_prefix("torch.").unwrap_or(class);
+    let size = match class {
+        "UntypedStorage" => 1,
+        "ComplexFloatStorage" => 8,
+        "ComplexDoubleStorage" => 16,
+        "QInt8Storage" | "QUInt8Storage" | "QUInt4x2Storage" | "QUInt2x4Storage" => 1,
+        "QInt32Storage" => 4,
+        _ => dtype_named(class)?.bitsize() / 8,
+    };
+    Some(size)
 }
 
 /// The dtype of a storage class or of that name in PyTorch; `None` for what cannot be read.

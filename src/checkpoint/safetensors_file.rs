@@ -19,7 +19,7 @@ const LENGTH_BYTES: usize = 8;
 const MAX_HEADER: u64 = 100_000_000;
 
 /// Lists the tensors of a safetensors file.
-pub(super) fn read(source: &Source) -> Result<Contents, CheckpointError> {
+pub(super) fn read(source: Source) -> Result<Contents, CheckpointError> {
     let (path, found) = (source.path(), source.size());
     let truncated = |detail| CheckpointError::Truncated {
         path: path.into(),
@@ -82,6 +82,7 @@ pub(super) fn read(source: &Source) -> Result<Contents, CheckpointError> {
             });
         }
         let stored = Stored {
+            file: 0,
             dtype: info.dtype,
             shape: info.shape.clone(),
             offset: data + info.data_offsets.0,
@@ -90,9 +91,9 @@ pub(super) fn read(source: &Source) -> Result<Contents, CheckpointError> {
         tensors.push((name, stored));
     }
     Ok(Contents {
+        files: vec![source],
         tensors,
-        nested_under: None,
-        without_tensor: Vec::new(),
+        ..Contents::default()
     })
 }
 

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::Format;
+use super::torch_legacy::MAGIC;
 
 /// What a file that is no checkpoint seems to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum Found {
     LfsPointer,
     Json,
     Text,
-    LegacyPickle,
+    Pickle,
     OtherZip,
     Compressed,
     Unknown,
@@ -30,10 +31,10 @@ impl fmt::Display for Found {
             }
             Self::Json => "it is a JSON document",
             Self::Text => "it is a text file",
-            Self::LegacyPickle => "it is a pickle of PyTorch before version 1.6, or another pickle",
+            Self::Pickle => "it is a pickle, but none of torch.save",
             Self::OtherZip => "it is a zip archive without PyTorch's data.pkl",
             Self::Compressed => "it is a compressed archive",
-            Self::Unknown => "it is neither safetensors nor a PyTorch zip file",
+            Self::Unknown => "it is neither safetensors nor a file of torch.save",
         })
     }
 }
@@ -50,7 +51,7 @@ impl Found {
             Self::Json => {
                 "a configuration or an index may accompany the weights; name the weight file itself"
             }
-            Self::LegacyPickle => super::error::RESAVE,
+            Self::Pickle => super::error::RESAVE,
             Self::OtherZip | Self::Compressed => {
                 "if the checkpoint was packed for transport, unpack it and name the file inside"
             }
@@ -78,14 +79,18 @@ pub(super) fn sniff(head: &[u8]) -> Result<Format, Found> {
         return Err(Found::Compressed);
     }
     // Before pickles: a header length of 640 begins like a pickle, one of 35615 like gzip.
-    if looks_like_safetensors(head) {
+    let old = begins_as_old_torch(head);
+    if looks_like_safetensors(head) && !(old && head.len() == LENGTH_BYTES) {
         return Ok(Format::Safetensors);
     }
     if head.starts_with(b"\x1f\x8b") || head.get(257..262) == Some(b"ustar") {
         return Err(Found::Compressed);
     }
+    if old {
+        return Ok(Format::PyTorchLegacy);
+    }
     if matches!(head, [0x80, 2..=5, ..]) {
-        return Err(Found::LegacyPickle);
+        return Err(Found::Pickle);
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let text = text.trim_ascii_start();
@@ -96,6 +101,20 @@ pub(super) fn sniff(head: &[u8]) -> Result<Format, Found> {
         _ if text.starts_with(b"version https://git-lfs") => Found::LfsPointer,
         _ => Found::Text,
     })
+}
+
+/// The pickled magic number of PyTorch's old format, or as much of it as there is.
+fn begins_as_old_torch(head: &[u8]) -> bool {
+    let [0x80, 2..=5, pickled @ ..] = head else {
+        return false;
+    };
+    // Later protocols put a frame's length of eight bytes in front.
+    let pickled = match pickled {
+        [0x95, frame @ ..] => frame.get(8..).unwrap_or_default(),
+        pickled => pickled,
+    };
+    let most = pickled.len().min(MAGIC.len());
+    pickled[..most] == MAGIC[..most]
 }
 
 /// A header's length and the start of its JSON object; the object is missing where the file is

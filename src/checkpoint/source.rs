@@ -10,15 +10,24 @@ use std::path::{Path, PathBuf};
 
 use positioned_io::ReadAt;
 
+use super::folder;
+use super::inflated::{Inflated, Packed};
 use super::{CheckpointError, Found};
 
-/// A file that can be a checkpoint.
+/// A file that can be a checkpoint, or what is packed in one.
 #[derive(Debug)]
 pub(super) struct Source {
     path: PathBuf,
-    file: File,
+    content: Content,
     /// Size when it was opened, in bytes.
     size: usize,
+}
+
+#[derive(Debug)]
+enum Content {
+    File(File),
+    /// Members of an archive, one behind the other.
+    Inflated(Inflated),
 }
 
 impl Source {
@@ -39,7 +48,7 @@ impl Source {
         // Looked at before it is opened: opening a named pipe would wait for ever.
         let metadata = std::fs::metadata(path).map_err(unreadable)?;
         if metadata.is_dir() {
-            return Err(CheckpointError::IsFolder { path: path.into() });
+            return Err(folder::refusal(path));
         }
         if !metadata.is_file() {
             return Err(CheckpointError::NotAFile { path: path.into() });
@@ -55,9 +64,32 @@ impl Source {
         let size = usize::try_from(size).map_err(|e| unreadable(io::Error::other(e)))?;
         Ok(Self {
             path: path.into(),
-            file,
+            content: Content::File(file),
             size,
         })
+    }
+
+    /// What is packed in an archive, unpacked when the first byte is asked for.
+    pub(super) fn inflated(archive: &Self, members: Vec<Packed>) -> Result<Self, CheckpointError> {
+        let file = match &archive.content {
+            Content::File(file) => file.try_clone(),
+            Content::Inflated(_) => Err(ErrorKind::Unsupported.into()),
+        };
+        let file = file.map_err(|source| CheckpointError::Unreadable {
+            path: archive.path.clone(),
+            source,
+        })?;
+        let size = members.last().map_or(0, |last| last.offset + last.size);
+        Ok(Self {
+            path: archive.path.clone(),
+            content: Content::Inflated(Inflated::new(&archive.path, file, members)),
+            size,
+        })
+    }
+
+    /// Whether it is a file that the user has.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self.content, Content::File(_))
     }
 
     /// The path that it was opened with.
@@ -76,7 +108,11 @@ impl Source {
     /// When they cannot be read, or the file was cut since it was opened.
     pub(super) fn fill(&self, offset: usize, buffer: &mut [u8]) -> Result<(), CheckpointError> {
         let path = || self.path.clone();
-        let read = self.file.read_exact_at(offset as u64, buffer);
+        let file = match &self.content {
+            Content::File(file) => file,
+            Content::Inflated(inflated) => inflated.file()?,
+        };
+        let read = file.read_exact_at(offset as u64, buffer);
         read.map_err(|source| match source.kind() {
             ErrorKind::UnexpectedEof => CheckpointError::Truncated {
                 path: path(),
@@ -103,7 +139,13 @@ impl Source {
     }
 
     /// The file as a stream, for one reader at a time: it has one position.
-    pub(super) fn stream(&self) -> BufReader<&File> {
-        BufReader::new(&self.file)
+    ///
+    /// # Errors
+    /// When it is packed and cannot be unpacked.
+    pub(super) fn stream(&self) -> Result<BufReader<&File>, CheckpointError> {
+        Ok(BufReader::new(match &self.content {
+            Content::File(file) => file,
+            Content::Inflated(inflated) => inflated.file()?,
+        }))
     }
 }

@@ -4,13 +4,15 @@
 //! and not looked at. A TorchScript program is a tree of modules, whose tensors are named by the way to
 //! them, as in its state dict.
 
+use std::collections::HashSet;
 use std::path::Path;
 
-use super::error::printable;
+use super::error::{is_sound_key, printable};
+use super::names::{WRAPPERS, wrapped};
 use super::pickle::Pickle;
 use super::pickle_value::Id;
 use super::rebuild::{Fault, Rebuilder};
-use super::{CheckpointError, Contents, WRAPPERS};
+use super::{CheckpointError, Contents};
 
 /// Wrappers inside wrappers that are looked into; a pickle may be cyclic.
 const NESTING: usize = 3;
@@ -33,11 +35,12 @@ pub(super) struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// The tensors of the state dict.
+    /// The tensors of the state dict: of that under the key `weights` if there is one, and otherwise of
+    /// that under a wrapper's key, or of the outermost.
     ///
     /// # Errors
     /// When there is no state dict, or more than one, or one of its tensors is faulty.
-    pub(super) fn contents(&self) -> Result<Contents, CheckpointError> {
+    pub(super) fn find(&self, weights: Option<&str>) -> Result<Contents, CheckpointError> {
         let pickle = self.rebuilder.pickle;
         if pickle.module(pickle.root()).is_some() {
             return self.list(self.of_module(pickle.root())?, None);
@@ -45,22 +48,58 @@ impl<'a> Finder<'a> {
         let Some(root) = pickle.items(pickle.root()) else {
             return Err(self.no_state_dict(self.describe(pickle.root())));
         };
+        let entered = weights.and_then(|key| Some((key, self.at(root, key, NESTING)?)));
+        let (key, start) = entered.unwrap_or(("", root));
+        let all = self.all(root);
+        let contents = match self.below(key, start) {
+            // It may be the beginning of names.
+            Err(CheckpointError::Ambiguous { .. } | CheckpointError::NoStateDict { .. })
+                if weights.is_some() && entered.is_none() =>
+            {
+                return Err(CheckpointError::NoSuchWeights {
+                    path: self.path.into(),
+                    key: printable(weights.unwrap_or_default()),
+                    known: all.into_iter().map(|(key, _)| key).collect(),
+                });
+            }
+            contents => contents?,
+        };
+        let taken = contents.nested_under.as_deref().unwrap_or_default();
+        let others = all
+            .iter()
+            .filter(|(key, items)| key != taken && self.rivals(&contents, items));
+        Ok(Contents {
+            others: others.map(|(key, _)| key.clone()).collect(),
+            known: all.iter().map(|(key, _)| key.clone()).collect(),
+            entered: entered.is_some(),
+            ..contents
+        })
+    }
+
+    /// The state dict that a dict is or has under wrappers' keys; `key` leads to the dict.
+    fn below(&self, key: &str, start: &'a Items) -> Result<Contents, CheckpointError> {
         let mut found = Vec::new();
-        self.search(root, "", NESTING, &mut found);
+        self.search(start, key, NESTING, &mut found);
         let Some(((keys, items), others)) = found.split_first() else {
-            if self.has_tensors(root) {
-                return self.list(self.named(root)?, None);
+            if self.has_tensors(start) {
+                let under = (!key.is_empty()).then(|| key.to_string());
+                return self.list(self.named(start)?, under);
             }
             let empty = |items: &Items| items.is_empty();
             let wrapper = WRAPPERS
                 .iter()
-                .find_map(|wrapper| self.inner(root, wrapper));
-            return Err(if empty(root) || wrapper.is_some_and(empty) {
+                .find_map(|wrapper| self.inner(start, wrapper));
+            return Err(if empty(start) || wrapper.is_some_and(empty) {
                 CheckpointError::NoTensors {
                     path: self.path.into(),
                 }
             } else {
-                self.no_state_dict(self.describe_keys(root))
+                let mut error = self.no_state_dict(self.describe_keys(start));
+                if let CheckpointError::NoStateDict { known, .. } = &mut error {
+                    let all = self.all(start).into_iter();
+                    known.extend(all.map(|(key, _)| key));
+                }
+                error
             });
         };
         let contents = self.list(self.named(items)?, Some(keys.clone()))?;
@@ -76,6 +115,78 @@ impl<'a> Finder<'a> {
             }
         }
         Ok(contents)
+    }
+
+    /// The dict to which a key leads, or several that are joined by dots.
+    fn at(&self, items: &Items, key: &str, depth: usize) -> Option<&'a Items> {
+        if let Some(found) = self.inner(items, key) {
+            return Some(found);
+        }
+        if depth == 0 {
+            return None;
+        }
+        let mut dots = key.match_indices('.').map(|(at, _)| at);
+        dots.find_map(|at| {
+            let inner = self.inner(items, &key[..at])?;
+            self.at(inner, &key[at + 1..], depth - 1)
+        })
+    }
+
+    /// All dicts with tensors below a dict, by the keys that lead to them; those with most first.
+    fn all(&self, root: &'a Items) -> Vec<(String, &'a Items)> {
+        let pickle: &'a Pickle = self.rebuilder.pickle;
+        let mut found = Vec::new();
+        let mut open = vec![(String::new(), root, 0)];
+        let mut looked_at = 0;
+        while let Some((at, items, depth)) = open.pop() {
+            if !at.is_empty() && self.has_tensors(items) {
+                found.push((at.clone(), items));
+            }
+            for (key, value) in items {
+                looked_at += 1;
+                if depth > NESTING || looked_at > MODULE_VALUES {
+                    break;
+                }
+                if let (Some(key), Some(inner)) = (pickle.text(*key), pickle.items(*value))
+                    && is_sound_key(key)
+                {
+                    let keys = match at.as_str() {
+                        "" => key.to_string(),
+                        _ => format!("{at}.{key}"),
+                    };
+                    open.push((keys, inner, depth + 1));
+                }
+            }
+        }
+        found.sort_by(|(a, x), (b, y)| y.len().cmp(&x.len()).then_with(|| a.cmp(b)));
+        found
+    }
+
+    /// Whether a dict has other tensors under the names of those that were taken, as a moving average
+    /// beside the weights has.
+    fn rivals(&self, taken: &Contents, items: &Items) -> bool {
+        let texts = items
+            .iter()
+            .filter(|(_, value)| self.rebuilder.is_tensor(*value))
+            .filter_map(|(key, _)| self.rebuilder.pickle.text(*key));
+        let theirs: Vec<&str> = texts.collect();
+        let ours: Vec<&str> = taken
+            .tensors
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let stripped = wrapped(theirs.iter().copied());
+        let theirs: HashSet<String> = theirs.iter().map(|name| stripped.without(name)).collect();
+        let stripped = wrapped(ours.iter().copied());
+        let common = ours
+            .iter()
+            .filter(|name| theirs.contains(&stripped.without(name)))
+            .count();
+        if 2 * common < ours.len() {
+            return false;
+        }
+        let listed = self.named(items).and_then(|named| self.list(named, None));
+        listed.map_or(true, |listed| listed.tensors != taken.tensors)
     }
 
     /// Collects the innermost dicts with tensors under the wrappers' keys. They go before tensors
@@ -205,6 +316,7 @@ impl<'a> Finder<'a> {
             tensors,
             nested_under,
             without_tensor,
+            ..Contents::default()
         })
     }
 
@@ -212,6 +324,7 @@ impl<'a> Finder<'a> {
         CheckpointError::NoStateDict {
             path: self.path.into(),
             found,
+            known: Vec::new(),
         }
     }
 

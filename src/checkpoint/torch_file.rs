@@ -1,32 +1,37 @@
 //! Reading the zip format of `torch.save` and of TorchScript: the members of the archive, and the
 //! tensors of the pickled state dict or modules. A program's code is not looked at.
 //!
-//! Source of the format: PyTorch's `torch/serialization.py`. Members are stored uncompressed, so
-//! tensors are read from where they lie in the file.
+//! Source of the format: PyTorch's `torch/serialization.py`. It stores members uncompressed, so that
+//! tensors are read from where they lie in the file. Archives that were packed again may have deflated
+//! members, which PyTorch reads, too.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::error::printable;
-use super::pickle::Pickle;
+use super::inflated::Packed;
+use super::pickle::{MAX_BYTES, Pickle};
 use super::rebuild::Rebuilder;
 use super::source::Source;
 use super::state_dict::Finder;
+use super::values::Place;
 use super::{CheckpointError, Contents, Found};
 
 /// Bytes of the record that ends a zip archive; only a comment of at most 65,535 can follow.
 const END_RECORD: usize = 22;
 
-/// Lists the tensors of a PyTorch zip file.
-pub(super) fn read(source: &Source) -> Result<Contents, CheckpointError> {
+/// Longest name of a byte order.
+const LONGEST_ORDER: usize = 16;
+
+/// Lists the tensors of a PyTorch zip file: those under the key `weights`, if one is given.
+pub(super) fn read(source: Source, weights: Option<&str>) -> Result<Contents, CheckpointError> {
     let path = source.path();
-    let members = Members::open(source)?;
-    let (start, size) = members.pickle;
-    let bytes = source.bytes(start..start + size)?;
+    let members = Members::open(&source)?;
+    let bytes = members.pickle.bytes(&source)?;
     let pickle = Pickle::parse(&bytes).map_err(|reason| CheckpointError::Corrupt {
         path: path.into(),
         detail: format!("its data.pkl cannot be read: {}", printable(&reason)),
@@ -35,19 +40,58 @@ pub(super) fn read(source: &Source) -> Result<Contents, CheckpointError> {
         pickle: &pickle,
         storages: &members.storages,
     };
-    Finder {
+    let unpacked = members.packed.iter().map(|packed| packed.size).sum();
+    let found = Finder {
         path,
-        file_size: source.size(),
+        file_size: source.size().saturating_add(unpacked),
         rebuilder: &rebuilder,
     }
-    .contents()
+    .find(weights)?;
+    let mut files = Vec::new();
+    if !members.packed.is_empty() {
+        files.push(Source::inflated(&source, members.packed)?);
+    }
+    files.insert(0, source);
+    Ok(Contents { files, ..found })
 }
 
-/// Where the archive's members lie in the file: (first byte, length).
+/// Where the archive's members lie in the file.
 struct Members {
-    pickle: (usize, usize),
-    /// By storage key.
-    storages: HashMap<String, (usize, usize)>,
+    pickle: Member,
+    /// By storage key. Those that are packed are in a second file.
+    storages: HashMap<String, Place>,
+    packed: Vec<Packed>,
+}
+
+/// A member of the archive.
+enum Member {
+    Stored { start: usize, length: usize },
+    Deflated(Packed),
+}
+
+impl Member {
+    /// Its bytes, of which there are few.
+    fn bytes(&self, source: &Source) -> Result<Vec<u8>, CheckpointError> {
+        match self {
+            Self::Stored { start, length } => source.bytes(*start..start + length),
+            Self::Deflated(packed) if packed.size > MAX_BYTES => Err(CheckpointError::Corrupt {
+                path: source.path().into(),
+                detail: format!(
+                    "its member {} has {} bytes, more than {MAX_BYTES}",
+                    printable(&packed.name),
+                    packed.size
+                ),
+            }),
+            Self::Deflated(packed) => {
+                let mut bytes = Vec::new();
+                let stream = source.stream()?;
+                packed
+                    .inflate(stream.get_ref(), &mut bytes)
+                    .map_err(|fault| fault.about(source.path()))?;
+                Ok(bytes)
+            }
+        }
+    }
 }
 
 impl Members {
@@ -65,7 +109,7 @@ impl Members {
             path: path.into(),
             found,
         };
-        let mut archive = match ZipArchive::new(source.stream()) {
+        let mut archive = match ZipArchive::new(source.stream()?) {
             Ok(archive) => archive,
             Err(ZipError::Io(e)) if e.raw_os_error().is_some() => {
                 return Err(CheckpointError::Unreadable {
@@ -97,8 +141,9 @@ impl Members {
         };
         let mut pickle = None;
         let mut storages = HashMap::new();
+        let mut packed_members: Vec<Packed> = Vec::new();
         for index in 0..archive.len() {
-            let mut member = archive.by_index_raw(index).map_err(|e| {
+            let member = archive.by_index_raw(index).map_err(|e| {
                 let reason = printable(&e.to_string());
                 corrupt(format!("its zip member {index} cannot be read ({reason})"))
             })?;
@@ -109,43 +154,103 @@ impl Members {
             let Some(local) = name.strip_prefix(&folder) else {
                 continue;
             };
-            if local == "byteorder" {
-                let mut order = String::new();
-                let read = member.by_ref().take(16).read_to_string(&mut order);
-                if read.is_err() || order.trim() != "little" {
-                    return Err(unsupported(format!("its byte order is {:?}", order.trim())));
-                }
-            }
-            let storage = local.strip_prefix("data/");
-            if storage.is_none() && local != "data.pkl" {
+            let storage = local.strip_prefix("data/").filter(|key| !key.is_empty());
+            if storage.is_none() && !matches!(local, "data.pkl" | "byteorder") {
                 continue;
             }
-            if member.compression() != CompressionMethod::Stored || member.encrypted() {
-                return Err(unsupported(format!(
-                    "its member {} is compressed or encrypted",
-                    printable(&name)
-                )));
-            }
-            let bounds = member
+            let deflated = match member.compression() {
+                _ if member.encrypted() => {
+                    let name = printable(&name);
+                    return Err(unsupported(format!("its member {name} is encrypted")));
+                }
+                CompressionMethod::STORE => false,
+                CompressionMethod::DEFLATE => true,
+                other => {
+                    let name = printable(&name);
+                    return Err(unsupported(format!(
+                        "its member {name} is compressed by {other:?}, which PyTorch does not read either"
+                    )));
+                }
+            };
+            let outside = || {
+                let name = printable(&name);
+                corrupt(format!("its member {name} lies outside the file"))
+            };
+            let in_file = if deflated {
+                member.compressed_size()
+            } else {
+                member.size()
+            };
+            let (start, length) = member
                 .data_start()
                 .and_then(|start| usize::try_from(start).ok())
-                .zip(usize::try_from(member.size()).ok())
+                .zip(usize::try_from(in_file).ok())
                 .filter(|(start, size)| {
                     start
                         .checked_add(*size)
                         .is_some_and(|end| end <= source.size())
                 })
-                .ok_or_else(|| {
-                    let name = printable(&name);
-                    corrupt(format!("its member {name} lies outside the file"))
-                })?;
-            match storage {
-                Some(key) => drop(storages.insert(key.to_string(), bounds)),
-                None => pickle = Some(bounds),
+                .ok_or_else(outside)?;
+            let found = if deflated {
+                let packed = Packed {
+                    start,
+                    packed: length,
+                    size: usize::try_from(member.size()).map_err(|_| outside())?,
+                    crc32: member.crc32(),
+                    offset: packed_members
+                        .last()
+                        .map_or(0, |last| last.offset + last.size),
+                    name: name.clone(),
+                };
+                if let Some(fault) = packed.fault() {
+                    return Err(corrupt(fault));
+                }
+                Member::Deflated(packed)
+            } else {
+                Member::Stored { start, length }
+            };
+            match (storage, found) {
+                (None, found) if local == "data.pkl" => pickle = Some(found),
+                (None, found) => {
+                    let short = match &found {
+                        Member::Stored { length, .. } => *length <= LONGEST_ORDER,
+                        Member::Deflated(packed) => packed.size <= LONGEST_ORDER,
+                    };
+                    let order = if short {
+                        found.bytes(source)?
+                    } else {
+                        b"too long".into()
+                    };
+                    let order = String::from_utf8_lossy(&order);
+                    if order.trim() != "little" {
+                        return Err(unsupported(format!("its byte order is {:?}", order.trim())));
+                    }
+                }
+                (Some(key), Member::Stored { start, length }) => {
+                    let place = Place {
+                        file: 0,
+                        start,
+                        length,
+                    };
+                    storages.insert(key.to_string(), place);
+                }
+                (Some(key), Member::Deflated(packed)) => {
+                    let place = Place {
+                        file: 1,
+                        start: packed.offset,
+                        length: packed.size,
+                    };
+                    storages.insert(key.to_string(), place);
+                    packed_members.push(packed);
+                }
             }
         }
         let pickle = pickle.ok_or_else(|| not_a_checkpoint(Found::OtherZip))?;
-        Ok(Self { pickle, storages })
+        Ok(Self {
+            pickle,
+            storages,
+            packed: packed_members,
+        })
     }
 }
 

@@ -8,9 +8,22 @@ use safetensors::Dtype;
 use super::CheckpointError;
 use super::source::Source;
 
-/// Where a tensor lies in the file. Constructed only with bounds that were checked.
+/// Bytes of one of a checkpoint's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The file's number.
+    pub(super) file: usize,
+    /// The first byte.
+    pub(super) start: usize,
+    /// How many.
+    pub(super) length: usize,
+}
+
+/// Where a tensor lies. Constructed only with bounds that were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stored {
+    /// The number of the file that holds it.
+    pub(super) file: usize,
     pub(super) dtype: Dtype,
     pub(super) shape: Vec<usize>,
     /// First byte of the tensor's first element.
@@ -87,7 +100,8 @@ impl Stored {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(super) fn bytes(&self, file: &Source) -> Result<Vec<u8>, CheckpointError> {
+    pub(super) fn bytes(&self, files: &[Source]) -> Result<Vec<u8>, CheckpointError> {
+        let file = &files[self.file];
         let size = self.dtype.bitsize() / 8;
         let count = self.elements();
         let Some(strides) = &self.strides else {
@@ -130,7 +144,8 @@ impl Stored {
     }
 
     /// The values of a floating-point tensor as f32, all finite, row-major. An f64 is rounded.
-    pub(super) fn values(&self, file: &Source) -> Result<Vec<f32>, Unusable> {
+    pub(super) fn values(&self, files: &[Source]) -> Result<Vec<f32>, Unusable> {
+        let file = &files[self.file];
         let decode: fn(&[u8], &mut [f32]) = match self.dtype {
             Dtype::F16 => decode_f16,
             Dtype::BF16 => decode_bf16,
@@ -141,7 +156,7 @@ impl Stored {
         let size = self.dtype.bitsize() / 8;
         // A dense tensor is read by as many threads as convert it, in pieces that stay in a cache.
         let gathered = match self.strides {
-            Some(_) => Some(self.bytes(file)?),
+            Some(_) => Some(self.bytes(files)?),
             None => None,
         };
         let read = |start: usize, buffer: &mut [u8]| match &gathered {

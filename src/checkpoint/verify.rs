@@ -5,6 +5,8 @@ use std::fmt;
 
 use super::values::is_floating;
 use super::{Checkpoint, dtype_name};
+use crate::util::brief;
+use crate::util::escape::Shown;
 
 /// A tensor that a checkpoint must have, or may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +61,30 @@ impl Mismatch {
     pub fn is_total(&self) -> bool {
         self.fitting == 0
     }
+
+    /// What to say in an error: the number of keys of each kind where more are wrong than fit, since the
+    /// checkpoint is another model's then; otherwise the keys, as far as they are few.
+    pub fn brief(&self) -> String {
+        let counts = [
+            (self.missing.len(), "missing"),
+            (self.unexpected.len(), "unexpected"),
+            (self.misshaped.len(), "mis-shaped"),
+            (self.not_floating.len(), "not floating point"),
+            (self.without_tensor.len(), "no tensor"),
+        ];
+        if counts.iter().map(|(count, _)| count).sum::<usize>() <= self.fitting {
+            return self.text(MOST_LINES);
+        }
+        let wrong = counts.iter().filter(|(count, _)| *count > 0);
+        let wrong: Vec<String> = wrong
+            .map(|(count, kind)| format!("{count} {kind}"))
+            .collect();
+        format!("  of its keys {} fit; {}", self.fitting, wrong.join(", "))
+    }
 }
+
+/// Most lines of keys of a kind in an error.
+const MOST_LINES: usize = 10;
 
 /// Compares a checkpoint with the tensors that a model has.
 ///
@@ -121,8 +146,16 @@ fn same_shape(expected: &[usize], found: &[usize]) -> bool {
     expected == found || (expected.is_empty() && found == [1])
 }
 
+/// All keys.
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(usize::MAX))
+    }
+}
+
+impl Mismatch {
+    /// The keys by kind, in so many lines of each at most.
+    fn text(&self, most: usize) -> String {
         let shaped = |keys: &[(String, Vec<usize>)], verb: &str| -> Vec<(String, String)> {
             keys.iter()
                 .map(|(key, shape)| (key.clone(), format!("{verb} {shape:?}")))
@@ -162,14 +195,20 @@ impl fmt::Display for Mismatch {
             ("not a tensor", without_tensor),
         ] {
             if !keys.is_empty() {
-                let lines: Vec<String> = abridge(&keys)
+                let lines = abridge(&keys);
+                let more = lines.len().saturating_sub(most);
+                let mut lines: Vec<String> = lines
                     .into_iter()
-                    .map(|line| format!("    {line}"))
+                    .take(most)
+                    .map(|line| format!("    {}", line.shown()))
                     .collect();
+                if more > 0 {
+                    lines.push(format!("    and {more} lines more"));
+                }
                 sections.push(format!("  {} {title}:\n{}", keys.len(), lines.join("\n")));
             }
         }
-        f.write_str(&sections.join("\n"))
+        sections.join("\n")
     }
 }
 
@@ -250,7 +289,7 @@ fn ranges(sorted: &[usize]) -> String {
         0 => first.to_string(),
         _ => format!("{first}..{last}"),
     });
-    runs.collect::<Vec<_>>().join(",")
+    brief::list_by(&runs.collect::<Vec<_>>(), ",")
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use tracing::info_span;
 
-use crate::checkpoint::hub::{HubError, HubFile, HubRepository};
-use crate::checkpoint::{Checkpoint, CheckpointError, Mismatch, load_with};
+use crate::checkpoint::hub::{self, HubError, HubFile, HubRepository};
+use crate::checkpoint::{Checkpoint, CheckpointError, Mismatch, load_with, within};
 use crate::inference::identity;
 use crate::inference::published::PublishedModel;
 use crate::inference::weights::{Weights, fit};
@@ -15,6 +15,24 @@ use crate::inference::{InferenceError, Progress, Work};
 use crate::model::rope::RopeTables;
 use crate::model::{Compute, ModelConfig, TextTower, VisionTower};
 use crate::util::warning::Warning;
+
+/// Where a checkpoint is, and which of its weights are meant.
+#[derive(Debug, Clone, Copy)]
+pub struct Location<'a> {
+    /// A path, an address `hf://…`, or the name of a published model.
+    pub path: &'a Path,
+    /// Their key in the file, if it is said.
+    pub weights: Option<&'a str>,
+}
+
+impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Location<'a> {
+    fn from(path: &'a P) -> Self {
+        Self {
+            path: path.as_ref(),
+            weights: None,
+        }
+    }
+}
 
 /// The file of the hub that a checkpoint's address `hf://…` means, or the name of a published model;
 /// `None` for a path.
@@ -32,38 +50,67 @@ pub fn hub_file(path: &Path) -> Result<Option<HubFile>, HubError> {
     }
 }
 
+/// Refuses what is no address of the hub and no file, and asks nobody else.
+///
+/// # Errors
+/// When it is so.
+pub fn check(path: &Path) -> Result<(), CheckpointError> {
+    let elsewhere = HubRepository::parse(path).is_some()
+        || HubFile::parse(path)?.is_some()
+        || PublishedModel::parse(path).is_some();
+    if elsewhere {
+        return Ok(());
+    }
+    Checkpoint::check(path)
+}
+
+/// Whether the checkpoint is on a disk already.
+pub fn is_local(path: &Path) -> bool {
+    within(path).is_file()
+}
+
 /// Opens a checkpoint; one at an address `hf://…`, or that of a published model that is only named, is
 /// downloaded first if it is not in the cache.
 ///
 /// # Errors
 /// When it cannot be downloaded or opened.
-pub fn open(path: &Path, progress: &mut dyn Progress) -> Result<Checkpoint, CheckpointError> {
+pub fn open<'a>(
+    location: impl Into<Location<'a>>,
+    progress: &mut dyn Progress,
+) -> Result<Checkpoint, CheckpointError> {
+    let Location { path, weights } = location.into();
     let Some(file) = hub_file(path)? else {
-        return Checkpoint::open(path);
+        return Checkpoint::open_weights(path, weights);
     };
-    let mut started = false;
-    let downloaded = file.fetch(&mut |done, total| {
-        if !started {
+    let mut before = None;
+    let downloaded = file.fetch_all(&mut |done, total| {
+        // Each file has a bar of its own.
+        if before.is_none_or(|before| done < before) {
             progress.start(Work::Download(total));
-            started = true;
         }
+        before = Some(done);
         progress.advance(done);
     });
     progress.finish();
-    Checkpoint::open(&downloaded?)
+    if let Some(warning) = hub::warning() {
+        progress.warn(&warning);
+    }
+    Checkpoint::open_weights(&downloaded?, weights)
 }
 
 /// Opens a checkpoint and compares its keys with the configuration's, before any weight is read.
 ///
 /// # Errors
 /// When it cannot be opened or does not fit, with every difference.
-pub fn open_for(
-    path: &Path,
+pub fn open_for<'a>(
+    location: impl Into<Location<'a>>,
     config: &ModelConfig,
     progress: &mut dyn Progress,
 ) -> Result<Arc<Weights>, CheckpointError> {
+    let location = location.into();
+    let path = location.path;
     let _span = info_span!("open the checkpoint", path = %path.display()).entered();
-    let checkpoint = open(path, progress)?;
+    let checkpoint = open(location, progress)?;
     match fit(&checkpoint, config) {
         Ok(layout) => Ok(Arc::new(Weights { checkpoint, layout })),
         Err(mismatch) => Err(CheckpointError::Mismatch {
@@ -75,17 +122,29 @@ pub fn open_for(
     }
 }
 
+/// What is worth a warning about the weights of a checkpoint, where nobody said which are meant.
+pub fn remark(checkpoint: &Checkpoint, location: Location<'_>) -> Option<Warning> {
+    let (None, Some(taken)) = (location.weights, checkpoint.nested_under()) else {
+        return None;
+    };
+    let others = checkpoint.others();
+    (!others.is_empty()).then(|| Warning::OtherWeights {
+        taken: taken.into(),
+        others: others.to_vec(),
+    })
+}
+
 /// What a checkpoint that does not fit may be.
 fn advice(checkpoint: &Checkpoint, mismatch: &Mismatch, config: &ModelConfig) -> Option<String> {
     match identity::looks_like(checkpoint) {
         Some(found) if found.name != config.name => {
             let name = found.name;
             Some(format!(
-                "the checkpoint looks like {name}: try --model {name}"
+                "the checkpoint looks like {name}: try --model {name}; uta-eval inspect lists its keys"
             ))
         }
         _ if mismatch.is_total() && mismatch.extra_prefix().is_none() => {
-            Some("no key fits: is it a UTA checkpoint with keys visual.* and text.*?".into())
+            Some("no key fits: is it a UTA checkpoint with keys visual.* and text.*? uta-eval inspect lists its keys".into())
         }
         _ => None,
     }

@@ -44,7 +44,7 @@ impl PublishedModel {
             repository: REPOSITORY.into(),
             revision: None,
         };
-        if let [file] = self.fitting(&repository.kept())[..] {
+        if let [file] = self.fitting(&repository.kept()?)[..] {
             return Ok(repository.file(file));
         }
         let files = repository.listed()?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,6 +12,9 @@ use crate::metrics::interval::Pairs;
 use crate::metrics::mcnemar::Form;
 use crate::metrics::{Accuracy, Tally};
 use crate::metrics::{Judgement, McNemar};
+use crate::util::brief;
+use crate::util::escape::{Lines, Shown};
+use crate::util::path_text::PathText;
 use crate::util::usage::UsageError;
 
 /// Version of the JSON form. It grows when a field appears, changes its meaning or goes away.
@@ -48,13 +51,15 @@ pub struct Comparison {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Side {
     /// The file that was compared.
-    pub path: PathBuf,
+    pub path: PathText,
     /// Name of the model.
     pub model: String,
     /// Name of the checkpoint's file.
     pub checkpoint: String,
     /// SHA-256 of the checkpoint's file.
     pub checkpoint_sha256: String,
+    /// The key under which the weights lie in the file; `null` if under none.
+    pub checkpoint_weights: Option<String>,
     /// Precision of the linear layers.
     pub precision: String,
     /// As `--dataset` names it; `null` for other classes than ImageNet's. The same in both.
@@ -70,9 +75,9 @@ pub struct Side {
     pub templates: usize,
     /// The file given with `--templates`; `null` for the built-in list, and where features were
     /// evaluated with another classifier.
-    pub templates_file: Option<PathBuf>,
+    pub templates_file: Option<PathText>,
     /// The file given with `--classnames`; `null` for the built-in list.
-    pub classnames_file: Option<PathBuf>,
+    pub classnames_file: Option<PathText>,
     /// SHA-256 over all that decides the classifier.
     pub classifier_key: String,
 }
@@ -247,6 +252,7 @@ impl Side {
             model: report.model.name.clone(),
             checkpoint: report.checkpoint.name.clone(),
             checkpoint_sha256: report.checkpoint.sha256.clone(),
+            checkpoint_weights: report.checkpoint.weights.clone(),
             precision: report.settings.precision.to_string(),
             dataset: report.data.dataset.clone(),
             classes: report.data.classes,
@@ -260,8 +266,8 @@ impl Side {
 
     /// How its classifier was made, for a person.
     fn prompts(&self) -> [(&'static str, String); 3] {
-        let file = |file: &Option<PathBuf>| match file {
-            Some(path) => path.display().to_string(),
+        let file = |file: &Option<PathText>| match file {
+            Some(path) => path.shown().into_owned(),
             None => "built-in".into(),
         };
         let key: String = self.classifier_key.chars().take(SHOWN_OF_KEY).collect();
@@ -298,7 +304,9 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError>
         .into_iter()
         .zip(rules(b))
         .filter(|(a, b)| a != b)
-        .map(|((name, a), (_, b))| format!("{name} ({a} and {b})"))
+        .map(|((name, a), (_, b))| {
+            format!("{name} ({} and {})", brief::excerpt(&a), brief::excerpt(&b))
+        })
         .collect();
     if differences.is_empty() {
         Ok(())
@@ -315,13 +323,17 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError>
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Lines::new(f);
         for (letter, side) in [("A", &self.a), ("B", &self.b)] {
             writeln!(
                 f,
-                "{letter}            {}: {}, {}, {}",
-                side.path.display(),
+                "{letter}            {}: {}, {}{}, {}",
+                side.path,
                 side.model,
                 side.checkpoint,
+                side.checkpoint_weights
+                    .as_ref()
+                    .map_or(String::new(), |key| format!(" ({key})")),
                 side.precision
             )?;
         }
@@ -346,6 +358,7 @@ impl fmt::Display for Comparison {
         }
         for (name, difference) in [("top-1", &self.top1), ("top-5", &self.top5)] {
             writeln!(f, "{name:<13}{difference}")?;
+            writeln!(f, "{:13}{}", "", Test(&difference.mcnemar))?;
         }
         writeln!(f, "verdict      {}", self.top1.verdict("top-1"))
     }
@@ -354,7 +367,7 @@ impl fmt::Display for Comparison {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |accuracy: Accuracy| accuracy.percent.unwrap_or(f64::NAN);
-        writeln!(
+        write!(
             f,
             "A {:.2} %, B {:.2} %, difference {:+.2} points{}",
             percent(self.a),
@@ -365,12 +378,20 @@ impl fmt::Display for Difference {
                     format!(", 95 % interval {low:+.2} to {high:+.2} (Newcombe, paired)"),
                 None => String::new(),
             }
-        )?;
-        let test = self.mcnemar;
+        )
+    }
+}
+
+/// The second line of a difference.
+struct Test<'a>(&'a McNemar);
+
+impl fmt::Display for Test<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let test = self.0;
         write!(
             f,
-            "{:13}only A right {}, only B right {}; McNemar ",
-            "", test.only_a, test.only_b
+            "only A right {}, only B right {}; McNemar ",
+            test.only_a, test.only_b
         )?;
         match (test.form, test.statistic) {
             (Form::ChiSquareCorrected, Some(statistic)) => write!(

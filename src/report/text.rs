@@ -5,8 +5,9 @@ use std::fmt::{self, Display};
 use super::{Data, Report};
 use crate::data::Truth;
 use crate::metrics::Accuracy;
+use crate::util::brief;
 use crate::util::count::{count, picks};
-use crate::util::escape;
+use crate::util::escape::{self, Lines, Shown};
 
 /// Unreadable pictures that are listed; the JSON form lists all.
 const LISTED: usize = 10;
@@ -27,16 +28,21 @@ pub fn headline(line: &str) -> usize {
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let detailed = f.alternate();
+        let f = &mut Lines::new(f);
         self.accuracy(f)?;
-        self.subject(f)?;
+        self.subject(f, detailed)?;
         self.remarks(f)?;
-        self.work(f)
+        self.work(f, detailed)
     }
 }
 
+/// Where the text goes, line by line.
+type Out<'a, 'b> = Lines<&'a mut fmt::Formatter<'b>>;
+
 impl Report {
     /// How right it is, and where it is wrong.
-    fn accuracy(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn accuracy(&self, f: &mut Out<'_, '_>) -> fmt::Result {
         if self.interrupted {
             let done = self.statistics.top1.total + self.unreadable.len() as u64;
             writeln!(
@@ -91,15 +97,17 @@ impl Report {
     }
 
     /// What was evaluated, on what.
-    fn subject(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let model = match (
-            &self.model.published_name,
-            self.model.published_top1_percent,
-        ) {
-            (Some(name), Some(top1)) => {
-                format!("{} ({name}, published top-1 {top1:.1} %)", self.model.name)
-            }
-            _ => self.model.name.clone(),
+    fn subject(&self, f: &mut Out<'_, '_>, detailed: bool) -> fmt::Result {
+        let published = self.model.published.as_ref();
+        let published =
+            published.map(|published| format!("published top-1 {} %", published.top1_percent));
+        let further: Vec<String> = [self.model.published_name.clone(), published]
+            .into_iter()
+            .flatten()
+            .collect();
+        let model = match further.as_slice() {
+            [] => self.model.name.clone(),
+            further => format!("{} ({})", self.model.name, further.join(", ")),
         };
         writeln!(
             f,
@@ -108,19 +116,20 @@ impl Report {
         )?;
         writeln!(
             f,
-            "checkpoint   {} ({}, {})",
+            "checkpoint   {} ({}, {}{})",
             self.checkpoint.name,
             self.checkpoint.format,
-            self.checkpoint.dtypes.join(", ")
+            self.checkpoint.dtypes.join(", "),
+            self.checkpoint.within()
         )?;
-        if f.alternate() {
-            writeln!(f, "             {}", self.checkpoint.path.display())?;
+        if detailed {
+            writeln!(f, "             {}", self.checkpoint.path.shown())?;
             writeln!(f, "sha256       {}", self.checkpoint.sha256)?;
         }
         let data = &self.data;
         let labels = data.labels_file.as_ref().map(|path| {
             let name = path.file_name().unwrap_or(path.as_os_str());
-            format!(", labels of {}", name.to_string_lossy())
+            format!(", labels of {}", name.shown())
         });
         writeln!(
             f,
@@ -132,14 +141,14 @@ impl Report {
             data.source,
             labels.unwrap_or_default()
         )?;
-        if f.alternate() {
-            writeln!(f, "             {}", data.path.display())?;
+        if detailed {
+            writeln!(f, "             {}", data.path.shown())?;
             if let Some(labels) = &data.labels_file {
-                writeln!(f, "             {}", labels.display())?;
+                writeln!(f, "             {}", labels.shown())?;
             }
         }
         if let Some(features) = &self.features_file {
-            writeln!(f, "features     {}", features.display())?;
+            writeln!(f, "features     {}", features.shown())?;
         }
         if data.labels == Truth::Real.name() {
             writeln!(
@@ -159,9 +168,9 @@ impl Report {
                 self.classifier.origin
             )?,
         }
-        if f.alternate() {
+        if detailed {
             if let Some(path) = &self.classifier.path {
-                writeln!(f, "             {}", path.display())?;
+                writeln!(f, "             {}", path.shown())?;
             }
             writeln!(f, "             key {}", self.classifier.key)?;
         }
@@ -169,7 +178,7 @@ impl Report {
     }
 
     /// What a reader of the accuracy has to know.
-    fn remarks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn remarks(&self, f: &mut Out<'_, '_>) -> fmt::Result {
         if let Some(limit) = self.settings.limit {
             writeln!(f, "limit        the first {}", count(limit, "picture"))?;
         }
@@ -197,14 +206,14 @@ impl Report {
             writeln!(
                 f,
                 "same prompts classes {}: the lower number always ranks first",
-                groups.join(", ")
+                brief::list(&groups)
             )?;
         }
         Ok(())
     }
 
     /// How the work was done, and how long it took.
-    fn work(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn work(&self, f: &mut Out<'_, '_>, detailed: bool) -> fmt::Result {
         let settings = &self.settings;
         writeln!(
             f,
@@ -229,10 +238,13 @@ impl Report {
         };
         writeln!(
             f,
-            "seconds      {load} loading, {classifier} classifier, {evaluation} pictures ({:.1} pictures/s){other}, {total} in all",
-            self.pictures_per_second
+            "seconds      {load} loading, {classifier} classifier, {evaluation} pictures ({}){other}, {total} in all",
+            match self.pictures_per_second {
+                Some(rate) => format!("{rate:.1} pictures/s"),
+                None => "all known before".into(),
+            }
         )?;
-        if !f.alternate() {
+        if !detailed {
             return Ok(());
         }
         if let Some(first) = seconds.first_batch {

@@ -29,6 +29,12 @@ pub fn wnid_of_class(class: usize) -> Option<&'static str> {
     wnids().get(class).copied()
 }
 
+/// Whether a word is a WordNet id, of any class.
+pub fn is_wnid(word: &str) -> bool {
+    let digits = word.strip_prefix('n');
+    digits.is_some_and(|id| id.len() == 8 && id.bytes().all(|b| b.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,8 @@ pub mod tokenizer;
 
 use std::path::{Path, PathBuf};
 
+use crate::util::brief;
+
 pub use prompts::{ClassNames, Templates, prompts};
 pub use tokenizer::{CONTEXT, END_OF_TEXT, START_OF_TEXT, Tokenizer, VOCABULARY};
 
@@ -71,7 +73,7 @@ pub enum TextError {
         line: usize,
     },
     /// A template has no place for the class name.
-    #[error("{}:{line}: template without `{{}}`: `{template}`", path.display())]
+    #[error("{}:{line}: template without `{{}}`: `{}`", path.display(), brief::excerpt(template))]
     NoPlaceholder {
         /// The file.
         path: PathBuf,
@@ -107,8 +109,30 @@ pub enum TextError {
         /// What stands there instead.
         problem: &'static str,
     },
+    /// A line begins with a folder, and no tab separates it from the name.
+    #[error("{}:{line}: {separator} between folder and name, where a tab is expected: `{entry}`", path.display())]
+    OtherSeparator {
+        /// The file.
+        path: PathBuf,
+        /// The first such line, counted from 1.
+        line: usize,
+        /// What stands in the tab's place, in words.
+        separator: &'static str,
+        /// The line, or its beginning.
+        entry: String,
+    },
+    /// A line is a folder without a name.
+    #[error("{}:{line}: `{folder}` is a folder of ImageNet, and no class name", path.display())]
+    FolderAsName {
+        /// The file.
+        path: PathBuf,
+        /// The first such line, counted from 1.
+        line: usize,
+        /// The folder.
+        folder: String,
+    },
     /// Two lines name the same folder.
-    #[error("{}:{line}: folder `{folder}` is already on line {first}", path.display())]
+    #[error("{}:{line}: folder `{}` is already on line {first}", path.display(), brief::excerpt(folder))]
     DuplicateFolder {
         /// The file.
         path: PathBuf,
@@ -160,6 +184,13 @@ impl TextError {
             Self::BadColumns { .. } => {
                 "a line with a tab is one folder name, one tab and one class name".to_owned()
             }
+            Self::OtherSeparator { .. } => {
+                "write folder<TAB>name on every line, or names alone; as it is, the whole line would be the class's name".to_owned()
+            }
+            Self::FolderAsName { .. } => {
+                "write folder<TAB>name on every line, or leave --classnames out for the built-in names"
+                    .to_owned()
+            }
             Self::DuplicateFolder { .. } => {
                 "each class has a folder of its own; two classes may share a name, not a folder"
                     .to_owned()
@@ -179,6 +210,8 @@ impl TextError {
             | Self::NoPlaceholder { path, .. }
             | Self::MixedColumns { path, .. }
             | Self::BadColumns { path, .. }
+            | Self::OtherSeparator { path, .. }
+            | Self::FolderAsName { path, .. }
             | Self::DuplicateFolder { path, .. } => Some(path),
             Self::Tables { .. } => None,
         }

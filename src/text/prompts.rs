@@ -5,12 +5,17 @@
 //! blank line anywhere else is an error: the line number is the class, and a list that is quietly
 //! one short gives every later class the wrong name and an accuracy near zero.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::imagenet::is_wnid;
 use super::{ListKind, TextError};
+use crate::util::{brief, regular_file};
+
+/// Bytes of a file; a larger one is something else.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// The place in a template where the class name goes.
 const PLACEHOLDER: &str = "{}";
@@ -51,6 +56,9 @@ impl ClassNames {
         let text = read(path, ListKind::ClassNames)?;
         let lines = entries(&text, path, ListKind::ClassNames)?;
         let tabbed = lines.first().is_some_and(|line| line.contains('\t'));
+        if !tabbed {
+            check_names(path, &lines)?;
+        }
         let mut names = Vec::with_capacity(lines.len());
         let mut folders = Vec::new();
         let mut seen: HashMap<&str, usize> = HashMap::new();
@@ -201,7 +209,7 @@ pub fn prompts<'a>(
 
 /// Reads a file as UTF-8, without its byte order mark.
 fn read(path: &Path, kind: ListKind) -> Result<String, TextError> {
-    let bytes = std::fs::read(path).map_err(|source| TextError::Read {
+    let bytes = regular_file::read(path, MOST_BYTES).map_err(|source| TextError::Read {
         kind,
         path: path.to_owned(),
         source,
@@ -240,6 +248,64 @@ fn entries<'a>(text: &'a str, path: &Path, kind: ListKind) -> Result<Vec<&'a str
             line: blank + 1,
         }),
         None => Ok(lines),
+    }
+}
+
+/// Refuses lines that are folders, or folders and names without a tab between: their whole text would be
+/// the class's name.
+fn check_names(path: &Path, lines: &[&str]) -> Result<(), TextError> {
+    for (line, entry) in (1..).zip(lines) {
+        let entry = entry.trim();
+        let end = entry.find(|c: char| !c.is_ascii_alphanumeric());
+        let (first, rest) = entry.split_at(end.unwrap_or(entry.len()));
+        if !is_wnid(first) {
+            continue;
+        }
+        let path = path.to_owned();
+        return Err(match rest.chars().next() {
+            None => TextError::FolderAsName {
+                path,
+                line,
+                folder: first.to_owned(),
+            },
+            Some(c) => TextError::OtherSeparator {
+                path,
+                line,
+                separator: in_words(c),
+                entry: brief::excerpt(entry).into_owned(),
+            },
+        });
+    }
+    // Of other folders: a word without blanks, another one on each line, and a name right behind.
+    for separator in [',', ';'] {
+        let pairs = lines.iter().map(|line| line.trim().split_once(separator));
+        let Some(pairs) = pairs.collect::<Option<Vec<_>>>() else {
+            continue;
+        };
+        let is_pair = |(folder, name): &(&str, &str)| {
+            let word = !folder.is_empty() && !folder.contains(char::is_whitespace);
+            word && name.starts_with(|c: char| !c.is_whitespace())
+        };
+        let folders: HashSet<&str> = pairs.iter().map(|(folder, _)| *folder).collect();
+        if lines.len() > 1 && folders.len() == lines.len() && pairs.iter().all(is_pair) {
+            return Err(TextError::OtherSeparator {
+                path: path.to_owned(),
+                line: 1,
+                separator: in_words(separator),
+                entry: brief::excerpt(lines[0].trim()).into_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn in_words(separator: char) -> &'static str {
+    match separator {
+        ',' => "a comma",
+        ';' => "a semicolon",
+        ':' => "a colon",
+        c if c.is_whitespace() => "a blank",
+        _ => "something else",
     }
 }
 

@@ -1,6 +1,8 @@
 //! What every room needs and no room owns: arithmetic on vectors, files that appear whole, text for
 //! terminals, work in order on several threads. Knows nothing of models, pictures or flags.
 
+/// Short forms of long lists and texts.
+pub mod brief;
 /// Numbers with the nouns that they count.
 pub mod count;
 /// Where the bytes written to a path end up.
@@ -13,6 +15,8 @@ pub mod hex;
 pub mod in_order;
 /// Whether the user asked the program to stop.
 pub mod interrupt;
+/// Locks of files, where there are any.
+pub mod lock;
 /// The machine's name, processor and clock, and the command line.
 pub mod machine;
 /// Memory that the process took, and that the system has left.
@@ -21,6 +25,10 @@ pub mod memory;
 pub mod output_file;
 /// Panics of other crates, caught without a message.
 pub mod panics;
+/// Paths in documents.
+pub mod path_text;
+/// Files that are read whole.
+pub mod regular_file;
 /// Headers of safetensors files, with the same bytes for the same content.
 pub mod safetensors_header;
 /// Bounds how much memory concurrent work takes.

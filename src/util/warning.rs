@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::brief;
+use super::escape::Shown;
 use crate::util::count::{count, picks};
 
 /// Something a user should know that does not stop the run.
@@ -35,8 +37,29 @@ pub enum Warning {
         by: String,
         meant: String,
     },
+    /// The checkpoint has others of the same names.
+    OtherWeights {
+        taken: String,
+        others: Vec<String>,
+    },
     UnreadablePictures {
         count: usize,
+    },
+    /// The accuracy is that of guessing.
+    AtChance {
+        correct: u64,
+        total: u64,
+        classes: usize,
+    },
+    /// Files of pictures that are others now than when they were listed.
+    ChangedPictures {
+        count: usize,
+        first: String,
+    },
+    /// Pictures that could not be read by the system's fault.
+    UnavailablePictures {
+        count: usize,
+        resumed: bool,
     },
     UnusableCache {
         reason: String,
@@ -70,6 +93,16 @@ pub enum Warning {
     /// A label has a sign that may have been meant to separate labels.
     SemicolonInLabel {
         label: String,
+    },
+    /// A journal on a disk that is full.
+    JournalEnded {
+        path: PathBuf,
+        reason: String,
+    },
+    /// A file that several processes may use cannot be locked.
+    NoLock {
+        path: PathBuf,
+        reason: String,
     },
 }
 
@@ -128,6 +161,37 @@ impl std::fmt::Display for Warning {
                 f,
                 "{model} computes {has}, but the name \"{by}\" says that the weights were trained with the other kind; the accuracy may be points too low: is {meant} meant?"
             ),
+            Self::OtherWeights { taken, others } => write!(
+                f,
+                "the weights are those under {taken}; the checkpoint has others under {}: --weights {} takes these",
+                brief::list(others),
+                others.first().map_or("", String::as_str)
+            ),
+            Self::AtChance {
+                correct,
+                total,
+                classes,
+            } => write!(
+                f,
+                "top-1 is {correct} of {total} pictures, no more than guessing among {classes} classes gives; likely the labels are of another set or count the classes in another order (--labels, --dataset), the class names are of other classes (--classnames), or the weights are not this model's (--model, --weights)"
+            ),
+            Self::ChangedPictures { count: 1, first } => write!(
+                f,
+                "{first} changed after it was listed: what it held when it was read was evaluated"
+            ),
+            Self::ChangedPictures { count, first } => write!(
+                f,
+                "{count} pictures changed after they were listed, {first} for instance: what they held when they were read was evaluated"
+            ),
+            Self::UnavailablePictures { count, resumed } => write!(
+                f,
+                "{count} of them could not be read by the system's fault, and not by their own; {}",
+                if *resumed {
+                    "the same command tries them again, and only them"
+                } else {
+                    "run it again when they can be read"
+                }
+            ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")
             }
@@ -135,7 +199,7 @@ impl std::fmt::Display for Warning {
                 write!(
                     f,
                     "the classifier cannot be kept in {}: {reason}",
-                    path.display()
+                    path.shown()
                 )
             }
             Self::NoGpu { reason } => write!(f, "no GPU works, so the CPU computes: {reason}"),
@@ -148,14 +212,14 @@ impl std::fmt::Display for Warning {
             Self::StaleResults { folder, files } => write!(
                 f,
                 "{} holds results of another sweep, which stay there: {}",
-                folder.display(),
-                files.join(", ")
+                folder.shown(),
+                brief::list(files)
             ),
             Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
             Self::SameResult { path } => write!(
                 f,
                 "A and B are one file, {}; a result does not differ from itself",
-                path.display()
+                path.shown()
             ),
             Self::OneLabel => write!(
                 f,
@@ -169,6 +233,16 @@ impl std::fmt::Display for Warning {
                     .map(str::trim)
                     .collect::<Vec<_>>()
                     .join(",")
+            ),
+            Self::JournalEnded { path, reason } => write!(
+                f,
+                "the journal {} cannot be written any more ({reason}): the evaluation goes on without it",
+                path.shown()
+            ),
+            Self::NoLock { path, reason } => write!(
+                f,
+                "{} cannot be locked, since its file system has no locks ({reason}): see to it that no other process uses it meanwhile",
+                path.shown()
             ),
             Self::SmallerRuns { nodes } => write!(
                 f,

@@ -1,7 +1,11 @@
 //! Checkpoints of the golden weights as trainers save them: nested, prefixed, incomplete.
 
+use std::path::Path;
+
 use half::f16;
 use safetensors::SafeTensors;
+
+use crate::support::demo;
 
 use super::util::{TempFile, fixture, tensor_item, text, zip};
 
@@ -18,7 +22,12 @@ struct Stored {
 
 /// All tensors of the golden checkpoint.
 fn golden() -> Vec<Stored> {
-    let bytes = std::fs::read(fixture("golden/tiny.safetensors")).expect("the golden checkpoint");
+    stored(&fixture("golden/tiny.safetensors"))
+}
+
+/// All tensors of a file in f16.
+fn stored(path: &Path) -> Vec<Stored> {
+    let bytes = std::fs::read(path).expect("a checkpoint");
     let tensors = SafeTensors::deserialize(&bytes).expect("a good file");
     let stored = |(name, tensor): (String, safetensors::tensor::TensorView<'_>)| Stored {
         name,
@@ -50,11 +59,61 @@ pub fn missing_key() -> TempFile {
     saved("model", &tensors, "step")
 }
 
+/// The demo's weights as a moving average, under `model_ema` with `module.`, beside others under `model`.
+pub fn demo_with_average() -> TempFile {
+    let average = stored(&demo("uta_demo.safetensors")).into_iter();
+    let average = average.map(|tensor| Stored {
+        name: format!("module.{}", tensor.name),
+        ..tensor
+    });
+    let mut model = stored(&demo("uta_demo.safetensors"));
+    for tensor in &mut model {
+        if tensor.name == "visual.head.weight" {
+            // The features of all pictures the other way round.
+            for sign in tensor.data.iter_mut().skip(1).step_by(2) {
+                *sign ^= 0x80;
+            }
+        }
+    }
+    let dicts = [
+        ("model", &model[..]),
+        ("model_ema", &average.collect::<Vec<_>>()),
+    ];
+    saved_all(&dicts, "epoch")
+}
+
 /// What `torch.save({under: tensors, beside: 3}, file)` writes.
 fn saved(under: &str, tensors: &[Stored], beside: &str) -> TempFile {
-    let mut pickle = [b"\x80\x02}", &text(under)[..], b"}"].concat();
+    saved_all(&[(under, tensors)], beside)
+}
+
+/// As [`saved`], with several dictionaries.
+fn saved_all(dicts: &[(&str, &[Stored])], beside: &str) -> TempFile {
+    let mut pickle = b"\x80\x02}".to_vec();
     let mut members = Vec::new();
-    for (number, tensor) in tensors.iter().enumerate() {
+    for (under, tensors) in dicts {
+        pickle.extend([&text(under)[..], b"}"].concat());
+        save_into(&mut pickle, &mut members, tensors);
+        pickle.push(b's');
+    }
+    pickle.extend([&text(beside)[..], b"K\x03s."].concat());
+    let first = [
+        ("a/data.pkl", &pickle[..], 0),
+        ("a/byteorder", b"little", 0),
+    ];
+    let storages = members.iter();
+    let storages = storages.map(|(name, data): &(String, &Vec<u8>)| (name.as_str(), &data[..], 0));
+    TempFile::new(&zip(&first.into_iter().chain(storages).collect::<Vec<_>>()))
+}
+
+/// Sets tensors in a dictionary that is pickled so far.
+fn save_into<'a>(
+    pickle: &mut Vec<u8>,
+    members: &mut Vec<(String, &'a Vec<u8>)>,
+    tensors: &'a [Stored],
+) {
+    for tensor in tensors {
+        let number = members.len();
         let Stored {
             name,
             shape,
@@ -80,12 +139,4 @@ fn saved(under: &str, tensors: &[Stored], beside: &str) -> TempFile {
         pickle.push(b's');
         members.push((format!("a/data/{number}"), data));
     }
-    pickle.extend([b"s", &text(beside)[..], b"K\x03s."].concat());
-    let first = [
-        ("a/data.pkl", &pickle[..], 0),
-        ("a/byteorder", b"little", 0),
-    ];
-    let storages = members.iter();
-    let storages = storages.map(|(name, data)| (name.as_str(), &data[..], 0));
-    TempFile::new(&zip(&first.into_iter().chain(storages).collect::<Vec<_>>()))
 }

@@ -27,6 +27,11 @@ fn a_missing_file_and_a_folder_are_told_apart() {
     let error = Checkpoint::open(folder.path()).unwrap_err();
     assert!(error.to_string().contains("is a folder"), "{error}");
     assert!(error.hint().unwrap().contains("inside it"));
+    for name in ["a.pt", "b.pt", "c.txt"] {
+        fs::write(folder.path().join(name), b"x").unwrap();
+    }
+    let error = Checkpoint::open(folder.path()).unwrap_err();
+    assert!(error.to_string().ends_with("it has a.pt, b.pt"), "{error}");
 }
 
 #[cfg(unix)]
@@ -169,8 +174,8 @@ fn things_saved_in_place_of_weights_are_recognised() {
         (lfs, Found::LfsPointer, "Git LFS pointer", "git lfs pull"),
         (
             b"\x80\x02}q\0X\x01\0\0\0a",
-            Found::LegacyPickle,
-            "PyTorch before version 1.6",
+            Found::Pickle,
+            "a pickle, but none of torch.save",
             "torch.save",
         ),
         (
@@ -206,13 +211,34 @@ fn an_unrelated_zip_and_one_of_two_checkpoints_are_refused() {
 }
 
 #[test]
-fn a_compressed_member_is_refused_by_name() {
+fn a_damaged_compressed_member_is_named() {
     let file = zip(&[("a/data.pkl", b"\x80\x02}.", 8)]);
     assert_refused!(
         file,
+        CheckpointError::Corrupt { .. },
+        "member a/data.pkl cannot be unpacked",
+        "fetch it again"
+    );
+    let file = zip(&[("a/data.pkl", b"\x80\x02}.", 12)]);
+    assert_refused!(
+        file,
         CheckpointError::Unsupported { .. },
-        "member a/data.pkl is compressed",
+        "member a/data.pkl is compressed by",
         "torch.save"
+    );
+}
+
+#[test]
+fn a_storage_that_is_packed_wrongly_is_an_error_when_it_is_read() {
+    let pickle = super::util::tensor_pickle("FloatStorage", "2", "0", "2", "1");
+    let file = zip(&[("a/data.pkl", &pickle, 0), ("a/data/0", &[0; 8], 8)]);
+    let file = open_bytes(&file).unwrap();
+    let error = file.tensor("w", DType::F32, &Device::Cpu).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("member a/data/0 cannot be unpacked"),
+        "{error}"
     );
 }
 

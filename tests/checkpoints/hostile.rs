@@ -22,10 +22,18 @@ fn exercise(file: &TempFile, bytes: &[u8]) {
 }
 
 fn small_files() -> Vec<Vec<u8>> {
-    let mut files: Vec<Vec<u8>> = ["views.pt", "training_protocol4.pt", "uint16.pt"]
-        .iter()
-        .map(|name| std::fs::read(fixture(&format!("checkpoints/{name}"))).expect("a fixture"))
-        .collect();
+    let mut files: Vec<Vec<u8>> = [
+        "views.pt",
+        "training_protocol4.pt",
+        "uint16.pt",
+        "legacy_views.pt",
+        "legacy_protocol4.pt",
+        "deflated.pt",
+        "ema.pt",
+    ]
+    .iter()
+    .map(|name| std::fs::read(fixture(&format!("checkpoints/{name}"))).expect("a fixture"))
+    .collect();
     let header = r#"{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F16","shape":[],"data_offsets":[8,10]}}"#;
     files.push(safetensors(header, &[0; 10]));
     files
@@ -224,7 +232,7 @@ fn a_storage_that_is_not_in_the_archive_is_named() {
     }
     let (_, text) = refused(&file);
     assert!(
-        text.contains("tensor w: its storage data/0 is missing"),
+        text.contains("tensor w: its storage 0 is missing"),
         "{text}"
     );
 }

@@ -16,6 +16,8 @@ mod hostile;
 mod layouts;
 /// What torch.save writes in all its variety, against values written by PyTorch itself.
 mod pytorch;
+/// Checkpoints in several files, and folders as checkpoints.
+mod shards;
 /// Temporary files, and hand-made safetensors, zip and pickle bytes.
 mod util;
 /// Comparison with a model's tensors, and which configuration a checkpoint looks like.

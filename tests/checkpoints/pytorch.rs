@@ -4,17 +4,27 @@
 //! tensor as `FILE/NAME`, contiguous.
 
 use candle_core::{DType, Device};
-use uta_eval::checkpoint::{Checkpoint, CheckpointError, Dtype};
+use uta_eval::checkpoint::{Checkpoint, CheckpointError, Dtype, Format};
 
 use super::util::{
-    fixture, flat, open, open_bytes, tensor_pickle, torch, torch_tensor, torch_with, values, zip,
-    zip64,
+    TempFile, fixture, flat, open, open_bytes, safetensors_of, tensor_pickle, torch, torch_tensor,
+    torch_with, values, zip, zip64,
 };
 
 /// Compares all tensors of a file with those that PyTorch wrote down for it.
 fn assert_as_expected(case: &str) {
     let file = open(&format!("checkpoints/{case}.pt"));
-    let expected = open("checkpoints/expected.safetensors");
+    assert_equal(&file, case, "expected");
+}
+
+/// As [`assert_as_expected`], with the second file of expected tensors.
+fn assert_as_expected_again(case: &str) {
+    let file = open(&format!("checkpoints/{case}.pt"));
+    assert_equal(&file, case, "expected_again");
+}
+
+fn assert_equal(file: &Checkpoint, case: &str, expected: &str) {
+    let expected = open(&format!("checkpoints/{expected}.safetensors"));
     let prefix = format!("{case}/");
     let names: Vec<&str> = expected
         .entries()
@@ -30,18 +40,22 @@ fn assert_as_expected(case: &str) {
             (theirs.shape, theirs.dtype),
             "{case}: {name}"
         );
-        if matches!(ours.dtype, Dtype::U16 | Dtype::I64) {
+        if matches!(ours.dtype, Dtype::U16 | Dtype::I64 | Dtype::BOOL) {
             continue;
         }
         let read = |file: &Checkpoint, name: &str| {
             flat(&file.tensor(name, DType::F32, &Device::Cpu).unwrap())
         };
         assert_eq!(
-            read(&file, name),
+            read(file, name),
             read(&expected, theirs.name),
             "{case}: {name}"
         );
     }
+}
+
+fn open_weights(case: &str, key: &str) -> Result<Checkpoint, CheckpointError> {
+    Checkpoint::open_weights(&fixture(&format!("checkpoints/{case}.pt")), Some(key))
 }
 
 fn refusal(case: &str) -> CheckpointError {
@@ -112,7 +126,16 @@ fn one_dict_under_two_keys_is_one_state_dict_but_two_dicts_are_ambiguous() {
         error.to_string().contains("under state_dict and model"),
         "{error}"
     );
-    assert!(error.hint().unwrap().contains("torch.save(checkpoint[KEY]"));
+    assert_eq!(
+        error.hint().unwrap(),
+        "say which one is meant: --weights state_dict or --weights model"
+    );
+    let [a, b] = ["state_dict", "model"].map(|key| {
+        let file = open_weights("ambiguous", key).unwrap();
+        assert_eq!(file.nested_under(), Some(key));
+        values(&file, "w")
+    });
+    assert_ne!(a, b);
 }
 
 #[test]
@@ -173,8 +196,14 @@ fn a_whole_module_or_a_single_tensor_is_no_state_dict() {
     ] {
         let error = refusal(case);
         assert!(error.to_string().contains(text), "{error}");
-        assert!(error.hint().unwrap().contains("model.state_dict()"));
+        let hint = error.hint().unwrap();
+        let expected = match case {
+            "elsewhere" => "--weights ema",
+            _ => "model.state_dict()",
+        };
+        assert!(hint.contains(expected), "{hint}");
     }
+    assert!(open_weights("elsewhere", "ema").unwrap().get("w").is_some());
 }
 
 #[test]
@@ -187,10 +216,79 @@ fn a_torchscript_programs_tensors_are_read_by_the_way_to_them() {
 }
 
 #[test]
-fn legacy_and_empty_files_are_refused_with_what_to_do() {
-    let error = refusal("legacy");
-    assert!(error.to_string().contains("PyTorch before version 1.6"));
-    assert!(error.hint().unwrap().contains("torch.save"));
+fn files_of_pytorch_before_1_6_are_read() {
+    for case in ["legacy_views", "legacy_protocol4", "legacy_training"] {
+        assert_as_expected_again(case);
+        let file = open(&format!("checkpoints/{case}.pt"));
+        assert_eq!(file.format(), Format::PyTorchLegacy);
+    }
+    let file = open("checkpoints/legacy_training.pt");
+    assert_eq!(file.nested_under(), Some("model"));
+    assert_eq!(file.stripped_prefix(), Some("module."));
+    assert_eq!(open("checkpoints/legacy.pt").get("w").unwrap().shape, [2]);
+}
+
+#[test]
+fn a_deflated_archive_is_read() {
+    assert_as_expected_again("deflated");
+    let file = open("checkpoints/deflated.pt");
+    let path = fixture("checkpoints/deflated.pt");
+    assert_eq!(file.bytes() as u64, path.metadata().unwrap().len());
+}
+
+#[test]
+fn of_weights_and_their_average_each_is_taken_by_its_key_and_the_other_is_named() {
+    let file = open("checkpoints/ema.pt");
+    assert_equal(&file, "ema/model", "expected_again");
+    assert_eq!(file.nested_under(), Some("model"));
+    assert_eq!(file.others(), ["model_ema"]);
+    let file = open_weights("ema", "model").unwrap();
+    assert_eq!(file.others(), ["model_ema"]);
+    let file = open_weights("ema", "model_ema").unwrap();
+    assert_eq!(file.nested_under(), Some("model_ema"));
+    assert_eq!(file.stripped_prefix(), Some("module."));
+    assert_eq!(file.others(), ["model"]);
+    for name in ["weight", "bias"] {
+        let expected = open("checkpoints/expected_again.safetensors");
+        let expected = values(&expected, &format!("ema/model_ema/{name}"));
+        assert_eq!(values(&file, name), expected);
+    }
+    let error = open_weights("ema", "teacher").unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("no weights under teacher"), "{text}");
+    assert!(text.contains("model_ema, model"), "{text}");
+    assert!(error.hint().is_some());
+}
+
+#[test]
+fn a_key_may_be_several_joined_by_dots_or_what_names_begin_with() {
+    let file = open_weights("nested_twice", "state_dict.model").unwrap();
+    assert_eq!(file.nested_under(), Some("state_dict.model"));
+    let file = open_weights("nested_twice", "state_dict").unwrap();
+    assert_eq!(file.nested_under(), Some("state_dict.model"));
+    let tensors: [(&str, &[f32]); 2] = [("model.a", &[1.0]), ("model_ema.a", &[2.0])];
+    let flat = TempFile::new(&safetensors_of(&tensors));
+    let file = Checkpoint::open_weights(&flat.path, Some("model_ema")).unwrap();
+    assert_eq!(values(&file, "a"), [2.0]);
+    assert_eq!(file.nested_under(), Some("model_ema"));
+    let error = Checkpoint::open_weights(&flat.path, Some("mode")).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.ends_with("it has some under model, model_ema"),
+        "{text}"
+    );
+}
+
+#[test]
+fn wrappers_of_a_compiled_and_parallel_model_are_taken_off() {
+    assert_as_expected_again("compiled");
+    let file = open("checkpoints/compiled.pt");
+    assert_eq!(file.stripped_prefix(), Some("_orig_mod.module."));
+    assert_eq!(file.stripped_within(), ["_orig_mod."]);
+}
+
+#[test]
+fn empty_files_are_refused_with_what_to_do() {
     let error = refusal("no_tensors");
     assert!(
         matches!(error, CheckpointError::NoTensors { .. }),

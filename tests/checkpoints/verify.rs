@@ -151,7 +151,8 @@ fn a_checkpoint_of_another_variant_says_which_it_looks_like() {
             "{text}"
         );
         assert!(text.contains("mis-shaped"), "{text}");
-        assert!(text.lines().count() < 150, "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert_eq!(hint.lines().count(), 1, "{hint}");
         assert!(hint.contains(&format!("try --model {other}")), "{hint}");
     }
 }
@@ -188,13 +189,32 @@ fn something_else_altogether_is_asked_about() {
 }
 
 #[test]
+fn of_many_wrong_keys_an_error_names_some_and_how_many_there_are() {
+    let mut specs = specs_of("uta_demo");
+    for i in 0..30 {
+        specs.push(spec(&format!("extra{i:02}"), &[1], true));
+    }
+    let (text, _) = mismatch(&specs, "uta_demo");
+    assert!(
+        text.contains("  30 unexpected:\n    extra00: found [1]"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("extra09: found [1]\n    and 20 lines more"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_prefix_that_is_not_removed_is_named_in_the_hint() {
     let mut specs = specs_of("uta_demo");
     for spec in &mut specs {
         spec.name.insert_str(0, "net.clip.");
     }
-    let (_, hint) = mismatch(&specs, "uta_demo");
+    let (text, hint) = mismatch(&specs, "uta_demo");
+    assert_eq!(text.lines().count(), 2, "{text}");
     assert!(hint.contains("without the prefix net.clip."), "{hint}");
+    assert!(hint.ends_with("--weights net.clip"), "{hint}");
 }
 
 #[test]

@@ -396,3 +396,103 @@ fn a_label_file_goes_before_folders() {
     let ran = evaluated(folder.path(), &["--labels", labels.to_str().unwrap()], 0);
     ran.printed(&["(flat folder, labels of ", "(1/1)"]);
 }
+
+#[test]
+fn a_bad_class_behind_a_title_has_its_own_line_and_is_no_title() {
+    let wnid = &pictures()[0].wnid;
+    let (a, b) = (flat_name(0), flat_name(1));
+    for (name, text, line) in [
+        (
+            "a.csv",
+            format!("filename,wnid\n{a},nothing\n{b},{wnid}\n"),
+            2,
+        ),
+        (
+            "a.csv",
+            format!("filename,wnid\n\n\n{a},nothing\n{b},{wnid}\n"),
+            4,
+        ),
+        (
+            "a.csv",
+            format!("filename,wnid\n{a},{wnid}\n\n{b},nothing\n"),
+            4,
+        ),
+        (
+            "a.csv",
+            format!("file name,its class\n{a},nothing\n{b},{wnid}\n"),
+            2,
+        ),
+        (
+            "a.txt",
+            format!("picture class\n{a} nothing\n{b} {wnid}\n"),
+            2,
+        ),
+        ("a.txt", format!("{a} nothing\n{b} {wnid}\n"), 1),
+    ] {
+        let line = format!("line {line}: \"nothing\" is no class");
+        refused_labels(name, &text, &[&line]);
+    }
+}
+
+#[test]
+fn names_that_look_alike_are_told_apart() {
+    let folder = Folder::new();
+    let picture = &pictures()[0];
+    folder.write("data/cafe\u{301}/a.JPEG", &picture.bytes);
+    let names = folder.write("names.txt", "caf\u{e9}\ta caf\u{e9}\nn01440764\ttench\n");
+    let names = names.to_str().unwrap();
+    let apart = ["\"cafe\\u{301}\"", "\"caf\\u{e9}\"", "Unicode form"];
+    refused(&folder.join("data"), &["--classnames", names], &apart);
+    let blank = Folder::new();
+    blank.write("data/guinea\u{a0}pig/a.JPEG", &picture.bytes);
+    let names = blank.write("names.txt", "guinea pig\tguinea pig\nn01440764\ttench\n");
+    let names = names.to_str().unwrap();
+    let apart = ["\"guinea\\u{a0}pig\"", "\"guinea pig\"", "differ in blanks"];
+    refused(&blank.join("data"), &["--classnames", names], &apart);
+    let labelled = flat();
+    let names = labelled.write("names.txt", "guinea pig\tguinea pig\ncat\tcat\n");
+    let labels = labelled.write(
+        "a.csv",
+        format!("{},guinea  pig\n{},cat\n", flat_name(0), flat_name(1)),
+    );
+    let more = [
+        "--classnames",
+        names.to_str().unwrap(),
+        "--labels",
+        labels.to_str().unwrap(),
+    ];
+    let apart = ["line 1: \"guinea  pig\" is no class, but \"guinea pig\" is one"];
+    refused(labelled.path(), &more, &apart);
+}
+
+#[test]
+fn an_accuracy_of_guessing_is_warned_of_with_likely_causes() {
+    let folder = Folder::new();
+    let pictures = pictures();
+    // Every picture with the class of the next.
+    let mut lines = String::new();
+    for (index, picture) in pictures.iter().enumerate() {
+        folder.write(&format!("val/{}", flat_name(index)), &picture.bytes);
+        let other = &pictures[(index + 2) % pictures.len()].wnid;
+        lines += &format!("{} {other}\n", stem(index));
+    }
+    let labels = folder.write("wrong.txt", lines);
+    let labels = labels.to_str().unwrap();
+    let warning = "no more than guessing among 1000 classes gives";
+    let causes = [warning, "--labels", "--classnames", "--weights"];
+    let json = folder.join("wrong.json");
+    let more = ["--labels", labels, "--json", json.to_str().unwrap()];
+    evaluated(folder.path(), &more, 0).warned(&causes);
+    let text = std::fs::read_to_string(json).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["top1"]["correct"], 0);
+    let warnings = document["warnings"].as_array().unwrap();
+    let has = |w: &serde_json::Value| w.as_str().unwrap().contains(warning);
+    assert_eq!(warnings.iter().filter(|w| has(w)).count(), 1);
+    // Of few pictures none may be right, and right ones need no warning.
+    let more = ["--labels", labels, "--limit", "19"];
+    let few = evaluated(folder.path(), &more, 0);
+    assert!(!few.stderr.contains(warning), "{}", few.stderr);
+    let right = evaluated(&crate::support::demo("imagenet"), &["--limit", "40"], 0);
+    assert!(!right.stderr.contains(warning), "{}", right.stderr);
+}

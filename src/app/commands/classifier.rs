@@ -11,6 +11,7 @@ use crate::inference::classifiers::{
 };
 use crate::inference::loading;
 use crate::util::count::count;
+use crate::util::escape::Shown;
 use crate::util::output_file::OutputError;
 use crate::util::temporary_file::TemporaryFile;
 
@@ -35,7 +36,11 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         console.warn(warning);
     }
     let config = &settings.model.config;
-    let weights = loading::open_for(&settings.model.checkpoint, config, &mut console)?;
+    let location = settings.model.location();
+    let weights = loading::open_for(location, config, &mut console)?;
+    if let Some(remark) = loading::remark(&weights.checkpoint, location) {
+        console.warn(&remark);
+    }
     let mut target = TemporaryFile::beside(out).map_err(failed)?;
 
     console.wait_for("reading the text tower");
@@ -65,12 +70,12 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         .and_then(|()| target.create(out))
         .map_err(failed)?;
     let from = match origin {
-        Origin::Cache(path) => format!("from the cache: {}", path.display()),
+        Origin::Cache(path) => format!("from the cache: {}", path.shown()),
         Origin::Built | Origin::File(_) => "built".into(),
     };
     show(&format!(
         "{}: {} of {}, {} dimensions, {from}\n",
-        out.display(),
+        out.shown(),
         count(recipe.classes, "class"),
         count(recipe.templates, "template"),
         classifier.embedding()

@@ -1,11 +1,11 @@
 //! `uta-eval classify`: which of some labels fits a picture.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::prepared::preprocessor;
+use super::shared_pass::TOLD;
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
@@ -18,6 +18,8 @@ use crate::inference::classifiers;
 use crate::inference::loading;
 use crate::inference::zero_shot::{ImageEncoder, ZeroShot};
 use crate::report::SCHEMA_VERSION;
+use crate::util::escape::{Lines, Shown};
+use crate::util::path_text::PathText;
 use crate::util::vector::softmax;
 use crate::util::warning::Warning;
 
@@ -26,13 +28,15 @@ use crate::util::warning::Warning;
 struct Classification {
     schema_version: u32,
     model: String,
-    checkpoint: PathBuf,
+    checkpoint: PathText,
+    /// The key under which the weights lie in the file.
+    weights: Option<String>,
     pictures: Vec<Picture>,
 }
 
 #[derive(Debug, Serialize)]
 struct Picture {
-    path: PathBuf,
+    path: PathText,
     /// In the order in which the labels were given.
     labels: Vec<Label>,
 }
@@ -73,11 +77,17 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             Ok(crop) => crops.push((path, crop)),
             Err(reason) => {
                 unreadable += 1;
-                console.say(&format!("unreadable: {}: {reason}", path.display()));
+                if unreadable <= TOLD {
+                    console.say(&format!("unreadable: {}: {reason}", path.shown()));
+                }
             }
         }
     }
-    let weights = loading::open_for(&settings.model.checkpoint, config, &mut console)?;
+    let location = settings.model.location();
+    let weights = loading::open_for(location, config, &mut console)?;
+    if let Some(remark) = loading::remark(&weights.checkpoint, location) {
+        console.warn(&remark);
+    }
     let compute = settings.devices.first();
     console.wait_for("loading the checkpoint");
     let vision = loading::vision_tower(&weights, config, compute, &mut |w| console.warn(&w))?;
@@ -112,7 +122,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             })
             .collect();
         pictures.push(Picture {
-            path: path.clone(),
+            path: path.as_path().into(),
             labels,
         });
     }
@@ -125,7 +135,8 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
         &Classification {
             schema_version: SCHEMA_VERSION,
             model: config.name.clone(),
-            checkpoint: settings.model.checkpoint.clone(),
+            checkpoint: settings.model.checkpoint.as_path().into(),
+            weights: weights.checkpoint.nested_under().map(Into::into),
             pictures,
         },
     )?;
@@ -150,8 +161,9 @@ fn doubts(labels: &[String]) -> Vec<Warning> {
 
 impl fmt::Display for Classification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Lines::new(f);
         for picture in &self.pictures {
-            writeln!(f, "{}", picture.path.display())?;
+            writeln!(f, "{}", picture.path)?;
             let mut labels = picture.labels.clone();
             // A stable sort: equal probabilities stay in the order given.
             labels.sort_by(|a, b| b.probability.total_cmp(&a.probability));

@@ -41,15 +41,27 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     if let Some(remark) = &settings.run.devices.remark {
         console.warn(remark);
     }
-    // Everything that can be wrong with the inputs and outputs is found here, in seconds.
-    let pictures = Pictures::find(settings, &mut console)?;
-    let weights = loading::open_for(
-        &settings.model.checkpoint,
-        &settings.model.config,
-        &mut console,
-    )?;
+    // Everything that can be wrong with the inputs and outputs is found here, in seconds: what is quickly
+    // looked at first, then the list of the pictures, and what has to be downloaded last.
     let mut result_files = ResultFiles::open(&settings.outputs)?;
+    let (location, config) = (settings.model.location(), &settings.model.config);
+    let local = if loading::is_local(location.path) {
+        Some(loading::open_for(location, config, &mut console)?)
+    } else {
+        None
+    };
+    let pictures = Pictures::find(settings, &mut console)?;
+    let weights = match local {
+        Some(weights) => weights,
+        None => loading::open_for(location, config, &mut console)?,
+    };
     let mut journal = settings.journal.as_deref().map(Journal::open).transpose()?;
+    if let Some(warning) = journal
+        .as_ref()
+        .and_then(|journal| journal.warning.as_ref())
+    {
+        console.warn(warning);
+    }
     let prepared = PreparedEvaluation::prepare(
         settings,
         start,
@@ -64,17 +76,26 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         let all = count(all, "picture");
         let are = picks(known, "is", "are");
         console.say(&format!("{known} of {all} {are} in the journal"));
+        let passing = prepared.known.iter().filter(|known| known.is_passing());
+        match passing.count() {
+            0 => {}
+            count => console.say(&format!(
+                "{count} of them could not be read by the system's fault, and {} tried again",
+                picks(count, "is", "are")
+            )),
+        }
     }
     let resolved = prepared.resolved.clone();
     let journal = journal.map(RefCell::new);
-    let mut ended = shared_pass::run(
+    let mut pass = shared_pass::run(
         vec![prepared],
         vec![&mut result_files.records],
         &pictures,
         journal.as_ref(),
         &mut console,
     )?;
-    let FinishedEvaluation { report, tally } = ended
+    let FinishedEvaluation { report, tally } = pass
+        .ended
         .pop()
         .unwrap_or(Err(EvaluationError::Interrupted.into()))?;
     let mut exit_code = exit_code(&report);

@@ -38,7 +38,9 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     console.wait_for("reading the features");
     let features = Features::read(&settings.features)?;
     let record = &features.record;
-    settings.expectations.check_published(&record.model.name)?;
+    settings
+        .expectations
+        .check_published(record.model.published.as_ref())?;
     let mut seconds = report::Seconds {
         load: start.elapsed().as_secs_f64(),
         ..report::Seconds::default()
@@ -65,6 +67,10 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
         outcome,
         (start, seconds),
     );
+    let (top1, classes) = (&report.statistics.top1, report.data.classes);
+    if let Some(warning) = report::chance_warning(top1, classes) {
+        console.warn(&warning);
+    }
     let exit_code = exit_code(&report);
     let pictures = html_report::pictures(&report);
     let find = |name: &str| pictures.get(name).cloned();
@@ -181,7 +187,7 @@ fn report(
     }
     let classes = match &settings.classes {
         Some((file, classes)) => {
-            prompts.classnames_file = Some(file.clone());
+            prompts.classnames_file = Some(file.as_path().into());
             classes
         }
         None => &record.classes,
@@ -189,7 +195,10 @@ fn report(
     let judgements = outcome.judgements;
     let statistics = Statistics::of(&judgements, |class| classes.name(class));
     let (top1, top5) = (&statistics.top1, &statistics.top5);
-    let model = &record.model.name;
+    let published = record.model.published.as_ref();
+    let mut warnings = record.warnings.clone();
+    let chance = report::chance_warning(top1, record.data.classes).map(|w| w.to_string());
+    warnings.extend(chance.filter(|warning| !record.warnings.contains(warning)));
     Report {
         schema_version: report::SCHEMA_VERSION,
         // Of an interrupted run no features are kept.
@@ -198,10 +207,10 @@ fn report(
         provenance: report::Provenance::since(start),
         prompts,
         classifier: report::ClassifierInfo::of(&resolved),
-        features_file: Some(settings.features.clone()),
-        expectations: settings.expectations.check(model, top1, top5),
+        features_file: Some(settings.features.as_path().into()),
+        expectations: settings.expectations.check(published, top1, top5),
         tied_classes: ranker.tied_classes(),
-        pictures_per_second: judgements.len() as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
+        pictures_per_second: report::rate(judgements.len(), seconds.evaluation),
         seconds,
         peak_memory_bytes: memory::peak(),
         statistics,
@@ -211,7 +220,9 @@ fn report(
         data: record.data.clone(),
         settings: record.settings.clone(),
         unreadable: record.unreadable.clone(),
-        warnings: record.warnings.clone(),
+        // The warnings tell of them.
+        changed: Vec::new(),
+        warnings,
     }
 }
 

@@ -7,8 +7,8 @@ use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::Merge;
-use crate::report::Report;
 use crate::report::merge::merge;
+use crate::report::{Report, chance_warning};
 use crate::util::output_file::OutputFile;
 
 /// Merges and reports.
@@ -26,17 +26,22 @@ pub fn run(settings: &Merge) -> Result<ExitCode, Error> {
         .map(|path| Ok((path.clone(), Report::read(path)?)))
         .collect::<Result<Vec<_>, Error>>()?;
     let mut merged = merge(results)?;
-    let model = &merged.model.name;
-    settings.expectations.check_published(model)?;
+    let published = merged.model.published.as_ref();
+    settings.expectations.check_published(published)?;
     let statistics = &merged.statistics;
-    merged.expectations = settings
-        .expectations
-        .check(model, &statistics.top1, &statistics.top5);
+    merged.expectations =
+        settings
+            .expectations
+            .check(published, &statistics.top1, &statistics.top5);
     json_output::write(json, &merged)?;
     if let Some(file) = html {
         let pictures = html_report::pictures(&merged);
         html_report::write(file, &merged, |name| pictures.get(name).cloned())?;
     }
+    let console = Console::default();
+    if let Some(warning) = chance_warning(&merged.statistics.top1, merged.data.classes) {
+        console.warn(&warning);
+    }
     let exit_code = exit_code(&merged);
-    Ok(judge(&merged.expectations, exit_code, &Console::default()))
+    Ok(judge(&merged.expectations, exit_code, &console))
 }

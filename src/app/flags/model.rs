@@ -21,15 +21,18 @@ pub struct ModelNameArgs {
     pub model: Option<String>,
     /// Weights that are published for the model, by open_clip's tag
     ///
-    /// For instance --model ViT-B-32 --pretrained openai, in place of --ckpt-path. The weights are
-    /// downloaded from the Hugging Face Hub, unless they are in its cache.
-    #[arg(
-        long,
-        value_name = "TAG",
-        requires = "model",
-        conflicts_with = "ckpt_path"
-    )]
+    /// For instance --model ViT-B-32 --pretrained openai. Without --ckpt-path, the weights are
+    /// downloaded from the Hugging Face Hub, unless they are in its cache. With it, they are in that
+    /// file, and the tag says how pictures are prepared and which accuracy is published.
+    #[arg(long, value_name = "TAG", requires = "model")]
     pub pretrained: Option<String>,
+    /// Which weights of the checkpoint, by their key in the file [default: those to go on with]
+    ///
+    /// For instance model_ema or state_dict_ema, where a moving average of the weights lies beside them.
+    /// Several keys are joined by dots, as in state_dict.ema; and the beginning of names, as in ema of
+    /// ema.visual.cls_token, is a key, too. `uta-eval inspect` names the keys.
+    #[arg(long, value_name = "KEY")]
+    pub weights: Option<String>,
 }
 
 /// Which model, with which weights.

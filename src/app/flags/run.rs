@@ -121,6 +121,17 @@ pub struct RunArgs {
     pub strict: bool,
 }
 
+impl OutputArgs {
+    /// The files that are written.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let json = self.json.iter().filter(|path| path.as_os_str() != "-");
+        json.chain(&self.predictions)
+            .chain(&self.report)
+            .chain(&self.save_features)
+            .chain(&self.trace)
+    }
+}
+
 /// Where results go beside the text on standard output.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Results")]

@@ -80,6 +80,11 @@ pub struct InspectArgs {
     /// The exit code is then 4 if the checkpoint does not fit.
     #[arg(long, value_name = "NAME|FILE")]
     pub model: Option<String>,
+    /// Which weights of the checkpoint, by their key in the file
+    ///
+    /// For instance model_ema; see `uta-eval --help`.
+    #[arg(long, value_name = "KEY")]
+    pub weights: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -90,6 +95,11 @@ pub struct ConvertArgs {
     /// Safetensors file to write; must not exist
     #[arg(value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub output: PathBuf,
+    /// Which weights of the checkpoint, by their key in the file
+    ///
+    /// For instance model_ema; see `uta-eval --help`.
+    #[arg(long, value_name = "KEY")]
+    pub weights: Option<String>,
     /// Store all floating-point tensors as this type [default: as they are]
     ///
     /// A value out of the type's range is an error.

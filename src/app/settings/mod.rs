@@ -17,10 +17,12 @@ use crate::app::flags::{
 };
 use crate::app::guide::{self, Guide};
 use crate::app::json_output::JsonTarget;
+use crate::checkpoint::CheckpointError;
 use crate::data::check::Depth;
 use crate::data::{ClassFolders, DataLocation, Set};
 use crate::inference::classifiers::ClassifierSource;
 use crate::inference::devices::Devices;
+use crate::inference::loading;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
 use crate::model::config::DEMO;
@@ -28,12 +30,12 @@ use crate::text::{ClassNames, Templates};
 
 pub use evaluate::Evaluate;
 pub use features::EvaluateFeatures;
-pub use parts::{Model, Outputs, Prompts, Run};
+pub use parts::{Execution, Model, Outputs, Prompts};
 pub use sweep::Sweep;
 
 use parts::{
-    Opened, check_distinct, check_no_input, classifier_source, cores, devices, expectations,
-    folders, given, model, set, source,
+    Opened, check_distinct, check_folder, check_no_input, classifier_source, cores, devices,
+    expectations, folders, given, model, set, source,
 };
 
 /// What to do, completely determined.
@@ -74,7 +76,7 @@ pub enum Document {
 
 #[derive(Debug)]
 pub struct Demo {
-    pub run: Run,
+    pub run: Execution,
     pub outputs: Outputs,
 }
 
@@ -101,12 +103,16 @@ pub struct Classify {
 #[derive(Debug)]
 pub struct Inspect {
     pub checkpoint: PathBuf,
+    /// The key of the weights that are meant.
+    pub weights: Option<String>,
     pub config: Option<ModelConfig>,
 }
 
 #[derive(Debug)]
 pub struct Convert {
     pub input: PathBuf,
+    /// The key of the weights that are meant.
+    pub weights: Option<String>,
     pub output: PathBuf,
     pub dtype: Option<Dtype>,
     /// The name of the layout to write.
@@ -163,7 +169,7 @@ impl Settings {
             Some(Command::Classifier(args)) => Self::Classifier(Box::new(Classifier::new(args)?)),
             Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
             Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
-            Some(Command::Convert(args)) => Self::Convert(Convert::new(args)),
+            Some(Command::Convert(args)) => Self::Convert(Convert::new(args)?),
             Some(Command::Sweep(args)) => Self::Sweep(Sweep::of_file(args)?),
             Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
             Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
@@ -182,6 +188,14 @@ impl Settings {
                 command: DataCommand::Check(args),
             })) => Self::DataCheck(DataCheck::new(args)?),
         })
+    }
+
+    /// Whether it computes with models or pictures, on several threads.
+    pub fn computes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Models(_) | Self::Schema(_) | Self::Completions(_) | Self::Man | Self::Guide(_)
+        )
     }
 
     /// Where a trace of the run goes.
@@ -205,6 +219,9 @@ impl Settings {
         let checkpoints = sweep::checkpoints(&args)?;
         Ok(match checkpoints.as_slice() {
             [only] if args.out.is_none() => {
+                if let Some(path) = only {
+                    loading::check(path)?;
+                }
                 let run = Evaluate::new(args, only.as_deref(), &mut Opened::default())?;
                 Self::Evaluate(Box::new(run))
             }
@@ -216,7 +233,7 @@ impl Settings {
 impl Demo {
     fn new(args: DemoArgs) -> Result<Self, Error> {
         Ok(Self {
-            run: Run::new(
+            run: Execution::new(
                 &args.run,
                 &ModelConfig::from_name_or_file(DEMO)?,
                 &mut Opened::default(),
@@ -228,8 +245,9 @@ impl Demo {
 
 impl Classifier {
     fn new(args: ClassifierCommandArgs) -> Result<Self, Error> {
-        let model = model(&args.model)?;
         let out = given(args.out, "--out")?;
+        check_folder(&out)?;
+        let model = model(&args.model)?;
         if let Some(trace) = &args.trace {
             check_no_input(trace, "--trace", &[&model.checkpoint])?;
             check_distinct(&[("--out", &out), ("--trace", trace)])?;
@@ -257,6 +275,9 @@ impl Classify {
                 "--labels has an empty label",
                 "separate labels by single commas: --labels \"a diagram,a dog,a cat\"",
             ));
+        }
+        if let Some(path) = args.json.as_deref().filter(|path| *path != Path::new("-")) {
+            check_folder(path)?;
         }
         let model = model(&args.model)?;
         let inputs: Vec<&PathBuf> = args.pictures.iter().chain([&model.checkpoint]).collect();
@@ -287,24 +308,42 @@ impl Inspect {
             .transpose()?;
         Ok(Self {
             checkpoint: args.checkpoint,
+            weights: args.weights,
             config,
         })
     }
 }
 
 impl Convert {
-    fn new(args: ConvertArgs) -> Self {
+    fn new(args: ConvertArgs) -> Result<Self, Error> {
+        let ending = args.output.extension();
+        if !ending.is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors")) {
+            return Err(Error::usage(
+                format!(
+                    "convert writes safetensors, and {} ends otherwise",
+                    args.output.display()
+                ),
+                "give the new file a name that ends in .safetensors",
+            ));
+        }
+        let output = &args.output;
+        check_folder(output)?;
+        if output.symlink_metadata().is_ok() {
+            let path = output.clone();
+            return Err(CheckpointError::OutputExists { path }.into());
+        }
         let dtype = args.dtype.map(|dtype| match dtype {
             FloatType::F32 => Dtype::F32,
             FloatType::F16 => Dtype::F16,
             FloatType::Bf16 => Dtype::BF16,
         });
-        Self {
+        Ok(Self {
             input: args.input,
+            weights: args.weights,
             output: args.output,
             dtype,
             layout: args.layout,
-        }
+        })
     }
 }
 

@@ -14,11 +14,13 @@ use crate::data::{ClassFolders, LoaderSettings, Set, Source};
 use crate::inference::choice::{Asked, Chosen, choose};
 use crate::inference::classifiers::ClassifierSource;
 use crate::inference::devices::{self, DeviceChoice, Devices, PrecisionChoice};
+use crate::inference::loading;
 use crate::metrics::expectation::{Expectations, Tolerance};
 use crate::model::ModelConfig;
 use crate::report::predictions;
 use crate::text::{ClassNames, Templates, imagenet};
 use crate::util::destination::Destination;
+use crate::util::output_file::OutputError;
 use crate::util::usage::UsageError;
 
 /// A configuration, and where its weights are.
@@ -36,7 +38,7 @@ pub struct Prompts {
 
 /// How the work is done.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct Execution {
     pub devices: Devices,
     pub loader: LoaderSettings,
     pub strict: bool,
@@ -58,10 +60,14 @@ pub struct Outputs {
 
 /// The model that the flags mean.
 pub(super) fn model(args: &ModelArgs) -> Result<Model, Error> {
+    if let Some(path) = &args.ckpt_path {
+        loading::check(path)?;
+    }
     let asked = Asked {
         model: args.name.model.as_deref(),
         pretrained: args.name.pretrained.as_deref(),
         checkpoint: args.ckpt_path.as_deref(),
+        weights: args.name.weights.as_deref(),
     };
     Ok(choose(asked, &mut Console::default())?)
 }
@@ -95,7 +101,7 @@ impl Prompts {
     }
 }
 
-impl Run {
+impl Execution {
     pub(super) fn new(
         args: &RunArgs,
         config: &ModelConfig,
@@ -139,6 +145,9 @@ impl Outputs {
             check_no_input(path, flag, inputs)?;
         }
         check_distinct(&files)?;
+        for (_, path) in &files {
+            check_folder(path)?;
+        }
         let predictions = args.predictions.map(|path| {
             let format = predictions::Format::of(&path)?;
             Ok::<_, UsageError>((path, format))
@@ -209,7 +218,7 @@ pub(super) fn devices(args: &ComputeArgs) -> Result<Devices, Error> {
 }
 
 pub(super) fn expectations(args: &ExpectArgs) -> Result<Expectations, Error> {
-    let tolerance = Tolerance::new(args.tolerance)?;
+    let tolerance = args.tolerance.map(Tolerance::new).transpose()?;
     Ok(Expectations::new(
         args.expect_top1,
         args.expect_top5,
@@ -236,6 +245,23 @@ pub(super) fn source(source: SourceArg) -> Option<Source> {
         SourceArg::Webdataset => Some(Source::WebDataset),
         SourceArg::Parquet => Some(Source::Parquet),
     }
+}
+
+/// Refuses a result whose folder is not there, before anything that takes time.
+pub(super) fn check_folder(output: &Path) -> Result<(), Error> {
+    let folder = match output.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => return Ok(()),
+    };
+    let failed = |source| OutputError {
+        path: output.into(),
+        source,
+    };
+    let metadata = folder.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Ok(());
+    }
+    Err(failed(std::io::ErrorKind::NotADirectory.into()).into())
 }
 
 /// A flag that the command line requires.

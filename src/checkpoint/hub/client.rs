@@ -5,10 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hf_hub::Cache;
 use ureq::http::header::{AUTHORIZATION, LOCATION, RANGE, RETRY_AFTER};
 use ureq::http::{HeaderMap, Response, Uri};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
+
+use super::certificates;
+use super::environment::{endpoint, token};
 
 /// Waits between attempts after a fault that may pass. Each attempt goes on where the last ended.
 const WAITS: [Duration; 3] = [
@@ -22,7 +25,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const REDIRECTS: usize = 10;
 /// How long a server may be silent, unless `HF_HUB_DOWNLOAD_TIMEOUT` says otherwise in seconds.
 const SILENCE: Duration = Duration::from_secs(30);
-const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
 /// What went wrong with a request.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,19 @@ pub enum Fault {
     },
     #[error("the request failed: {0}")]
     Request(#[from] Box<ureq::Error>),
+    #[error("the certificate of {host} is not accepted: {reason}{}", shown.as_ref().map_or(String::new(), |shown| format!("; {shown}")))]
+    Certificate {
+        host: String,
+        reason: String,
+        /// Whose it is, and who issued it.
+        shown: Option<String>,
+    },
+    #[error("{variable} names {}, which cannot be used as certificates: {reason}", path.display())]
+    Bundle {
+        variable: &'static str,
+        path: PathBuf,
+        reason: String,
+    },
     #[error("the connection broke: {0}")]
     Broken(io::Error),
     #[error("the server redirects in circles, or more than {REDIRECTS} times")]
@@ -58,7 +73,10 @@ impl Fault {
     fn may_pass(&self) -> bool {
         match self {
             Self::Status { code, .. } => *code >= 500 || matches!(code, 408 | 416 | 429),
-            Self::Request(e) => !matches!(**e, ureq::Error::BadUri(_)),
+            Self::Request(e) => !matches!(
+                **e,
+                ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::Tls(_)
+            ),
             Self::Broken(_) => true,
             _ => false,
         }
@@ -86,13 +104,6 @@ pub fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Fault>) -> Result<T, 
     }
 }
 
-/// Where the Hub is.
-pub fn endpoint() -> String {
-    std::env::var("HF_ENDPOINT").map_or(DEFAULT_ENDPOINT.into(), |endpoint| {
-        endpoint.trim_end_matches('/').into()
-    })
-}
-
 /// A client of the Hub.
 pub struct Client {
     agent: Agent,
@@ -107,7 +118,9 @@ pub struct Answer {
 }
 
 impl Client {
-    pub fn new(cache: &Cache) -> Self {
+    /// # Errors
+    /// When the certificates that a variable names cannot be used.
+    pub fn new() -> Result<Self, Fault> {
         let silence = std::env::var("HF_HUB_DOWNLOAD_TIMEOUT");
         let silence = silence.ok().and_then(|seconds| seconds.parse().ok());
         let silence = silence.filter(|seconds| *seconds > 0);
@@ -118,6 +131,11 @@ impl Client {
             .timeout_send_request(silence)
             .timeout_recv_response(silence)
             .timeout_per_read(silence)
+            .tls_config(
+                TlsConfig::builder()
+                    .root_certs(certificates::trusted()?)
+                    .build(),
+            )
             // Followed here, where the headers on the way are seen and the token stays at home.
             .max_redirects(0)
             // An answer with an error says how long to wait.
@@ -125,11 +143,11 @@ impl Client {
             .accept_encoding("identity")
             .user_agent(concat!("uta-eval/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self {
+        Ok(Self {
             agent: config.into(),
             endpoint: endpoint(),
-            token: std::env::var("HF_TOKEN").ok().or_else(|| cache.token()),
-        }
+            token: token(),
+        })
     }
 
     /// Asks for a file, or the bytes of it that a range says, wherever the server says that it is.
@@ -144,7 +162,7 @@ impl Client {
             if let Some(token) = self.token.as_ref().filter(|_| self.is_home(&url)) {
                 request = request.header(AUTHORIZATION, format!("Bearer {token}"));
             }
-            let response = request.call().map_err(Box::new)?;
+            let response = request.call().map_err(|error| failed(&url, error))?;
             let status = response.status();
             let headers = response.headers();
             if status.is_redirection() {
@@ -186,6 +204,20 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<String> {
         let answers = self.before.iter().chain([self.last.headers()]);
         answers.into_iter().find_map(|headers| text(headers, name))
+    }
+}
+
+/// Why a request failed.
+fn failed(url: &str, error: ureq::Error) -> Fault {
+    let Some(reason) = certificates::refused(&error) else {
+        return Fault::Request(error.into());
+    };
+    let host = url.parse::<Uri>().ok();
+    let host = host.and_then(|uri| Some(uri.authority()?.to_string()));
+    Fault::Certificate {
+        host: host.unwrap_or(url.into()),
+        reason,
+        shown: certificates::shown(url),
     }
 }
 

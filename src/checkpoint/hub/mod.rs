@@ -1,18 +1,42 @@
 //! Files of the Hugging Face Hub: `hf://owner/repo[@revision]/path`, in the cache that the Python tools
 //! use. The only module that uses the network, and only for such an address.
 
+mod certificates;
 mod client;
+mod environment;
 mod repository;
 mod transfer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use hf_hub::{Cache, Repo, RepoType};
 
-use client::{Client, Fault, endpoint, patiently};
+use crate::checkpoint::folder::INDEX;
+use crate::checkpoint::shards;
+use crate::util::brief;
+
+use client::{Client, Fault, patiently};
+use environment::{endpoint, offline};
+
+use crate::util::warning::Warning;
 
 pub use repository::{HubRepository, is_checkpoint};
+
+/// What the user should know of a download and was not told yet.
+static UNTOLD: Mutex<Option<Warning>> = Mutex::new(None);
+
+fn tell(warning: Warning) {
+    if let Ok(mut untold) = UNTOLD.lock() {
+        *untold = Some(warning);
+    }
+}
+
+/// What the user should know of the downloads so far. Each is given once.
+pub fn warning() -> Option<Warning> {
+    UNTOLD.lock().ok()?.take()
+}
 
 /// What addresses begin with.
 pub const SCHEME: &str = "hf://";
@@ -33,13 +57,19 @@ pub enum HubError {
     Address { address: String },
     #[error("{address} is not in the cache, and HF_HUB_OFFLINE forbids downloading it")]
     Offline { address: String },
-    #[error("which file of {address} has the weights of {model} is not clear; its checkpoints are: {}", files.join(", "))]
+    #[error(
+        "which file of {address} has the weights of {model} is not clear; its checkpoints are: {}",
+        brief::list(files)
+    )]
     Unclear {
         address: String,
         model: String,
         files: Vec<String>,
     },
-    #[error("{address} has no file of weights with one of the usual names; its checkpoints are: {}", files.join(", "))]
+    #[error(
+        "{address} has no file of weights with one of the usual names; its checkpoints are: {}",
+        brief::list(files)
+    )]
     NoWeights { address: String, files: Vec<String> },
     #[error("{address} does not exist at {endpoint}")]
     NotFound { address: String, endpoint: String },
@@ -57,6 +87,10 @@ pub enum HubError {
     Damaged { address: String, detail: String },
     #[error("{address} cannot be downloaded")]
     NoHub { address: String, source: Fault },
+    #[error("{address} cannot be downloaded")]
+    Untrusted { address: String, source: Fault },
+    #[error("no folder is known for downloads: neither a home folder nor a variable says it")]
+    NoFolder,
     #[error("{address} cannot be kept")]
     Disk { address: String, source: Fault },
 }
@@ -88,6 +122,14 @@ impl HubError {
             Self::NoHub { .. } => {
                 "no Hugging Face Hub answers so; check HF_ENDPOINT, and whether a proxy or a login page answers in its place"
             }
+            Self::Untrusted {
+                source: Fault::Bundle { .. },
+                ..
+            } => "name a PEM file of certificates or a folder of such files, or unset the variable",
+            Self::Untrusted { .. } => {
+                "behind a proxy that reads along, name its certificate: SSL_CERT_FILE=FILE.pem; otherwise somebody may pose as the server"
+            }
+            Self::NoFolder => "set HF_HOME to a folder that may be written to",
             Self::Disk { .. } => {
                 "check that the cache folder may be written to and the disk has space; HF_HOME names another one"
             }
@@ -159,43 +201,67 @@ impl HubFile {
         )
     }
 
+    /// The file in the cache, downloaded if it is not there; of a checkpoint in several files, all of them.
+    ///
+    /// # Errors
+    /// When one cannot be downloaded, or what came is not what the server announced.
+    pub fn fetch_all(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<PathBuf, HubError> {
+        let path = self.fetch(progress)?;
+        if !self.file.ends_with(INDEX) {
+            return Ok(path);
+        }
+        // All of the commit that the list is of.
+        let commit = path.ancestors().nth(self.file.split('/').count());
+        let commit = commit.and_then(|folder| Some(folder.file_name()?.to_str()?.to_string()));
+        for file in shards::listed(&path) {
+            let file = self.beside(&file);
+            let revision = commit.clone().or(file.revision.clone());
+            HubFile { revision, ..file }.fetch(progress)?;
+        }
+        Ok(path)
+    }
+
     /// The file in the cache, downloaded if it is not there.
     ///
     /// # Errors
     /// When it cannot be downloaded, or what came is not what the server announced.
     pub fn fetch(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<PathBuf, HubError> {
-        let cache = cache();
+        let cache = cache()?;
         let id = self.repository.clone();
         let repo = match self.revision.clone() {
             Some(revision) => Repo::with_revision(id, RepoType::Model, revision),
             None => Repo::new(id, RepoType::Model),
         };
-        if let Some(path) = cache.repo(repo.clone()).get(&self.file) {
+        let kept = cache.repo(repo.clone());
+        let of_commit = kept.pointer_path(repo.revision()).join(&self.file);
+        if of_commit.exists() {
+            return Ok(of_commit);
+        }
+        if let Some(path) = kept.get(&self.file) {
             return Ok(path);
         }
         let address = self.address();
-        let client = connect(&cache, &address)?;
+        let client = connect(&address)?;
         patiently(|| transfer::fetch(&client, &cache, &repo, &self.file, progress))
             .map_err(|fault| failed(address, fault))
     }
 }
 
 /// The cache that the Python tools use.
-fn cache() -> Cache {
-    match std::env::var_os("HF_HUB_CACHE") {
-        Some(folder) => Cache::new(folder.into()),
-        None => Cache::from_env(),
-    }
+fn cache() -> Result<Cache, HubError> {
+    environment::cache_folder()
+        .map(Cache::new)
+        .ok_or(HubError::NoFolder)
 }
 
 /// The server, for what is not in the cache.
-fn connect(cache: &Cache, address: &str) -> Result<Client, HubError> {
-    if is_set("HF_HUB_OFFLINE") {
+fn connect(address: &str) -> Result<Client, HubError> {
+    if offline() {
         return Err(HubError::Offline {
             address: address.into(),
         });
     }
-    Ok(Client::new(cache))
+    Client::new().map_err(|fault| failed(address.into(), fault))
 }
 
 fn failed(address: String, fault: Fault) -> HubError {
@@ -216,15 +282,12 @@ fn failed(address: String, fault: Fault) -> HubError {
         },
         Fault::Damaged(detail) => HubError::Damaged { address, detail },
         source @ Fault::Disk { .. } => HubError::Disk { address, source },
+        source @ (Fault::Certificate { .. } | Fault::Bundle { .. }) => {
+            HubError::Untrusted { address, source }
+        }
         source @ (Fault::Status { .. } | Fault::Request(_) | Fault::Broken(_)) => {
             HubError::Failed { address, source }
         }
         source => HubError::NoHub { address, source },
     }
-}
-
-/// As the Python tools read such a variable.
-fn is_set(variable: &str) -> bool {
-    std::env::var(variable)
-        .is_ok_and(|value| matches!(value.to_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE"))
 }

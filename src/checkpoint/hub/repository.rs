@@ -6,14 +6,10 @@ use hf_hub::api::RepoInfo;
 use hf_hub::{Repo, RepoType};
 
 use super::client::{Client, Fault, patiently};
-use super::{HubError, HubFile, SCHEME, cache, connect, failed, is_set};
+use crate::checkpoint::folder::WEIGHTS;
 
-/// What open_clip and transformers call a file of weights, the preferred one first.
-const WEIGHTS: [&str; 3] = [
-    "open_clip_model.safetensors",
-    "model.safetensors",
-    "open_clip_pytorch_model.bin",
-];
+use super::environment::offline;
+use super::{HubError, HubFile, SCHEME, cache, connect, failed};
 
 /// A model repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +46,15 @@ impl HubRepository {
     }
 
     /// Paths of its files in the cache.
-    pub fn kept(&self) -> Vec<String> {
-        let (cache, repo) = (cache(), self.repo());
+    ///
+    /// # Errors
+    /// When no folder is known for the cache.
+    pub fn kept(&self) -> Result<Vec<String>, HubError> {
+        let (cache, repo) = (cache()?, self.repo());
         let folder = cache.path().join(repo.folder_name());
         let commit = std::fs::read_to_string(folder.join("refs").join(repo.revision()));
         let commit = commit.unwrap_or_else(|_| repo.revision().into());
-        files_below(&folder.join("snapshots").join(commit.trim()))
+        Ok(files_below(&folder.join("snapshots").join(commit.trim())))
     }
 
     /// Paths of its files, as the server lists them.
@@ -64,7 +63,7 @@ impl HubRepository {
     /// When the server cannot be asked, or has no such repository.
     pub fn listed(&self) -> Result<Vec<String>, HubError> {
         let address = self.address();
-        let client = connect(&cache(), &address)?;
+        let client = connect(&address)?;
         let listed = patiently(|| list(&client, &self.repo())).map_err(|e| failed(address, e))?;
         Ok(listed.siblings.into_iter().map(|s| s.rfilename).collect())
     }
@@ -74,13 +73,13 @@ impl HubRepository {
     /// # Errors
     /// When the files cannot be listed, or none has one of the usual names.
     pub fn weights(&self) -> Result<HubFile, HubError> {
-        let kept = self.kept();
+        let kept = self.kept()?;
         let first = |files: &[String]| {
             let mut names = WEIGHTS.into_iter();
             names.find(|name| files.iter().any(|file| file == name))
         };
         // Another one that is kept may not be the preferred one of those that the server has.
-        let found = first(&kept).filter(|name| *name == WEIGHTS[0] || is_set("HF_HUB_OFFLINE"));
+        let found = first(&kept).filter(|name| *name == WEIGHTS[0] || offline());
         if let Some(name) = found {
             return Ok(self.file(name));
         }

@@ -5,7 +5,8 @@ use std::path::Path;
 use super::error::{LayoutError, UnknownCause};
 use crate::data::containers::folder::Contents;
 use crate::data::name::abridged;
-use crate::data::sets::{ClassFolders, Naming, is_wnid};
+use crate::data::sets::{ClassFolders, Naming, spelled};
+use crate::text::imagenet::is_wnid;
 
 /// Endings of a class's pictures in an archive of their own.
 const PACKED: [&str; 5] = ["tar.gz", "tar", "tgz", "zip", "7z"];
@@ -56,6 +57,16 @@ pub fn check(root: &Path, contents: &Contents, classes: &ClassFolders) -> Result
         return Err(LayoutError::Numeric { path, examples });
     }
     let split = |name: &String| ["train", "test", "val", "validation"].contains(&name.as_str());
+    let alike = unknown
+        .iter()
+        .find_map(|name| Some((name, classes.like(name)?)));
+    if let Some((name, listed)) = alike {
+        return Err(LayoutError::Spelled {
+            path,
+            folder: spelled(name),
+            listed: spelled(listed),
+        });
+    }
     let cause = match classes.naming() {
         Naming::OfSet(set) => UnknownCause::NotOfTheSet {
             set: set.name,

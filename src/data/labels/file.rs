@@ -11,8 +11,9 @@ use super::error::LabelError;
 use super::lines::{self, INDEX_TITLE, Line, Lines, read_text};
 use super::names::{Lookup, Names};
 use super::real;
-use crate::data::containers::file_names::stem;
-use crate::data::sets::ClassFolders;
+use crate::data::containers::file_names::{is_picture, stem};
+use crate::data::sets::{ClassFolders, spelled};
+use crate::util::brief;
 
 /// What numbered pictures are called.
 const NUMBERED: &str = "ILSVRC2012_val_";
@@ -141,7 +142,7 @@ fn numbered(path: &Path, lines: &[Line], classes: &ClassFolders) -> Result<Vec<u
     }
     let class = |line: &Line| {
         let class = classes.class_of(&line.class);
-        class.ok_or_else(|| no_class(path, line))
+        class.ok_or_else(|| no_class(path, line, classes))
     };
     lines.iter().map(class).collect()
 }
@@ -161,12 +162,12 @@ fn by_devkit_ids(
             ),
         ));
     }
-    let wnid = |line: &Line| devkit::wnid(&line.class).ok_or_else(|| no_class(path, line));
+    let wnid = |line: &Line| devkit::wnid(&line.class).ok_or_else(|| no_class(path, line, classes));
     let wnids: Vec<&str> = lines.iter().map(wnid).collect::<Result<_, _>>()?;
     devkit::check(path, &wnids)?;
     let class = |(wnid, line): (&&str, &Line)| {
         let class = classes.class_of(wnid);
-        class.ok_or_else(|| no_class(path, line))
+        class.ok_or_else(|| no_class(path, line, classes))
     };
     wnids.iter().zip(lines).map(class).collect()
 }
@@ -184,8 +185,15 @@ fn named(path: &Path, lines: &Lines, classes: &ClassFolders) -> Result<Names, La
         };
         let class = match classes.class_of(&line.class) {
             Some(class) => class,
-            None if !is_number(&line.class) && position == 0 => continue, // a title
-            None if !is_number(&line.class) => return Err(no_class(path, line)),
+            // A title, unless there was one, or a picture stands there.
+            None if !is_number(&line.class)
+                && position == 0
+                && !lines.titled
+                && !is_picture(Path::new(picture)) =>
+            {
+                continue;
+            }
+            None if !is_number(&line.class) => return Err(no_class(path, line, classes)),
             None if !from_zero => {
                 return Err(fail(format!(
                     "the label {} is a number, and no label is 0: it may count from 0 or from 1, in the order of the classes or of devkit ids; give WordNet ids, or, if the numbers are class indices from 0, begin the file with the line picture,{INDEX_TITLE}",
@@ -214,8 +222,17 @@ fn named(path: &Path, lines: &Lines, classes: &ClassFolders) -> Result<Names, La
     Ok(names)
 }
 
-fn no_class(path: &Path, line: &Line) -> LabelError {
-    LabelError::line(path, line.number, format!("{:?} is no class", line.class))
+fn no_class(path: &Path, line: &Line, classes: &ClassFolders) -> LabelError {
+    let class = &*line.class;
+    let reason = match classes.like(class) {
+        Some(like) => format!(
+            "{} is no class, but {} is one: they differ in blanks or in the Unicode form",
+            spelled(class),
+            spelled(like)
+        ),
+        None => format!("{:?} is no class", brief::excerpt(class)),
+    };
+    LabelError::line(path, line.number, reason)
 }
 
 fn is_number(word: &str) -> bool {

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::error::LabelError;
-use crate::data::sets::{ClassFolders, is_wnid};
+use crate::data::sets::ClassFolders;
+use crate::text::imagenet::is_wnid;
+use crate::util::regular_file;
 
 /// Bytes of a label file; a larger file is none.
 const MAX_BYTES: u64 = 64 << 20;
@@ -47,6 +49,8 @@ pub struct Line {
 /// What a file says, line by line.
 pub struct Lines {
     pub lines: Vec<Line>,
+    /// Whether it has a title, which is none of the lines.
+    pub titled: bool,
     /// Whether its title says that numbers are indices from 0.
     pub from_zero: bool,
 }
@@ -64,11 +68,7 @@ struct Columns {
 /// When it cannot be read, is no regular file, or is larger than any label file.
 pub fn read_text(path: &Path) -> Result<String, LabelError> {
     let unreadable = |e: std::io::Error| LabelError::file(path, e.to_string());
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err(LabelError::file(path, "it is no label file"));
-    }
-    std::fs::read_to_string(path).map_err(unreadable)
+    regular_file::read_text(path, MAX_BYTES).map_err(unreadable)
 }
 
 /// The lines with something on them. The first one tells what separates the columns: a tab, comma
@@ -114,7 +114,11 @@ fn blanks(text: &str) -> Result<Lines, String> {
         });
     }
     let from_zero = lines.first().is_some_and(|line| line.class == INDEX_TITLE);
-    Ok(Lines { lines, from_zero })
+    Ok(Lines {
+        lines,
+        titled: false,
+        from_zero,
+    })
 }
 
 fn separated(text: &str, separator: u8, classes: &ClassFolders) -> Result<Lines, String> {
@@ -128,7 +132,14 @@ fn separated(text: &str, separator: u8, classes: &ClassFolders) -> Result<Lines,
         .records()
         .collect::<Result<_, _>>()
         .map_err(|e| e.to_string())?;
-    let number = |record: &csv::StringRecord| record.position().map_or(0, |p| p.line() as usize);
+    let ends: Vec<usize> = text.match_indices('\n').map(|(end, _)| end).collect();
+    // The reader counts empty lines to the record behind them.
+    let number = |record: &csv::StringRecord| {
+        let at = record.position().map_or(0, |p| p.byte() as usize);
+        let rest = text.get(at..).unwrap_or_default();
+        let begin = at + rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+        1 + ends.partition_point(|end| *end < begin)
+    };
     let columns = columns(&records, classes)?;
     let title = records.first().filter(|_| columns.titled);
     let from_zero = title
@@ -149,7 +160,11 @@ fn separated(text: &str, separator: u8, classes: &ClassFolders) -> Result<Lines,
             class: class_word(class, classes).into(),
         });
     }
-    Ok(Lines { lines, from_zero })
+    Ok(Lines {
+        lines,
+        titled: columns.titled,
+        from_zero,
+    })
 }
 
 /// Kaggle's second column goes on with boxes, `n03995372 85 1 499 272`; other blanks belong to the

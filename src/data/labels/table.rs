@@ -4,6 +4,7 @@
 use super::class_names::{Order, order};
 use crate::data::containers::table::{Cell, Table};
 use crate::data::sets::ClassFolders;
+use crate::util::brief;
 
 /// The class of each row's picture. `paths` are those of [`Table::paths`].
 ///
@@ -53,9 +54,10 @@ fn class_of_label(
     match label {
         Cell::Null => without("null"),
         Cell::Number(-1) => without("-1"),
-        Cell::Text(name) => classes
-            .class_of(&name)
-            .ok_or_else(|| format!("the label {name:?} of its row {row} is no class")),
+        Cell::Text(name) => classes.class_of(&name).ok_or_else(|| {
+            let name = brief::excerpt(&name);
+            format!("the label {name:?} of its row {row} is no class")
+        }),
         Cell::Number(number) => usize::try_from(number)
             .ok()
             .and_then(|index| match order {

@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::data::name::abridged;
-use crate::text::imagenet;
+use crate::text::imagenet::{self, is_wnid};
 
 /// Folders below the path in which ImageNet's class folders may lie. In Kaggle's archive they are
 /// further down.
@@ -77,6 +79,24 @@ pub struct SetNaming {
     pub all_classes: bool,
     /// Whether its folders are numbers, however many zeros they begin with.
     pub numbers: bool,
+}
+
+/// A name without what is hard to see: its blanks, and how its characters are composed.
+fn plain(name: &str) -> String {
+    let composed = name.nfkc();
+    composed.filter(|c| !c.is_whitespace()).collect()
+}
+
+/// A name in quotes, in which blanks and composed characters can be told apart.
+pub fn spelled(name: &str) -> String {
+    let mut shown = String::from("\"");
+    for c in name.chars() {
+        match c {
+            ' '..='~' => shown.push(c),
+            _ => shown.extend(c.escape_unicode()),
+        }
+    }
+    shown + "\""
 }
 
 impl ClassFolders {
@@ -211,6 +231,13 @@ impl ClassFolders {
         }
     }
 
+    /// A name that has a class, and differs from `name` in blanks or in the Unicode form alone.
+    pub fn like(&self, name: &str) -> Option<&str> {
+        let plain = plain(name);
+        let mut known = self.class_of.keys().map(String::as_str);
+        known.find(|known| *known != name && self::plain(known) == plain)
+    }
+
     /// Whether a folder is known to belong to no class.
     pub fn leaves_out(&self, folder: &str) -> bool {
         self.left_out.contains(folder)
@@ -297,10 +324,4 @@ impl ClassFolders {
             ..Self::named(folders)
         })
     }
-}
-
-/// Whether a word is a WordNet id, of any class.
-pub fn is_wnid(word: &str) -> bool {
-    let digits = word.strip_prefix('n');
-    digits.is_some_and(|id| id.len() == 8 && id.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -8,6 +8,6 @@ mod objectnet;
 mod protocol;
 mod set;
 
-pub use class_folders::{ClassFolders, ClassFoldersError, Naming, is_wnid};
+pub use class_folders::{ClassFolders, ClassFoldersError, Naming, spelled};
 pub use protocol::{Protocol, Truth};
 pub use set::Set;

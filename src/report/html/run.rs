@@ -21,7 +21,6 @@ pub(super) fn run(page: &mut String, report: &Report) {
 
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let (settings, data) = (&report.settings, &report.data);
-    let path = |path: &std::path::Path| path.display().to_string();
     let mut facts = vec![
         (
             "Program",
@@ -34,12 +33,12 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
                 report.model.name, report.model.image_size, report.model.decided_by
             ),
         ),
-        ("Checkpoint", path(&report.checkpoint.path)),
-        ("Checkpoint’s SHA-256", report.checkpoint.sha256.clone()),
         (
-            "Pictures",
-            format!("{} ({})", path(&data.path), data.source),
+            "Checkpoint",
+            format!("{}{}", report.checkpoint.path, report.checkpoint.within()),
         ),
+        ("Checkpoint’s SHA-256", report.checkpoint.sha256.clone()),
+        ("Pictures", format!("{} ({})", data.path, data.source)),
         ("SHA-256 of the list", data.selected_sha256.clone()),
         (
             "Classifier",
@@ -62,24 +61,28 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         (
             "Time",
             format!(
-                "{:.1} s in all, {:.1} pictures/s",
-                report.seconds.total, report.pictures_per_second
+                "{:.1} s in all, {}",
+                report.seconds.total,
+                match report.pictures_per_second {
+                    Some(rate) => format!("{rate:.1} pictures/s"),
+                    None => "every picture known before".into(),
+                }
             ),
         ),
     ];
-    let published = &report.model.published_name;
-    if let (Some(name), Some(top1)) = (published, report.model.published_top1_percent) {
-        facts.insert(2, ("Published", format!("{name}, top-1 {top1:.1} %")));
+    if let Some(published) = &report.model.published {
+        let text = format!("top-1 {} % ({})", published.top1_percent, published.source);
+        facts.insert(2, ("Published", text));
     }
     let hosts = &report.provenance.hosts;
     if hosts.len() > 1 {
         facts.push(("Hosts", hosts.join(", ")));
     }
     if let Some(labels) = &data.labels_file {
-        facts.push(("Labels", path(labels)));
+        facts.push(("Labels", labels.to_string()));
     }
     if let Some(features) = &report.features_file {
-        facts.push(("Features", path(features)));
+        facts.push(("Features", features.to_string()));
     }
     facts
 }

@@ -204,31 +204,26 @@ fn card(page: &mut String, name: &str, value: &str, detail: impl Display) {
     );
 }
 
-/// The published accuracy beside ours.
+/// The published accuracy of these weights on this set, beside ours.
 fn published(report: &Report) -> String {
-    let (Some(published), Some(ours)) = (
-        report.model.published_top1_percent,
-        report.statistics.top1.percent,
-    ) else {
+    let (Some(published), Some(ours)) = (&report.model.published, report.statistics.top1.percent)
+    else {
         return String::new();
     };
-    let data = &report.data;
-    let whole = Set::ImageNet.size();
-    let same = data.dataset.as_deref() == Some(Set::ImageNet.name())
-        && data.labels == Truth::Labels.name()
-        && report.statistics.top1.total == whole.pictures as u64;
-    if same {
-        let difference = ours - published;
-        let direction = if difference < 0.0 { "lower" } else { "higher" };
-        format!(
-            "<br><span class=published>published {published:.1} %; this is {:.2} points {direction}</span>",
-            difference.abs()
-        )
-    } else {
-        format!(
-            "<br><span class=published>published {published:.1} %, on all of ImageNet’s validation set</span>"
-        )
+    let expected = published.top1_percent;
+    let set = report.data.dataset.as_deref().and_then(Set::by_name);
+    let whole = set.map(|set| set.size().pictures as u64);
+    if whole != Some(report.statistics.top1.total) {
+        return format!(
+            "<br><span class=published>published {expected} %, for the whole set</span>"
+        );
     }
+    let difference = ours - expected;
+    let direction = if difference < 0.0 { "lower" } else { "higher" };
+    format!(
+        "<br><span class=published>published {expected} %; this is {:.2} points {direction}</span>",
+        difference.abs()
+    )
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Aligned columns for a terminal or a log, and a line for each result as it comes.
 
-use super::{Row, RowLabel, TEXTS, Table, percent};
+use super::{Row, RowLabel, TEXTS, Table, per_second, percent};
+use crate::util::escape::one_line;
 
 /// Columns of numbers, and how wide they are.
 const NUMBERS: [(&str, usize); 4] = [
@@ -44,7 +45,7 @@ impl Columns {
                 let numbers = vec![
                     percent(figures.top1),
                     percent(figures.top5),
-                    format!("{:.1}", figures.pictures_per_second),
+                    per_second(figures.pictures_per_second),
                     format!("{:.1}", figures.seconds),
                 ];
                 self.line(label, numbers, &figures.remarks.join("; "))
@@ -68,7 +69,8 @@ impl Columns {
 
 /// What was evaluated and what came of it, in a line of its own.
 pub fn sentence(row: &Row) -> String {
-    let label = one_line(&row.label.cells().join(", "));
+    let label = row.label.cells().join(", ");
+    let label = one_line(&label);
     match &row.outcome {
         Ok(figures) => {
             let shown = |accuracy| match percent(accuracy).as_str() {
@@ -81,9 +83,9 @@ pub fn sentence(row: &Row) -> String {
                 shown(figures.top5)
             );
             for remark in &figures.remarks {
-                line += &format!("; {remark}");
+                line += &format!("; {}", one_line(remark));
             }
-            one_line(&line)
+            line
         }
         Err(failure) => format!("{label}: failed: {}", one_line(&failure.0)),
     }
@@ -99,9 +101,4 @@ pub fn text(table: &Table) -> String {
     let rows = table.rows.iter().map(|row| columns.row(row));
     let lines: Vec<String> = std::iter::once(head).chain(rows).collect();
     lines.join("\n") + "\n"
-}
-
-/// A cell is one line, whatever a file is called.
-fn one_line(cell: &str) -> String {
-    cell.replace(['\n', '\r', '\t'], " ")
 }

@@ -31,6 +31,13 @@ pub enum LayoutError {
         examples: String,
         cause: UnknownCause,
     },
+    #[error("{} has the folder {folder}, and the class is listed as {listed}: they differ in blanks or in the Unicode form", path.display())]
+    Spelled {
+        path: PathBuf,
+        /// Both in quotes, in ASCII.
+        folder: String,
+        listed: String,
+    },
     #[error("{} holds no pictures, only {}", path.display(), nouns::count(*files, "other file"))]
     NoPictures { path: PathBuf, files: usize },
     #[error("{} is named as a class, but is no folder that can be read", path.display())]
@@ -80,6 +87,9 @@ impl LayoutError {
                 "plain numbers say no class safely: devkit ids (1..1000) are in another order than the 1000 classes, and as text \"100\" sorts before \"2\"; rename the folders to WordNet ids. ImageNet-V2, whose numbers are class indices, is evaluated with --dataset imagenet-v2. {LAYOUT}"
             ),
             Self::Unknown { cause, .. } => cause.hint(),
+            Self::Spelled { .. } => {
+                "write the name in the list as the folder is written, or rename the folder".into()
+            }
             Self::NoPictures { .. } => {
                 format!("pictures are files that end in .{}", PICTURE_EXTENSIONS.join(", ."))
             }
