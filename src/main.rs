@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use uta_eval::app::commands;
 use uta_eval::app::console::Talk;
+use uta_eval::app::defects;
 use uta_eval::app::flags::{BEGIN, Cli, TalkArgs};
 use uta_eval::app::settings::Settings;
 use uta_eval::app::trace;
@@ -17,13 +18,17 @@ use uta_eval::kernels::keep_freed_memory;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    defects::guard(program)
+}
+
+fn program() -> ExitCode {
     keep_freed_memory();
     // A trace that cannot be completed then has no one to tell.
     let finish_trace = || drop(trace::finish());
     // Without the handler an interrupt would only leave temporary files behind.
     let _ = signals::handle(finish_trace);
     if std::env::args_os().len() <= 1 {
-        stderr::line(BEGIN);
+        stderr::lines(BEGIN);
         return uta_eval::app::exit_code::ExitCode::Usage.into();
     }
     let cli = Cli::parse();

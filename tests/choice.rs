@@ -1,6 +1,7 @@
 //! Which model a run has: by flag, by a description beside the weights, or by the tensors' shapes; and what
 //! is said about the kind of GELU.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use uta_eval::inference::Silent;
@@ -320,4 +321,95 @@ fn inspect_says_the_layout_and_convert_writes_another() {
     ])
     .ended_with(2)
     .said(&["no layout is named mlx; there are eva-clip, open-clip,"]);
+}
+
+/// A tag, a folder that is named after a repository, or the hub's cache tell which published weights a
+/// file holds, and so what is published of them.
+#[test]
+fn published_weights_are_known_by_tag_or_folder() {
+    let folder = Folder::new();
+    let of = |path: &str| {
+        std::fs::create_dir_all(folder.join(path)).unwrap();
+        let name = format!("{path}/model.safetensors");
+        hollow(&folder, &name, "ViT-B-32", Layout::OpenClip)
+    };
+    let asked = |model, pretrained, checkpoint: &Path| {
+        let asked = Asked {
+            model,
+            pretrained,
+            checkpoint: Some(checkpoint),
+            weights: None,
+        };
+        choose(asked, &mut Silent).unwrap()
+    };
+    let repository = |chosen: &Chosen| chosen.pretrained.map(|known| known.repository);
+    let neutral = of("a");
+    let tagged = asked(Some("ViT-B-32"), Some("openai"), &neutral);
+    assert_eq!(tagged.checkpoint, neutral);
+    assert_eq!(
+        repository(&tagged),
+        Some("timm/vit_base_patch32_clip_224.openai")
+    );
+    assert_eq!(tagged.config.name, "ViT-B-32-quickgelu");
+    assert_eq!(repository(&asked(Some("ViT-B-32"), None, &neutral)), None);
+    for path in [
+        "CLIP-ViT-B-32-laion2B-s34B-b79K",
+        "models--laion--CLIP-ViT-B-32-laion2B-s34B-b79K/snapshots/0123",
+    ] {
+        let chosen = asked(None, None, &of(path));
+        assert_eq!(
+            repository(&chosen),
+            Some("laion/CLIP-ViT-B-32-laion2B-s34B-b79K"),
+            "{path}"
+        );
+    }
+}
+
+/// OpenAI's own files have keys that tell, whatever the file's name.
+#[test]
+fn openais_keys_warn_under_a_neutral_name() {
+    let folder = Folder::new();
+    let file = hollow(&folder, "weights.safetensors", "ViT-B-32", Layout::OpenClip);
+    let warned = |file: &Path, model: &str| {
+        let warnings = asked(Some(model), file).unwrap().warnings;
+        warnings.first().map(ToString::to_string)
+    };
+    assert_eq!(warned(&file, "ViT-B-32"), None);
+    let mut bytes = [0; 8];
+    let mut source = std::fs::File::open(&file).unwrap();
+    source.read_exact(&mut bytes).unwrap();
+    let mut header = vec![0; u64::from_le_bytes(bytes) as usize];
+    source.read_exact(&mut header).unwrap();
+    let end = source.metadata().unwrap().len() as usize - 8 - header.len();
+    let header = std::str::from_utf8(&header).unwrap();
+    let mut header = header.trim_end_matches('}').to_string() + "}";
+    for (index, key) in ["input_resolution", "context_length", "vocab_size"]
+        .iter()
+        .enumerate()
+    {
+        let begin = end + 8 * index;
+        header += &format!(
+            r#","{key}":{{"dtype":"I64","shape":[],"data_offsets":[{begin},{}]}}"#,
+            begin + 8
+        );
+    }
+    header += "}";
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+    let file = folder.write("neutral.safetensors", &bytes);
+    let sized = std::fs::File::options().write(true).open(&file).unwrap();
+    sized.set_len((bytes.len() + end + 24) as u64).unwrap();
+    let warning = warned(&file, "ViT-B-32").unwrap();
+    assert!(warning.contains("--model ViT-B-32-quickgelu"), "{warning}");
+    assert_eq!(warned(&file, "ViT-B-32-quickgelu"), None);
+}
+
+#[test]
+fn inspect_reads_the_description_beside_the_weights() {
+    let file = fixture("families/hf_clip/model.safetensors");
+    run(&["inspect", file.to_str().unwrap()])
+        .ended_with(0)
+        .printed(&[
+            "described by the checkpoint's config.json",
+            "hf_clip: every key fits",
+        ]);
 }

@@ -381,8 +381,8 @@ fn features_of_another_version_are_refused_with_both_versions() {
     let bytes = std::fs::read(&features).unwrap();
     let text = String::from_utf8_lossy(&bytes[..4096]).into_owned();
     let marked = |version: &str| format!(r#""uta_eval_features":"{version}""#);
-    assert!(text.contains(&marked("2")));
-    let header = text.replace(&marked("2"), &marked("1"));
+    assert!(text.contains(&marked("3")));
+    let header = text.replace(&marked("3"), &marked("1"));
     // The header's length in front of it is the same.
     let old = [
         &bytes[..8],
@@ -392,7 +392,7 @@ fn features_of_another_version_are_refused_with_both_versions() {
     .concat();
     let old = folder.write("old.safetensors", old);
     run(&from(&old, &[])).ended_with(2).said(&[
-        "old.safetensors have version 1 of their form, and this program reads version 2",
+        "old.safetensors have version 1 of their form, and this program reads version 3",
         "make them again with --save-features",
     ]);
 }

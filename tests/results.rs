@@ -154,9 +154,10 @@ fn the_schemas_admit_no_other_documents() {
     document["tied_classes"] = json!([[1, 2]]);
     document["warnings"] = json!(["w"]);
     document["expectations"] = json!([{
-        "metric": "top1", "expected_percent": 1.0, "tolerance": 0.1, "found_percent": 2.0,
-        "difference": 1.0, "met": false,
+        "metric": "top1", "expected_percent": 1.0, "source": "s", "tolerance": 0.1,
+        "found_percent": 2.0, "difference": 1.0, "met": false,
     }]);
+    document["model"]["published"] = json!({"top1_percent": 77.0, "tolerance": 0.1, "source": "s"});
     check_schema(&document);
     check_strictness_of(&document, "result");
     let schema = validator("result");
@@ -338,7 +339,11 @@ fn expectations_that_make_no_sense_are_refused_before_the_evaluation() {
     };
     refused(
         &["--expect", "published"],
-        &["no accuracy is published for uta_demo"],
+        &[
+            "no published accuracy is known",
+            "none is published for uta_demo",
+            "--expect-top1",
+        ],
     );
     refused(&["--expect-top1", "101"], &["101 is no percentage"]);
     refused(&["--tolerance", "-1"], &["--tolerance -1 is no distance"]);

@@ -193,6 +193,6 @@ fn a_journal_of_another_version_is_refused_and_left_alone() {
     let base = quick_demo_on(&demo("imagenet"), &folder);
     run(&with(&base, &["--limit", "2", "--resume", text(&journal)]))
         .ended_with(2)
-        .said(&["has version 1; this program reads version 2", "run again"]);
+        .said(&["has version 1; this program reads version 3", "run again"]);
     assert_eq!(std::fs::read(&journal).unwrap(), before);
 }

@@ -544,7 +544,7 @@ fn flags_that_do_not_belong_to_a_set_are_refused_before_anything_is_read() {
                 "--model",
                 "UTA-B",
             ],
-            "--expect published",
+            "that of UTA-B is on imagenet alone",
         ),
     ] {
         let mut arguments = demo_on(Path::new("/no/such/folder"));

@@ -1,5 +1,7 @@
 //! Errors as the command line meets them, and the exit codes that stand for them.
 
+use std::path::PathBuf;
+
 use crate::app::exit_code::ExitCode;
 use crate::app::sweep_file::SweepFileError;
 use crate::checkpoint::CheckpointError;
@@ -14,7 +16,8 @@ use crate::metrics::Tally;
 use crate::model::config::ConfigError;
 use crate::model::micro_batch::is_out_of_memory;
 use crate::text::TextError;
-use crate::util::output_file::OutputError;
+use crate::util::escape::one_line;
+use crate::util::output_file::{OutputError, hint_for};
 use crate::util::usage::UsageError;
 
 /// Everything that can stop a command.
@@ -53,6 +56,16 @@ pub enum Error {
         what: &'static str,
         source: std::io::Error,
     },
+    #[error("{what} cannot be started")]
+    Threads {
+        what: &'static str,
+        source: std::io::Error,
+    },
+    #[error("the demo cannot be unpacked into {}", folder.display())]
+    Unpacking {
+        folder: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 impl From<ChoiceError> for Error {
@@ -71,7 +84,7 @@ impl Error {
         Self::Usage(UsageError::new(message, hint))
     }
 
-    /// The message with those of all its causes, in one line.
+    /// The message with those of all its causes, in one line; a checkpoint's keys have lines of their own.
     pub fn with_causes(&self) -> String {
         let mut message = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -79,7 +92,14 @@ impl Error {
             message += &format!(": {source}");
             cause = source.source();
         }
-        message
+        match self {
+            Self::Checkpoint(e) | Self::Inference(InferenceError::Checkpoint(e))
+                if e.lists_keys() =>
+            {
+                message
+            }
+            _ => one_line(&message).into_owned(),
+        }
     }
 
     /// What to do next.
@@ -98,6 +118,13 @@ impl Error {
             Self::Evaluation(EvaluationError::Unreadable(_)) => {
                 Some("without --strict the picture is reported and left out of the counts".into())
             }
+            Self::Evaluation(EvaluationError::Shortage(_)) => Some(
+                "see `ulimit -n`, or use fewer --workers; with --resume FILE the run goes on where it ended"
+                    .into(),
+            ),
+            Self::Evaluation(EvaluationError::Incomplete { .. }) => {
+                Some("this is a defect; please report it with what was printed before".into())
+            }
             Self::Evaluation(EvaluationError::NotANumber { .. }) => {
                 Some("the weights are finite but overflow; is the checkpoint damaged?".into())
             }
@@ -112,6 +139,10 @@ impl Error {
             }
             Self::Journal(e) | Self::Evaluation(EvaluationError::Journal(e)) => Some(e.hint()),
             Self::SweepFile(e) => Some(e.hint().into()),
+            Self::Threads { .. } => Some(NO_THREADS.into()),
+            Self::Unpacking { source, .. } => {
+                Some(format!("{}; TMPDIR names another folder", hint_for(source)))
+            }
             Self::Evaluation(EvaluationError::Interrupted) | Self::System { .. } => None,
         }
     }
@@ -138,17 +169,25 @@ impl Error {
                 EvaluationError::Interrupted => ExitCode::Interrupted,
                 EvaluationError::NotANumber { .. } => ExitCode::Checkpoint,
                 EvaluationError::Unreadable(_) => ExitCode::Data,
-                EvaluationError::Compute(_) => ExitCode::Failure,
+                EvaluationError::Compute(_)
+                | EvaluationError::Shortage(_)
+                | EvaluationError::Incomplete { .. } => ExitCode::Failure,
                 EvaluationError::Output(_) => ExitCode::Output,
                 EvaluationError::Journal(e) => of_journal(e),
             },
             Self::Journal(e) => of_journal(e),
             Self::Output(_) => ExitCode::Output,
             Self::DemoDiffers { .. } => ExitCode::Unexpected,
-            Self::Compute(_) | Self::System { .. } => ExitCode::Failure,
+            Self::Compute(_)
+            | Self::System { .. }
+            | Self::Threads { .. }
+            | Self::Unpacking { .. } => ExitCode::Failure,
         }
     }
 }
+
+/// What to do when the system starts no more threads.
+pub const NO_THREADS: &str = "the system allows no more threads, or has no memory for them: see `ulimit -u`, `ulimit -v` and the limits of the container; RAYON_NUM_THREADS=2 and --workers 2 need fewer";
 
 /// What to do when a device's memory does not suffice.
 const OUT_OF_MEMORY: &str = "the device's memory is too small even for a single picture, or others use it: free some, or choose another --device";

@@ -4,6 +4,8 @@
 pub mod commands;
 /// Progress and warnings on standard error.
 pub mod console;
+/// Panics, told like errors.
+pub mod defects;
 /// Errors as the command line meets them, with hints and exit codes.
 pub mod error;
 /// How the program ends.

@@ -35,6 +35,7 @@ mod platform {
     use std::io;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
+    use std::sync::mpsc::channel;
 
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     use signal_hook::iterator::Signals;
@@ -47,11 +48,17 @@ mod platform {
         let heeded = [SIGINT, SIGTERM, SIGHUP]
             .into_iter()
             .filter(|signal| ignored >> (signal - 1) & 1 == 0);
-        let mut signals = Signals::new(heeded)?;
+        // The thread first: signals that nobody looks at would be lost.
+        let (sender, receiver) = channel::<Signals>();
         std::thread::Builder::new()
             .name("signals".into())
-            .spawn(move || signals.forever().for_each(|_| act()))?;
-        Ok(())
+            .spawn(move || {
+                for mut signals in receiver {
+                    signals.forever().for_each(|_| act());
+                }
+            })?;
+        let signals = Signals::new(heeded)?;
+        sender.send(signals).map_err(io::Error::other)
     }
 
     /// The signals that are ignored, signal n as bit n - 1. None where the system does not tell.

@@ -5,17 +5,23 @@
 
 use std::io::{self, Write};
 
-use crate::util::brief::lines;
-use crate::util::escape::visible;
+use crate::util::brief::cut_lines;
+use crate::util::escape::{one_line, visible};
 
-/// Writes a line.
+/// Writes a line: whatever names are in it, it stays one.
 pub fn line(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", visible(&lines(text)));
+    lines(&one_line(text));
 }
 
-/// Writes an error, and what to do next.
+/// Writes text whose line breaks are the program's own.
+pub fn lines(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", visible(&cut_lines(text)));
+}
+
+/// Writes an error, and what to do next. Line breaks of the message are the program's own, as
+/// [`Error::with_causes`](super::error::Error::with_causes) has them.
 pub fn error(message: &str, hint: Option<&str>) {
-    line(&format!("error: {message}"));
+    lines(&format!("error: {message}"));
     if let Some(hint) = hint {
         line(&format!("hint: {hint}"));
     }

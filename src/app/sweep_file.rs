@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use crate::util::regular_file;
+
+/// Bytes of a file; a larger one is something else.
+const MOST_BYTES: u64 = 16 << 20;
+
 /// Flags that belong to the sweep and not to one of its evaluations.
 const NOT_OF_A_RUN: [&str; 9] = [
     "json",
@@ -67,10 +72,11 @@ pub struct Line {
 /// # Errors
 /// When the file cannot be read or says something else.
 pub fn read(path: &Path) -> Result<Vec<Line>, SweepFileError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SweepFileError::Unreadable {
-        path: path.into(),
-        source,
-    })?;
+    let text =
+        regular_file::read_text(path, MOST_BYTES).map_err(|source| SweepFileError::Unreadable {
+            path: path.into(),
+            source,
+        })?;
     let table: Table = text
         .parse()
         .map_err(|e: toml::de::Error| SweepFileError::Syntax {

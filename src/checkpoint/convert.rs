@@ -1,16 +1,14 @@
 //! Writing a checkpoint as a flat safetensors file.
 
-use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::fs::File;
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use safetensors::Dtype;
-use safetensors::tensor::View;
 
 use super::values::{Stored, encode, is_floating, out_of_range};
 use super::{Checkpoint, CheckpointError, dtype_name};
+use crate::util::safetensors_header::header;
+use crate::util::temporary_file::TemporaryFile;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,20 +92,7 @@ pub fn write(
     if out.symlink_metadata().is_ok() {
         return Err(CheckpointError::OutputExists { path: out.into() });
     }
-    let folder = match out.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".uta-eval-");
-    // Temporary files are private to their owner; a checkpoint is as readable as any other file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let temporary = builder.tempfile_in(folder).map_err(unwritable)?;
-    let permissions = temporary.as_file().metadata().map_err(unwritable)?;
-    let permissions = permissions.permissions();
-
-    let failure = RefCell::new(None);
+    let file = TemporaryFile::beside(out).map_err(unwritable)?;
     let mut views = Vec::new();
     for output in outputs {
         let mut pieces = Vec::new();
@@ -121,39 +106,35 @@ pub fn write(
         // Pieces of several types become the one that holds all of them.
         let own = if same { first.dtype } else { Dtype::F32 };
         let target = dtype.filter(|_| is_floating(own)).unwrap_or(own);
-        let view = Converted {
+        views.push(Converted {
             checkpoint,
             output,
             pieces,
             target,
-            failure: &failure,
-        };
-        views.push((output.name.as_str(), view));
+        });
     }
+    // The order of the Python package: the widest first, so that all are aligned.
+    views.sort_by(|a, b| {
+        let names = a.output.name.cmp(&b.output.name);
+        b.target.bitsize().cmp(&a.target.bitsize()).then(names)
+    });
     let tensors = views.len();
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    let written = safetensors::serialize_to_file(views, Some(metadata), temporary.path());
-    if let Some(error) = failure.into_inner() {
-        return Err(error);
+    let infos = views.iter().map(Converted::info);
+    let header =
+        header([("format", "pt".to_string())], infos, 0).map_err(|e| unwritable(e.into()))?;
+    let mut bytes = header.len() as u64;
+    let mut file = BufWriter::new(file);
+    file.write_all(&header).map_err(unwritable)?;
+    for view in &views {
+        let data = view.bytes()?;
+        file.write_all(&data).map_err(unwritable)?;
+        bytes += data.len() as u64;
     }
-    written.map_err(|e| match e {
-        safetensors::SafeTensorError::IoError(e) => unwritable(e),
-        e => unwritable(std::io::Error::other(e.to_string())),
+    let file = file.into_inner().map_err(|e| unwritable(e.into_error()))?;
+    file.create(out).map_err(|e| match e.kind() {
+        ErrorKind::AlreadyExists => CheckpointError::OutputExists { path: out.into() },
+        _ => unwritable(e),
     })?;
-    // Opened anew, since the writer puts a file of its own in the temporary one's place.
-    let file = File::options()
-        .append(true)
-        .open(temporary.path())
-        .map_err(unwritable)?;
-    file.set_permissions(permissions).map_err(unwritable)?;
-    file.sync_all().map_err(unwritable)?;
-    let bytes = file.metadata().map_err(unwritable)?.len();
-    temporary
-        .persist_noclobber(out)
-        .map_err(|e| match e.error.kind() {
-            std::io::ErrorKind::AlreadyExists => CheckpointError::OutputExists { path: out.into() },
-            _ => unwritable(e.error),
-        })?;
     Ok(ConvertSummary { tensors, bytes })
 }
 
@@ -163,12 +144,14 @@ struct Converted<'a> {
     /// The keys of the pieces, and where they lie.
     pieces: Vec<(&'a str, Stored)>,
     target: Dtype,
-    /// The writer cannot carry an error of ours, so the first is left here. What is written after
-    /// it does not matter, since the file is discarded.
-    failure: &'a RefCell<Option<CheckpointError>>,
 }
 
 impl Converted<'_> {
+    /// What the file's header says of it.
+    fn info(&self) -> (&str, Dtype, &[usize]) {
+        (&self.output.name, self.target, &self.output.shape)
+    }
+
     fn bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let mut bytes = Vec::new();
         for (key, stored) in &self.pieces {
@@ -211,31 +194,4 @@ fn transpose(bytes: &[u8], rows: usize, columns: usize) -> Vec<u8> {
         }
     }
     transposed
-}
-
-impl View for Converted<'_> {
-    fn dtype(&self) -> Dtype {
-        self.target
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.output.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        if self.failure.borrow().is_some() {
-            return Cow::default();
-        }
-        self.bytes().map_or_else(
-            |error| {
-                self.failure.replace(Some(error));
-                Cow::default()
-            },
-            Cow::Owned,
-        )
-    }
-
-    fn data_len(&self) -> usize {
-        self.output.shape.iter().product::<usize>() * self.target.bitsize() / 8
-    }
 }

@@ -7,6 +7,8 @@ use super::Found;
 use super::verify::Mismatch;
 use crate::checkpoint::hub::HubError;
 use crate::util::brief;
+use crate::util::escape::Shown;
+use crate::util::output_file::hint_for;
 
 /// What to do with a file that PyTorch can read and this program cannot.
 pub(super) const RESAVE: &str =
@@ -114,7 +116,7 @@ pub enum CheckpointError {
         tensor: String,
         source: Box<candle_core::Error>,
     },
-    #[error("{} does not fit the model {model}\n{}", path.display(), mismatch.brief())]
+    #[error("{} does not fit the model {}\n{}", path.shown(), model.shown(), mismatch.brief())]
     Mismatch {
         path: PathBuf,
         model: String,
@@ -132,6 +134,11 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
+    /// Whether the message has more lines than one: one for each key.
+    pub fn lists_keys(&self) -> bool {
+        matches!(self, Self::Mismatch { .. })
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -199,9 +206,7 @@ impl CheckpointError {
             }
             Self::OutOfRange { .. } => "choose --dtype bf16 or f32, which have the range".into(),
             Self::NoTarget { .. } => "choose f16, bf16 or f32".into(),
-            Self::Unwritable { .. } => {
-                "check that the folder exists, may be written to and has enough free space".into()
-            }
+            Self::Unwritable { source, .. } => hint_for(source).into(),
             Self::Unreadable { .. }
             | Self::NoSuchTensor { .. }
             | Self::NotFloating { .. }

@@ -59,7 +59,7 @@ pub use sniff::Found;
 pub use verify::{Mismatch, TensorSpec, verify, verify_except};
 pub use weights::{TensorSource, load_with};
 
-use contents::{Contents, index_of, read};
+use contents::{index_of, read};
 use error::{is_sound_key, printable};
 use names::Stripped;
 use source::Source;
@@ -101,7 +101,7 @@ impl std::fmt::Display for Format {
 
 /// Name, shape and dtype of a stored tensor.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
+pub struct TensorEntry<'a> {
     pub name: &'a str,
     pub shape: &'a [usize],
     pub dtype: Dtype,
@@ -237,8 +237,8 @@ impl Checkpoint {
     }
 
     /// All tensors, sorted by name.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.tensors.iter().map(|(name, stored)| Entry {
+    pub fn entries(&self) -> impl Iterator<Item = TensorEntry<'_>> {
+        self.tensors.iter().map(|(name, stored)| TensorEntry {
             name,
             shape: &stored.shape,
             dtype: stored.dtype,
@@ -246,9 +246,9 @@ impl Checkpoint {
     }
 
     /// The tensor of that name, if there is one.
-    pub fn get(&self, name: &str) -> Option<Entry<'_>> {
+    pub fn get(&self, name: &str) -> Option<TensorEntry<'_>> {
         let (name, stored) = self.tensors.get_key_value(name)?;
-        Some(Entry {
+        Some(TensorEntry {
             name,
             shape: &stored.shape,
             dtype: stored.dtype,
@@ -258,7 +258,7 @@ impl Checkpoint {
     /// One line of name, shape and dtype for each tensor; tensors that differ only in the number of
     /// their block share a line.
     pub fn abridged_entries(&self) -> Vec<String> {
-        let line = |e: Entry| {
+        let line = |e: TensorEntry| {
             (
                 e.name.to_string(),
                 format!("{:?} {}", e.shape, dtype_name(e.dtype)),

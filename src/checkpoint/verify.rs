@@ -6,6 +6,7 @@ use std::fmt;
 use super::values::is_floating;
 use super::{Checkpoint, dtype_name};
 use crate::util::brief;
+use crate::util::escape::Shown;
 
 /// A tensor that a checkpoint must have, or may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,7 +200,7 @@ impl Mismatch {
                 let mut lines: Vec<String> = lines
                     .into_iter()
                     .take(most)
-                    .map(|line| format!("    {line}"))
+                    .map(|line| format!("    {}", line.shown()))
                     .collect();
                 if more > 0 {
                     lines.push(format!("    and {more} lines more"));

@@ -1,7 +1,6 @@
 //! Classifiers as safetensors files, finished or not: a tensor, and the recipe as metadata.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors};
@@ -10,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::recipe::{Difference, Recipe};
 use super::{Classifier, Partial};
 use crate::util::hex;
+use crate::util::regular_file;
 use crate::util::safetensors_header::header;
 
 /// Marks a file as ours, with the version of its form.
@@ -150,7 +150,7 @@ fn seal<const N: usize>(
 ) -> Result<Vec<u8>, serde_json::Error> {
     let own = [(FORMAT.0, FORMAT.1.to_string()), (DIGEST, digest(data))];
     let metadata = recipe.fields().into_iter().chain(own).chain(more);
-    let mut bytes = header(metadata, [(name, dtype, &shape)], 0)?;
+    let mut bytes = header(metadata, [(name, dtype, &shape[..])], 0)?;
     bytes.extend(data);
     Ok(bytes)
 }
@@ -179,11 +179,7 @@ impl Sealed {
             detail,
         };
 
-        let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(MAX_BYTES)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
+        let bytes = regular_file::read(path, MAX_BYTES).map_err(unreadable)?;
         let (_, metadata) =
             SafeTensors::read_metadata(&bytes).map_err(|e| foreign(e.to_string()))?;
         let fields = metadata.metadata().clone().unwrap_or_default();

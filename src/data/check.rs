@@ -104,7 +104,7 @@ fn look_at(sample: &Sample, depth: Depth, state: &mut State) -> Look {
         Depth::Fast => FIRST_LOOK,
     };
     let length = match reader.read_beginning(&sample.storage, most, bytes) {
-        Ok(length) => length,
+        Ok(found) => found.length,
         Err(e) => {
             return Look {
                 bytes: 0,

@@ -1,19 +1,18 @@
 //! Which pictures these are, in a few characters.
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
 use crate::util::hex;
 use sha2::{Digest, Sha256};
 
+use super::file_state::FileStates;
 use super::sample::{Sample, Storage};
 
 /// A hash over the pictures' order, paths below `root`, labels, positions in larger files, and the
-/// lengths and times of change of these or of their own files. It reads no picture.
-pub fn identity(root: &Path, samples: &[Sample]) -> String {
+/// lengths and times of change of these or of their own files when they were listed. It reads no
+/// picture.
+pub fn identity(root: &Path, samples: &[Sample], states: &FileStates) -> String {
     let mut hash = Sha256::new();
-    let mut containers: HashMap<&Path, String> = HashMap::new();
     for sample in samples {
         let container = sample.storage.container();
         let in_set = Path::new(sample.name.in_set());
@@ -22,23 +21,9 @@ pub fn identity(root: &Path, samples: &[Sample]) -> String {
             Storage::Archive(span) => (in_set, format!(" at {} {}", span.offset, span.bytes)),
             Storage::Table(row) => (in_set, format!(" at {}", row.row)),
         };
-        let state = containers
-            .entry(container)
-            .or_insert_with(|| state(container));
+        let state = states.get(container);
         let right = sample.right();
-        hash.update(format!("{path:?} {right:?} {state}{position}\n"));
+        hash.update(format!("{path:?} {right:?} {state:?}{position}\n"));
     }
     hex::encode(&hash.finalize()[..8])
-}
-
-/// A file's length and time of change.
-fn state(path: &Path) -> String {
-    let metadata = std::fs::metadata(path).ok();
-    let changed = metadata
-        .as_ref()
-        .and_then(|m| m.modified().ok())
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-        .map(|time| time.as_secs());
-    let bytes = metadata.map(|m| m.len());
-    format!("{bytes:?} {changed:?}")
 }

@@ -10,9 +10,12 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use tracing::info_span;
 
-use super::containers::read::{PictureReader, read};
+use super::containers::read::{Found, PictureReader};
+use super::file_state::FileStates;
 use super::sample::{Sample, Samples, Storage};
+use super::unreadable::{Fault, Unreadable, patiently};
 use crate::picture::{PictureError, Preprocessor, Scratch};
+use crate::util::panics;
 use crate::util::semaphore::{Permit, Semaphore};
 
 /// Batches that are decoded ahead of the one being evaluated.
@@ -39,33 +42,8 @@ pub struct Batch {
     pub samples: Vec<Sample>,
     /// Pictures of this batch that could not be read.
     pub unreadable: Vec<Unreadable>,
-}
-
-/// A picture that could not be read, and why.
-#[derive(
-    Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-pub struct Unreadable {
-    /// The picture's whole name.
-    #[serde(rename = "path")]
-    pub name: Arc<str>,
-    /// Why it could not be read.
-    pub reason: String,
-}
-
-impl Unreadable {
-    /// Says why a sample cannot be read.
-    pub fn of(sample: &Sample, reason: String) -> Self {
-        Self {
-            name: Arc::clone(sample.name.whole()),
-            reason,
-        }
-    }
-
-    /// Whether it is about this sample.
-    pub fn is_of(&self, sample: &Sample) -> bool {
-        self.name == *sample.name.whole()
-    }
+    /// Names of pictures whose files are other ones now, or were written to, since they were listed.
+    pub changed: Vec<Arc<str>>,
 }
 
 /// An iterator over the batches of a data set, in file order. Dropping it stops the workers.
@@ -77,29 +55,71 @@ pub struct Loader {
 struct Pending {
     samples: Samples,
     /// Each picture's place in the batch, and its crop or why there is none.
-    crops: Receiver<(usize, Result<Vec<u8>, String>)>,
+    crops: Receiver<(usize, Loaded)>,
     crop_bytes: usize,
 }
 
+/// A picture's crop or why there is none, and whether its file changed since it was listed.
+struct Loaded {
+    crop: Result<Vec<u8>, (String, Fault)>,
+    changed: bool,
+}
+
+impl Loaded {
+    /// Of an encoded picture, or of an error of reading it.
+    fn of(read: std::io::Result<(&[u8], Found)>, preprocessor: Preprocessor) -> Self {
+        match read {
+            Ok((bytes, found)) => {
+                // What a file is torn to while it is written says nothing of the picture.
+                let fault = if found.changed {
+                    Fault::System
+                } else {
+                    Fault::Picture
+                };
+                Self {
+                    crop: crop(bytes, preprocessor).map_err(|reason| (reason, fault)),
+                    changed: found.changed,
+                }
+            }
+            Err(e) => Self {
+                crop: Err((e.to_string(), Fault::of(&e))),
+                changed: false,
+            },
+        }
+    }
+}
+
 impl Loader {
-    /// Starts loading.
+    /// Starts loading. `states` are those of the files when they were listed.
     ///
     /// # Errors
     /// When the threads cannot be started.
     pub fn start(
         samples: Samples,
+        states: FileStates,
         preprocessor: Preprocessor,
         settings: LoaderSettings,
     ) -> std::io::Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.workers)
             .thread_name(|i| format!("loader-{i}"))
+            // It was told of; the picture counts as one that its worker left.
+            .panic_handler(|_| ())
             .build()
             .map_err(std::io::Error::other)?;
         let (sender, batches) = sync_channel(BATCHES_AHEAD);
         std::thread::Builder::new()
             .name("loader".into())
-            .spawn(move || feed(&samples, preprocessor, settings.batch_size, &pool, &sender))?;
+            .spawn(move || {
+                feed(
+                    &samples,
+                    &states,
+                    preprocessor,
+                    settings.batch_size,
+                    &pool,
+                    &sender,
+                );
+            })?;
         Ok(Self { batches })
     }
 }
@@ -107,12 +127,13 @@ impl Loader {
 /// Hands batch after batch to the workers, waiting when the queue is full. No worker ever waits.
 fn feed(
     samples: &Samples,
+    states: &FileStates,
     preprocessor: Preprocessor,
     batch_size: usize,
     pool: &rayon::ThreadPool,
     batches: &SyncSender<Pending>,
 ) {
-    let mut reader = PictureReader::default();
+    let mut reader = PictureReader::expecting(states.clone());
     for first in (0..samples.len()).step_by(batch_size) {
         let batch = samples.part(first..samples.len().min(first + batch_size));
         let (sender, crops) = channel();
@@ -132,16 +153,19 @@ fn feed(
                 Storage::Table(_) => Some(read_ahead(&mut reader, sample)),
                 Storage::File(_) | Storage::Archive(_) => None,
             };
-            let (batch, sender) = (batch.clone(), Arc::clone(&sender));
+            let (batch, sender, states) = (batch.clone(), Arc::clone(&sender), states.clone());
             pool.spawn_fifo(move || {
                 let sample = &batch[place];
                 let _span = info_span!("load", picture = %sample.name).entered();
-                let crop = match row {
-                    Some(row) => row.and_then(|(bytes, _permit)| crop(&bytes, preprocessor)),
-                    None => load(sample, preprocessor),
+                let loaded = match row {
+                    Some(Ok((bytes, found, _permit))) => {
+                        Loaded::of(Ok((&bytes, found)), preprocessor)
+                    }
+                    Some(Err(e)) => Loaded::of(Err(e), preprocessor),
+                    None => load_expecting(sample, states, preprocessor),
                 };
                 // The receiver is gone when the evaluation has stopped early.
-                let _ = sender.send((place, crop));
+                let _ = sender.send((place, loaded));
             });
         }
     }
@@ -152,12 +176,11 @@ fn feed(
 fn read_ahead(
     reader: &mut PictureReader,
     sample: &Sample,
-) -> Result<(Vec<u8>, Permit<'static>), String> {
+) -> std::io::Result<(Vec<u8>, Found, Permit<'static>)> {
     let mut bytes = Vec::new();
-    let read = reader.read(&sample.storage, &mut bytes);
-    read.map_err(|e| e.to_string())?;
+    let found = patiently(|| reader.read(&sample.storage, &mut bytes))?;
     let share = READ_AHEAD.acquire(bytes.len() as u64);
-    Ok((bytes, share))
+    Ok((bytes, found, share))
 }
 
 /// Reads one picture and crops it, outside the pipeline as well.
@@ -165,13 +188,19 @@ fn read_ahead(
 /// # Errors
 /// Why it cannot be read, without its path.
 pub fn load(sample: &Sample, preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
+    let loaded = load_expecting(sample, FileStates::default(), preprocessor);
+    loaded.crop.map_err(|(reason, _)| reason)
+}
+
+fn load_expecting(sample: &Sample, states: FileStates, preprocessor: Preprocessor) -> Loaded {
     thread_local! {
         static BYTES: RefCell<Vec<u8>> = RefCell::default();
     }
     BYTES.with_borrow_mut(|bytes| {
-        let read = || read(&sample.storage, bytes).map_err(|e| e.to_string());
-        info_span!("read").in_scope(read)?;
-        crop(bytes, preprocessor)
+        let mut reader = PictureReader::expecting(states);
+        let read = || patiently(|| reader.read(&sample.storage, bytes));
+        let found = info_span!("read").in_scope(read);
+        Loaded::of(found.map(|found| (&bytes[..], found)), preprocessor)
     })
 }
 
@@ -183,11 +212,8 @@ fn crop(bytes: &[u8], preprocessor: Preprocessor) -> Result<Vec<u8>, String> {
     let _span = info_span!("decode and crop").entered();
     SCRATCH.with_borrow_mut(|scratch| {
         let mut crop = vec![0; preprocessor.crop_bytes()];
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            preprocessor.crop(bytes, &mut crop, scratch)
-        }));
-        result
-            .unwrap_or_else(|_| {
+        panics::catch(|| preprocessor.crop(bytes, &mut crop, scratch))
+            .unwrap_or_else(|| {
                 *scratch = Scratch::default();
                 Err(PictureError::Corrupt {
                     reason: "the decoder failed on it".into(),
@@ -213,19 +239,28 @@ impl Iterator for Loader {
         let _span = info_span!("wait for pictures").entered();
         let pending = self.batches.recv().ok()?;
         let samples = &pending.samples;
-        let mut crops: Vec<Option<Result<Vec<u8>, String>>> = vec![None; samples.len()];
-        for (index, crop) in pending.crops {
-            crops[index] = Some(crop);
+        let mut crops: Vec<Option<Loaded>> = samples.iter().map(|_| None).collect();
+        for (index, loaded) in pending.crops {
+            crops[index] = Some(loaded);
         }
         let mut batch = Batch::default();
         batch.pixels.reserve(pending.crop_bytes * crops.len());
-        for (sample, crop) in samples.iter().zip(crops) {
-            match crop.unwrap_or_else(|| Err("its worker stopped".into())) {
+        for (sample, loaded) in samples.iter().zip(crops) {
+            let loaded = loaded.unwrap_or_else(|| Loaded {
+                crop: Err(("its worker stopped".into(), Fault::System)),
+                changed: false,
+            });
+            if loaded.changed {
+                batch.changed.push(Arc::clone(sample.name.whole()));
+            }
+            match loaded.crop {
                 Ok(crop) => {
                     batch.pixels.extend_from_slice(&crop);
                     batch.samples.push(sample.clone());
                 }
-                Err(reason) => batch.unreadable.push(Unreadable::of(sample, reason)),
+                Err((reason, fault)) => {
+                    batch.unreadable.push(Unreadable::of(sample, reason, fault));
+                }
             }
         }
         Some(batch)

@@ -21,6 +21,7 @@
 pub mod check;
 mod containers;
 mod discover;
+pub mod file_state;
 pub mod identity;
 mod judge;
 mod labels;
@@ -28,6 +29,7 @@ pub mod loader;
 mod name;
 mod sample;
 mod sets;
+mod unreadable;
 
 pub use containers::file_names::Ignored;
 pub use containers::read::read;
@@ -35,7 +37,8 @@ pub use discover::{DataError, DataLocation, DataSet, Remark, Source};
 pub use judge::judge;
 pub use labels::KNOWN as LABEL_FILES;
 pub use labels::devkit::wnids as devkit_wnids;
-pub use loader::{Batch, Loader, LoaderSettings, Unreadable};
+pub use loader::{Batch, Loader, LoaderSettings};
 pub use name::Name;
 pub use sample::{Sample, Samples, Storage};
 pub use sets::{ClassFolders, Protocol, Set, Truth};
+pub use unreadable::{Fault, Unreadable};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::name::Name;
+use crate::util::path_text::path_of;
 
 /// Bytes of an encoded picture; a larger one is refused. No picture within the pixel limit is near
 /// it.
@@ -75,9 +76,9 @@ impl Sample {
         Self::new(Name::alone(&path), label, Storage::File(path.into()))
     }
 
-    /// A picture in a file of its own, which the data set at `root` calls `below`.
+    /// A picture in a file of its own, whose [`Name`] in the data set at `root` is `below`.
     pub fn below(root: &Path, below: &str, label: usize) -> Self {
-        let file = root.join(below);
+        let file = root.join(path_of(below));
         Self::new(Name::below(root, below), label, Storage::File(file.into()))
     }
 
@@ -134,6 +135,11 @@ impl<'a> IntoIterator for &'a Samples {
 impl Storage {
     /// The file that the bytes are in.
     pub fn container(&self) -> &Path {
+        self.shared_container()
+    }
+
+    /// As [`container`](Self::container), to be cloned without a copy.
+    pub fn shared_container(&self) -> &Arc<Path> {
         match self {
             Self::File(path) => path,
             Self::Archive(span) => &span.archive,

@@ -16,6 +16,12 @@ pub enum EvaluationError {
     /// A picture cannot be read, and the evaluation is to stop at such.
     #[error("{}: {}", .0.name, .0.reason)]
     Unreadable(Unreadable),
+    /// A picture cannot be read because the process may open no more files, or has no memory.
+    #[error("{} cannot be read, and no other either: {}", .0.name, .0.reason)]
+    Shortage(Unreadable),
+    /// The loader ended before the pictures did.
+    #[error("reading ended after {read} of {all} pictures")]
+    Incomplete { read: usize, all: usize },
     #[error("the computation failed")]
     Compute(#[from] candle_core::Error),
     #[error(transparent)]

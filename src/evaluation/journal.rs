@@ -3,10 +3,11 @@
 //! A line is the CRC-32 of the rest, and one entry as JSON. Each entry is appended by one write:
 //! a kill leaves whole lines and at most one torn one at the end, which the next run removes. The
 //! first line says that the file is a journal; nothing else is ever truncated or written to.
-//! Results of pictures follow each other without gaps, so that none can be counted twice.
+//! Results of pictures follow each other without gaps, so that none can be counted twice. A picture
+//! that the system could not read keeps its place, and the next run tries it again.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,9 +17,13 @@ use tracing::info_span;
 
 use crate::evaluation::Finding;
 use crate::util::brief;
+use crate::util::lock::{self, Lock};
+use crate::util::output_file::hint_for;
+use crate::util::regular_file;
+use crate::util::warning::Warning;
 
-/// Version of the lines' form, and of the names and values in [`Subject`]s. A test holds the form.
-const VERSION: u32 = 2;
+/// Version of the lines' form, and of the names and values in [`RunIdentity`]s. A test holds the form.
+const VERSION: u32 = 3;
 
 /// How often the disk is waited for. A killed process loses nothing in between, only a machine
 /// without power does.
@@ -26,21 +31,31 @@ const SYNC_EVERY: Duration = Duration::from_secs(2);
 
 /// All that decides the results of a run, as names and values that a user understands. Each is
 /// given explicitly: a type that changes its fields or its `Debug` form changes none of them.
-pub type Subject = BTreeMap<String, String>;
+pub type RunIdentity = BTreeMap<String, String>;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Entry {
+enum Line {
     /// The first line.
     UtaEvalJournal { version: u32 },
     /// A run starts.
-    Run { name: String, subject: Subject },
+    Run {
+        name: String,
+        #[serde(rename = "subject")]
+        identity: RunIdentity,
+    },
     /// Consecutive pictures of a run.
     Pictures {
         run: String,
         /// Position of the first one.
         first: usize,
         findings: Vec<Finding>,
+    },
+    /// Pictures, by their positions, that could not be read before by the system's fault, and were
+    /// tried again.
+    Again {
+        run: String,
+        findings: Vec<(usize, Finding)>,
     },
 }
 
@@ -88,7 +103,12 @@ impl JournalError {
     /// What to do next.
     pub fn hint(&self) -> String {
         match self {
-            Self::Io { .. } => "check that the folder exists and may be written to".into(),
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::InvalidInput => {
+                    "--resume takes a file that an earlier --resume wrote, or a new name".into()
+                }
+                _ => hint_for(source).into(),
+            },
             Self::NotAJournal { .. } => {
                 "--resume takes a file that an earlier --resume wrote, or a new name".into()
             }
@@ -106,8 +126,8 @@ impl JournalError {
 
 /// What is known of a run.
 #[derive(Debug)]
-struct Run {
-    subject: Subject,
+struct KnownRun {
+    identity: RunIdentity,
     findings: Vec<Finding>,
 }
 
@@ -116,8 +136,12 @@ struct Run {
 pub struct Journal {
     path: PathBuf,
     file: File,
-    runs: BTreeMap<String, Run>,
+    runs: BTreeMap<String, KnownRun>,
     synced: Instant,
+    /// Whether nothing is written any more, because of an error.
+    ended: bool,
+    /// What the user should know of it.
+    pub warning: Option<Warning>,
 }
 
 impl Journal {
@@ -130,14 +154,21 @@ impl Journal {
             path: path.into(),
             source,
         };
+        // A device or a pipe has no end to read to.
+        if let Ok(there) = std::fs::metadata(path) {
+            regular_file::refuse_others(&there).map_err(io)?;
+        }
         let mut options = File::options();
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse { path: path.into() }),
-            Err(TryLockError::Error(e)) => return Err(io(e)),
-        }
+        let warning = match lock::attempt(&file).map_err(io)? {
+            Lock::Held => None,
+            Lock::InUse => return Err(JournalError::InUse { path: path.into() }),
+            Lock::Missing(e) => Some(Warning::NoLock {
+                path: path.into(),
+                reason: e.to_string(),
+            }),
+        };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
         let mut journal = Self {
@@ -145,12 +176,14 @@ impl Journal {
             file,
             runs: BTreeMap::new(),
             synced: Instant::now(),
+            ended: false,
+            warning,
         };
         let sound = journal.read(&bytes)?;
         journal.file.set_len(sound as u64).map_err(io)?;
         journal.file.seek(SeekFrom::End(0)).map_err(io)?;
         if sound == 0 {
-            journal.write(&Entry::UtaEvalJournal { version: VERSION })?;
+            journal.write(&Line::UtaEvalJournal { version: VERSION })?;
         }
         Ok(journal)
     }
@@ -159,17 +192,22 @@ impl Journal {
     ///
     /// # Errors
     /// When the run was begun with other settings.
-    pub fn begin(&mut self, name: &str, subject: Subject) -> Result<Vec<Finding>, JournalError> {
+    pub fn begin(
+        &mut self,
+        name: &str,
+        identity: RunIdentity,
+    ) -> Result<Vec<Finding>, JournalError> {
         let Some(run) = self.runs.get(name) else {
-            self.write(&Entry::Run {
+            self.write(&Line::Run {
                 name: name.into(),
-                subject: subject.clone(),
+                identity: identity.clone(),
             })?;
             let findings = Vec::new();
-            self.runs.insert(name.into(), Run { subject, findings });
+            self.runs
+                .insert(name.into(), KnownRun { identity, findings });
             return Ok(Vec::new());
         };
-        let differences = differences(&run.subject, &subject);
+        let differences = differences(&run.identity, &identity);
         if differences.is_empty() {
             Ok(run.findings.clone())
         } else {
@@ -191,7 +229,7 @@ impl Journal {
         findings: &[Finding],
     ) -> Result<(), JournalError> {
         let _span = info_span!("append to the journal").entered();
-        self.write(&Entry::Pictures {
+        self.write(&Line::Pictures {
             run: run.into(),
             first,
             findings: findings.into(),
@@ -203,6 +241,17 @@ impl Journal {
         Ok(())
     }
 
+    /// Appends what was found in pictures that were tried again, by their numbers.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub fn amend(&mut self, run: &str, findings: &[(usize, Finding)]) -> Result<(), JournalError> {
+        self.write(&Line::Again {
+            run: run.into(),
+            findings: findings.into(),
+        })
+    }
+
     fn failed(&self, source: io::Error) -> JournalError {
         JournalError::Io {
             path: self.path.clone(),
@@ -210,16 +259,22 @@ impl Journal {
         }
     }
 
-    fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
+    /// Appends a line. After an error there may be half a line, so that nothing follows it.
+    fn write(&mut self, entry: &Line) -> Result<(), JournalError> {
+        if self.ended {
+            return Ok(());
+        }
         let line = line(entry).map_err(|e| self.failed(e))?;
-        self.file.write_all(&line).map_err(|e| self.failed(e))
+        let written = self.file.write_all(&line);
+        self.ended = written.is_err();
+        written.map_err(|e| self.failed(e))
     }
 
     /// Takes in the entries. Returns how many bytes are sound; what follows is a torn line.
     fn read(&mut self, bytes: &[u8]) -> Result<usize, JournalError> {
         let path = || self.path.clone();
         let header =
-            line(&Entry::UtaEvalJournal { version: VERSION }).map_err(|e| self.failed(e))?;
+            line(&Line::UtaEvalJournal { version: VERSION }).map_err(|e| self.failed(e))?;
         if bytes.len() < header.len() && header.starts_with(bytes) {
             return Ok(0); // empty, or killed while the first line was written
         }
@@ -231,8 +286,8 @@ impl Journal {
                 return Err(JournalError::Damaged { path: path(), line });
             }
             match (index, entry) {
-                (0, Some(Entry::UtaEvalJournal { version: VERSION })) => {}
-                (0, Some(Entry::UtaEvalJournal { version })) => {
+                (0, Some(Line::UtaEvalJournal { version: VERSION })) => {}
+                (0, Some(Line::UtaEvalJournal { version })) => {
                     return Err(JournalError::Version {
                         path: path(),
                         found: version,
@@ -259,14 +314,14 @@ impl Journal {
 }
 
 /// Takes in an entry, unless it does not follow from those before.
-fn admit(runs: &mut BTreeMap<String, Run>, entry: Entry) -> bool {
+fn admit(runs: &mut BTreeMap<String, KnownRun>, entry: Line) -> bool {
     match entry {
-        Entry::UtaEvalJournal { .. } => false,
-        Entry::Run { name, subject } => {
+        Line::UtaEvalJournal { .. } => false,
+        Line::Run { name, identity } => {
             let findings = Vec::new();
-            runs.insert(name, Run { subject, findings }).is_none()
+            runs.insert(name, KnownRun { identity, findings }).is_none()
         }
-        Entry::Pictures {
+        Line::Pictures {
             run,
             first,
             mut findings,
@@ -277,12 +332,26 @@ fn admit(runs: &mut BTreeMap<String, Run>, entry: Entry) -> bool {
             }
             _ => false,
         },
+        Line::Again { run, findings } => match runs.get_mut(&run) {
+            Some(run) => findings.into_iter().all(|(number, finding)| {
+                let known = run.findings.get_mut(number);
+                match known.filter(|known| known.is_passing()) {
+                    Some(known) => {
+                        *known = finding;
+                        true
+                    }
+                    None => false,
+                }
+            }),
+            None => false,
+        },
     }
 }
 
-fn differences(was: &Subject, is: &Subject) -> Vec<Difference> {
+fn differences(was: &RunIdentity, is: &RunIdentity) -> Vec<Difference> {
     let names: std::collections::BTreeSet<&String> = was.keys().chain(is.keys()).collect();
-    let value = |subject: &Subject, name| subject.get(name).map_or("absent".into(), String::clone);
+    let value =
+        |identity: &RunIdentity, name| identity.get(name).map_or("absent".into(), String::clone);
     names
         .into_iter()
         .filter(|name| was.get(*name) != is.get(*name))
@@ -294,13 +363,13 @@ fn differences(was: &Subject, is: &Subject) -> Vec<Difference> {
         .collect()
 }
 
-fn line(entry: &Entry) -> io::Result<Vec<u8>> {
+fn line(entry: &Line) -> io::Result<Vec<u8>> {
     let json = serde_json::to_string(entry)?;
     Ok(format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes())
 }
 
 /// The entry of a line; `None` when it is torn or damaged.
-fn parse(line: &[u8]) -> Option<Entry> {
+fn parse(line: &[u8]) -> Option<Line> {
     let line = line.strip_suffix(b"\n")?;
     let (sum, json) = (line.get(..8)?, line.get(9..)?);
     let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
@@ -314,7 +383,7 @@ mod tests {
     use super::*;
     use crate::metrics::Prediction;
 
-    fn subject(limit: &str) -> Subject {
+    fn identity(limit: &str) -> RunIdentity {
         [("limit".to_string(), limit.to_string())].into()
     }
 
@@ -332,26 +401,35 @@ mod tests {
 
     /// A change of this text is a change of the form: it asks for another version.
     #[test]
-    fn version_2_has_this_form() {
+    fn version_3_has_this_form() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let mut journal = Journal::open(&path).unwrap();
-        journal.begin("a", subject("5")).unwrap();
-        journal.append("a", 0, &findings()).unwrap();
+        journal.begin("a", identity("5")).unwrap();
+        let mut found = findings();
+        found.push(Finding::Unavailable("gone".into()));
+        journal.append("a", 0, &found).unwrap();
+        let again = Finding::Unreadable("the file is empty".into());
+        journal.amend("a", &[(2, again.clone())]).unwrap();
         let lines = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = lines.lines().map(|line| &line[9..]).collect();
         let expected = [
-            r#"{"uta_eval_journal":{"version":2}}"#,
+            r#"{"uta_eval_journal":{"version":3}}"#,
             r#"{"run":{"name":"a","subject":{"limit":"5"}}}"#,
-            r#"{"pictures":{"run":"a","first":0,"findings":[{"predicted":{"classes":[3,1,4,1],"logits":[0.3,1.1754944e-38,-16777216.0,0.33333334],"confidence":314159}},{"unreadable":"the file is empty"}]}}"#,
+            r#"{"pictures":{"run":"a","first":0,"findings":[{"predicted":{"classes":[3,1,4,1],"logits":[0.3,1.1754944e-38,-16777216.0,0.33333334],"confidence":314159}},{"unreadable":"the file is empty"},{"unavailable":"gone"}]}}"#,
+            r#"{"again":{"run":"a","findings":[[2,{"unreadable":"the file is empty"}]]}}"#,
         ];
         assert_eq!(lines, expected);
+        drop(journal);
+        let mut journal = Journal::open(&path).unwrap();
+        found[2] = again;
+        assert_eq!(journal.begin("a", identity("5")).unwrap(), found);
     }
 
     /// The bytes of a journal with two batches.
     fn journal(path: &Path) -> Vec<u8> {
         let mut journal = Journal::open(path).unwrap();
-        assert!(journal.begin("a", subject("5")).unwrap().is_empty());
+        assert!(journal.begin("a", identity("5")).unwrap().is_empty());
         journal.append("a", 0, &findings()).unwrap();
         journal.append("a", 2, &findings()).unwrap();
         std::fs::read(path).unwrap()
@@ -366,7 +444,7 @@ mod tests {
         for cut in 0..=bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();
             let mut journal = Journal::open(&path).unwrap();
-            let found = journal.begin("a", subject("5")).unwrap();
+            let found = journal.begin("a", identity("5")).unwrap();
             let batches = ends.iter().skip(2).filter(|end| **end < cut).count();
             let expected: Vec<Finding> = (0..batches).flat_map(|_| findings()).collect();
             assert_eq!(found, expected, "cut at {cut}");
@@ -374,7 +452,7 @@ mod tests {
             drop(journal);
             let mut journal = Journal::open(&path).unwrap();
             assert_eq!(
-                journal.begin("a", subject("5")).unwrap().len(),
+                journal.begin("a", identity("5")).unwrap().len(),
                 found.len() + 2
             );
         }
@@ -397,7 +475,7 @@ mod tests {
                 // The last line counts as torn.
                 Ok(mut journal) => {
                     assert!(at >= last, "byte {at}");
-                    assert!(journal.begin("a", subject("5")).unwrap().len() <= 2);
+                    assert!(journal.begin("a", identity("5")).unwrap().len() <= 2);
                 }
                 Err(_) => assert_eq!(std::fs::read(&path).unwrap(), damaged),
             }
@@ -440,7 +518,7 @@ mod tests {
         let path = folder.path().join("journal");
         journal(&path);
         let mut journal = Journal::open(&path).unwrap();
-        let error = journal.begin("a", subject("6")).unwrap_err().to_string();
+        let error = journal.begin("a", identity("6")).unwrap_err().to_string();
         assert!(error.ends_with("limit was 5 and is 6"), "{error}");
         let error = Journal::open(&path).unwrap_err();
         assert!(matches!(error, JournalError::InUse { .. }), "{error}");

@@ -8,13 +8,14 @@ pub mod shard;
 
 pub use error::EvaluationError;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tracing::info_span;
 
-use crate::data::{Batch, Sample, Unreadable};
+use crate::data::{Batch, Fault, Sample, Unreadable};
 use crate::metrics::Judgement;
 use crate::metrics::{Prediction, Tally};
 use crate::util::in_order::in_order;
@@ -99,8 +100,41 @@ pub trait Observer {
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     Predicted(Prediction),
-    /// Why it could not be read.
+    /// Why it could not be read, by its own fault.
     Unreadable(String),
+    /// Why it could not be read, by the system's fault. It is tried again when the evaluation goes on.
+    Unavailable(String),
+}
+
+impl Finding {
+    fn of(unreadable: &Unreadable) -> Self {
+        let reason = unreadable.reason.clone();
+        match unreadable.fault {
+            Fault::Picture => Self::Unreadable(reason),
+            Fault::System | Fault::Shortage => Self::Unavailable(reason),
+        }
+    }
+
+    /// Whether the picture is to be tried again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// What was found in each picture of a batch, in order. `samples` are all of the batch's, readable or
+/// not.
+fn findings(
+    samples: &[Sample],
+    predicted: Vec<Prediction>,
+    unreadable: &[Unreadable],
+) -> Vec<Finding> {
+    let mut predictions = predicted.into_iter();
+    let mut reasons = unreadable.iter().peekable();
+    let finding = |sample| match reasons.next_if(|u| u.is_of(sample)) {
+        Some(unreadable) => Some(Finding::of(unreadable)),
+        None => predictions.next().map(Finding::Predicted),
+    };
+    samples.iter().filter_map(finding).collect()
 }
 
 /// What an evaluation counts.
@@ -110,6 +144,8 @@ pub struct Outcome {
     /// One for each evaluated picture, in order.
     pub judgements: Vec<Judgement>,
     pub unreadable: Vec<Unreadable>,
+    /// Names of pictures whose files changed between listing and reading, in order.
+    pub changed: Vec<Arc<str>>,
 }
 
 impl Outcome {
@@ -165,15 +201,7 @@ impl<'a> Evaluator<'a> {
     ) -> Result<(), EvaluationError> {
         let _span = info_span!("count", first).entered();
         let counted = self.outcome.pictures();
-        let mut predictions = predicted.predictions.into_iter();
-        let mut reasons = unreadable.iter().peekable();
-        let mut findings: Vec<Finding> = samples
-            .iter()
-            .filter_map(|sample| match reasons.next_if(|u| u.is_of(sample)) {
-                Some(unreadable) => Some(Finding::Unreadable(unreadable.reason.clone())),
-                None => predictions.next().map(Finding::Predicted),
-            })
-            .collect();
+        let mut findings = findings(samples, predicted.predictions, unreadable);
         let findings = findings.split_off(counted - first);
         self.computed += findings.len();
         self.observer.found(counted, &findings)?;
@@ -197,14 +225,72 @@ impl<'a> Evaluator<'a> {
                     self.observer.predicted(sample, &prediction)?;
                 }
                 Finding::Unreadable(reason) => {
-                    let unreadable = Unreadable::of(sample, reason);
-                    self.observer.unreadable(&unreadable)?;
-                    self.outcome.unreadable.push(unreadable);
+                    self.count_unreadable(Unreadable::of(sample, reason, Fault::Picture))?;
+                }
+                Finding::Unavailable(reason) => {
+                    self.count_unreadable(Unreadable::of(sample, reason, Fault::System))?;
                 }
             }
         }
         Ok(())
     }
+}
+
+impl Evaluator<'_> {
+    fn count_unreadable(&mut self, unreadable: Unreadable) -> Result<(), EvaluationError> {
+        self.observer.unreadable(&unreadable)?;
+        self.outcome.unreadable.push(unreadable);
+        Ok(())
+    }
+}
+
+/// Lets a predictor try the pictures again that an earlier run could not read by the system's fault.
+/// `batches` are of these pictures, in order; `record` is told of each by its number, before `known` is.
+/// Returns how many were tried, and the names of those whose files changed since they were listed.
+///
+/// # Errors
+/// When the computation fails, the system is short of something, or what is found cannot be recorded.
+pub fn try_again(
+    samples: &[Sample],
+    batches: impl Iterator<Item = Batch>,
+    predictor: &dyn Predictor,
+    known: &mut [Finding],
+    mut record: impl FnMut(&[(usize, Finding)]) -> Result<(), EvaluationError>,
+) -> Result<(usize, Vec<Arc<str>>), EvaluationError> {
+    let passing = known
+        .iter()
+        .enumerate()
+        .filter(|(_, finding)| finding.is_passing());
+    let mut numbers: Vec<usize> = passing.map(|(number, _)| number).collect();
+    let (mut tried, mut changed) = (0, Vec::new());
+    for batch in batches {
+        if interrupt::requested() {
+            break;
+        }
+        refuse_shortage(&batch)?;
+        let behind = numbers
+            .len()
+            .min(batch.samples.len() + batch.unreadable.len());
+        let rest = numbers.split_off(behind);
+        let these: Vec<Sample> = numbers.iter().map(|n| samples[*n].clone()).collect();
+        let predicted = predictor.predict(&batch)?;
+        let found = findings(&these, predicted.predictions, &batch.unreadable);
+        let found: Vec<(usize, Finding)> = numbers.into_iter().zip(found).collect();
+        record(&found)?;
+        tried += found.len();
+        changed.extend(batch.changed);
+        for (number, finding) in found {
+            known[number] = finding;
+        }
+        numbers = rest;
+    }
+    Ok((tried, changed))
+}
+
+/// Ends an evaluation that would take all further pictures for unreadable.
+fn refuse_shortage(batch: &Batch) -> Result<(), EvaluationError> {
+    let short = batch.unreadable.iter().find(|u| u.fault == Fault::Shortage);
+    short.map_or(Ok(()), |u| Err(EvaluationError::Shortage(u.clone())))
 }
 
 /// The number of the first picture that some evaluator still needs.
@@ -217,13 +303,14 @@ pub fn first_needed(evaluators: &[Evaluator<'_>]) -> usize {
 
 /// Lets each evaluator evaluate all batches, which begin with the picture that [`first_needed`]
 /// names. Observers see them in order, however many replicas there are. Ends early when all evaluators
-/// have failed or the user interrupts.
+/// have failed or the user interrupts. Returns how many pictures came in the batches.
 pub fn evaluate(
     samples: &[Sample],
     batches: impl Iterator<Item = Batch>,
     evaluators: &mut [Evaluator<'_>],
-) {
+) -> usize {
     let clock = Instant::now();
+    let mut came = 0;
     let mut next = first_needed(evaluators);
     let numbered = batches.map_while(|batch| {
         let first = next;
@@ -249,6 +336,7 @@ pub fn evaluate(
         .collect();
     let stopped = in_order(numbered, &workers, |(first, batch, results)| {
         let behind = first + batch.samples.len() + batch.unreadable.len();
+        came += behind - first;
         for ((evaluator, replicas), result) in evaluators.iter_mut().zip(&replicas).zip(results) {
             let Some(result) = result else { continue };
             if evaluator.failure.is_some() {
@@ -258,9 +346,15 @@ pub fn evaluate(
             if let Some(warning) = result.warning {
                 evaluator.observer.warned(warning);
             }
-            let entered = result.predicted.and_then(|predicted| {
-                evaluator.enter(first, &samples[first..behind], predicted, &batch.unreadable)
-            });
+            let entered = refuse_shortage(&batch)
+                .and(result.predicted)
+                .and_then(|predicted| {
+                    evaluator
+                        .outcome
+                        .changed
+                        .extend(batch.changed.iter().cloned());
+                    evaluator.enter(first, &samples[first..behind], predicted, &batch.unreadable)
+                });
             match entered {
                 // The batch in flight is lost, as the user wished.
                 Err(EvaluationError::Interrupted) => return Err(Stop),
@@ -278,6 +372,7 @@ pub fn evaluate(
     // Why it ended is in the evaluators.
     drop(stopped);
     share_time(evaluators, clock.elapsed());
+    came
 }
 
 /// Ends the evaluation early.
@@ -435,7 +530,9 @@ mod tests {
             {
                 if byte == 255 {
                     let reason = "damaged".into();
-                    batch.unreadable.push(Unreadable::of(&sample, reason));
+                    batch
+                        .unreadable
+                        .push(Unreadable::of(&sample, reason, Fault::Picture));
                 } else {
                     batch.pixels.push(byte);
                     batch.samples.push(sample);

@@ -59,6 +59,8 @@ pub struct Chosen {
     pub weights: Option<String>,
     /// What decided the configuration, in words.
     pub decided_by: String,
+    /// Which published weights these are, where the flags or the checkpoint's place tell.
+    pub pretrained: Option<&'static Pretrained>,
     pub warnings: Vec<Warning>,
 }
 
@@ -82,9 +84,12 @@ pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, C
         .model
         .map(ModelConfig::from_name_or_file)
         .transpose()?;
-    let path = match (asked.pretrained, asked.checkpoint) {
-        (Some(tag), _) => {
-            let known = published(named.as_ref(), tag)?;
+    let tagged = asked
+        .pretrained
+        .map(|tag| published(named.as_ref(), tag))
+        .transpose()?;
+    let path = match (tagged, asked.checkpoint) {
+        (Some(known), path) => {
             // open_clip gives OpenAI's weights QuickGELU under every name.
             if let Some(config) = &named
                 && known.tag == "openai"
@@ -93,7 +98,10 @@ pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, C
             {
                 named = Some(other.clone());
             }
-            PathBuf::from(format!("{SCHEME}{}", known.repository))
+            match path {
+                Some(path) => within(path),
+                None => PathBuf::from(format!("{SCHEME}{}", known.repository)),
+            }
         }
         (None, Some(path)) => within(path),
         (None, None) => {
@@ -128,9 +136,11 @@ pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, C
     let described = asked
         .model
         .is_some_and(|m| ModelConfig::by_name(m).is_none());
-    if let Some(known) = hub
-        .as_ref()
-        .and_then(|f| Pretrained::by_repository(&f.repository))
+    let pretrained = tagged.or_else(|| match &hub {
+        Some(file) => Pretrained::by_repository(&file.repository),
+        None => of_repository(&checkpoint),
+    });
+    if let Some(known) = pretrained
         && !by_description
         && !described
     {
@@ -142,12 +152,15 @@ pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, C
     }
     let model = asked.model.map(|model| names(Path::new(model)));
     let names = format!("{} {}", names(&checkpoint), model.unwrap_or_default());
+    let told = gelu_told_by(&names, &config).or_else(|| by_openais_keys(&checkpoint, &config));
+    let warning = told.and_then(|told| gelu_warning(told, &config));
     Ok(Chosen {
-        warnings: gelu_warning(&names, &config).into_iter().collect(),
+        warnings: warning.into_iter().collect(),
         config,
         checkpoint,
         weights: asked.weights.map(Into::into),
         decided_by,
+        pretrained,
     })
 }
 
@@ -171,7 +184,17 @@ fn published(config: Option<&ModelConfig>, tag: &str) -> Result<&'static Pretrai
     })
 }
 
-/// The description in the folder of the weights, and its name.
+/// The description in the folder of a file with weights, and its name.
+///
+/// # Errors
+/// When there is one that cannot be used.
+pub fn description_beside(path: &Path) -> Result<Option<(ModelConfig, String)>, ChoiceError> {
+    match PublishedModel::parse(path) {
+        Some(_) => Ok(None),
+        None => beside(loading::hub_file(path)?.as_ref(), path),
+    }
+}
+
 fn beside(
     hub: Option<&HubFile>,
     checkpoint: &Path,
@@ -265,6 +288,13 @@ fn by_shapes(
     }
 }
 
+/// What the keys of a file tell of a model that may have either kind of GELU. A file that cannot be opened
+/// tells nothing here: what opens it for the computation says why.
+fn by_openais_keys(path: &Path, config: &ModelConfig) -> Option<Told> {
+    let either = config.other_gelu().is_some() && path.is_file();
+    openai(&either.then(|| Checkpoint::open(path).ok()).flatten()?)
+}
+
 /// OpenAI's own files have keys that no others have, and QuickGELU.
 fn openai(checkpoint: &Checkpoint) -> Option<Told> {
     let mut keys = ["input_resolution", "context_length", "vocab_size"].into_iter();
@@ -276,6 +306,25 @@ fn openai(checkpoint: &Checkpoint) -> Option<Told> {
 
 fn described(checkpoint: &Checkpoint) -> Option<String> {
     identity::Dimensions::of(checkpoint).map(|dimensions| dimensions.to_string())
+}
+
+/// The published weights whose repository a folder is named after, as the hub's cache and copies of a
+/// repository are.
+fn of_repository(checkpoint: &Path) -> Option<&'static Pretrained> {
+    let folders = checkpoint.parent()?.iter().filter_map(|part| part.to_str());
+    let mut folders: Vec<&str> = folders.collect();
+    folders.reverse();
+    folders.into_iter().find_map(|folder| {
+        let cached = folder.strip_prefix("models--");
+        let cached = cached.map(|cached| cached.replacen("--", "/", 1));
+        match cached {
+            Some(repository) => Pretrained::by_repository(&repository),
+            None => Pretrained::all().iter().find(|known| {
+                let (_, name) = known.repository.split_once('/').unwrap_or_default();
+                name.eq_ignore_ascii_case(folder)
+            }),
+        }
+    })
 }
 
 /// What may tell how the weights were trained: an address; of a path, the file's and its folder's names
@@ -299,9 +348,8 @@ fn names(checkpoint: &Path) -> String {
         .join("/")
 }
 
-/// Warns where the model has another kind of GELU than names say.
-fn gelu_warning(names: &str, config: &ModelConfig) -> Option<Warning> {
-    let told = gelu_told_by(names, config)?;
+/// Warns where the model has another kind of GELU than is told.
+fn gelu_warning(told: Told, config: &ModelConfig) -> Option<Warning> {
     let has = config.text.transformer.mlp;
     (told.gelu != has).then(|| Warning::OtherGelu {
         model: config.name.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use tracing::info_span;
 
-use crate::checkpoint::hub::{HubError, HubFile, HubRepository};
+use crate::checkpoint::hub::{self, HubError, HubFile, HubRepository};
 use crate::checkpoint::{Checkpoint, CheckpointError, Mismatch, load_with, within};
 use crate::inference::identity;
 use crate::inference::published::PublishedModel;
@@ -92,6 +92,9 @@ pub fn open<'a>(
         progress.advance(done);
     });
     progress.finish();
+    if let Some(warning) = hub::warning() {
+        progress.warn(&warning);
+    }
     Checkpoint::open_weights(&downloaded?, weights)
 }
 

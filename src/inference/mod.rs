@@ -1,5 +1,7 @@
 //! From a checkpoint and class names to ranked classes.
 
+/// The accuracy that is published for weights on a data set.
+pub mod accuracy;
 /// Which configuration a run has, and what decided it.
 pub mod choice;
 /// Getting a classifier: from a file, the cache, or by building it.

@@ -1,12 +1,12 @@
 //! The accuracy that a result ought to have, for builds that are to fail when it moves.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Accuracy;
-use crate::model::ModelConfig;
 use crate::util::usage::UsageError;
 
 /// Less than what counts as a difference: rounding of decimal fractions.
@@ -50,13 +50,32 @@ impl Tolerance {
     }
 }
 
+impl Tolerance {
+    /// For accuracies that a user gives, in percentage points.
+    const DEFAULT: Self = Self(0.1);
+}
+
+/// The accuracy that is published for weights on a data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// Top-1 accuracy.
+    #[schemars(range(min = 0, max = 100))]
+    pub top1_percent: f64,
+    /// Percentage points by which a faithful evaluation may miss it; `--tolerance` replaces them.
+    #[schemars(range(min = 0))]
+    pub tolerance: f64,
+    /// Who published it.
+    pub source: Cow<'static, str>,
+}
+
 /// What is expected of a result; possibly nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Expectations {
     top1: Option<f64>,
     top5: Option<f64>,
     published: bool,
-    tolerance: Tolerance,
+    tolerance: Option<Tolerance>,
 }
 
 impl Expectations {
@@ -66,7 +85,7 @@ impl Expectations {
         top1: Option<f64>,
         top5: Option<f64>,
         published: bool,
-        tolerance: Tolerance,
+        tolerance: Option<Tolerance>,
     ) -> Result<Self, UsageError> {
         for (flag, percent) in [("--expect-top1", top1), ("--expect-top5", top5)] {
             if let Some(percent) = percent.filter(|percent| !(0.0..=100.0).contains(percent)) {
@@ -88,14 +107,19 @@ impl Expectations {
         self.top1.is_none() && self.top5.is_none() && !self.published
     }
 
-    /// Refuses to expect the published accuracy of a model that has none.
+    /// Whether the published accuracy is expected.
+    pub fn published(&self) -> bool {
+        self.published
+    }
+
+    /// Refuses to expect the published accuracy of a result that has none.
     ///
     /// # Errors
     /// When that is so.
-    pub fn check_published(&self, model: &str) -> Result<(), UsageError> {
-        if self.published && published_top1(model).is_none() {
+    pub fn check_published(&self, published: Option<&Published>) -> Result<(), UsageError> {
+        if self.published && published.is_none() {
             Err(UsageError::new(
-                format!("--expect published: no accuracy is published for {model}"),
+                "--expect published: the result names no published accuracy of its weights on its data set",
                 "give it yourself, with --expect-top1",
             ))
         } else {
@@ -103,39 +127,51 @@ impl Expectations {
         }
     }
 
-    /// Compares a model's result with what is expected.
-    pub fn check(&self, model: &str, top1: &Accuracy, top5: &Accuracy) -> Vec<Checked> {
-        let published = self.published.then(|| published_top1(model)).flatten();
-        let check = |metric, expected: f64, found: &Accuracy| {
-            let difference = found.percent.map(|found| found - expected);
-            let within = |difference: f64| difference.abs() <= self.tolerance.0 + ROUNDING;
-            Checked {
-                metric,
-                expected_percent: expected,
-                tolerance: self.tolerance.0,
-                found_percent: found.percent,
-                difference,
-                met: difference.is_some_and(within),
-            }
-        };
+    /// Compares a result with what is expected.
+    pub fn check(
+        &self,
+        published: Option<&Published>,
+        top1: &Accuracy,
+        top5: &Accuracy,
+    ) -> Vec<Checked> {
+        let given = |expected| (expected, Tolerance::DEFAULT, None);
+        let published = published.filter(|_| self.published).map(|published| {
+            let source = Some(published.source.clone());
+            (
+                published.top1_percent,
+                Tolerance(published.tolerance),
+                source,
+            )
+        });
+        let check =
+            |metric, (expected, tolerance, source): (f64, Tolerance, _), found: &Accuracy| {
+                let tolerance = self.tolerance.unwrap_or(tolerance).0;
+                let difference = found.percent.map(|found| found - expected);
+                let within = |difference: f64| difference.abs() <= tolerance + ROUNDING;
+                Checked {
+                    metric,
+                    expected_percent: expected,
+                    source,
+                    tolerance,
+                    found_percent: found.percent,
+                    difference,
+                    met: difference.is_some_and(within),
+                }
+            };
         let top1 = self
             .top1
+            .map(given)
             .or(published)
             .map(|expected| check(Metric::Top1, expected, top1));
         let top5 = self
             .top5
-            .map(|expected| check(Metric::Top5, expected, top5));
+            .map(|expected| check(Metric::Top5, given(expected), top5));
         top1.into_iter().chain(top5).collect()
     }
 }
 
-fn published_top1(model: &str) -> Option<f64> {
-    let config = ModelConfig::from_name_or_file(model).ok()?;
-    Some(config.published?.top1_percent)
-}
-
 /// An expectation and what was found.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Checked {
     /// What is measured.
@@ -143,6 +179,8 @@ pub struct Checked {
     /// What is expected.
     #[schemars(range(min = 0, max = 100))]
     pub expected_percent: f64,
+    /// Who published what is expected; `null` for what a flag gives.
+    pub source: Option<Cow<'static, str>>,
     /// Allowed difference, in percentage points.
     #[schemars(range(min = 0))]
     pub tolerance: f64,
@@ -161,12 +199,17 @@ impl fmt::Display for Checked {
             metric,
             expected_percent,
             tolerance,
+            source,
             ..
         } = self;
         write!(
             f,
-            "{metric}: expected {expected_percent} % within {tolerance}, "
+            "{metric}: expected {expected_percent} % within {tolerance}"
         )?;
+        if let Some(source) = source {
+            write!(f, " ({source})")?;
+        }
+        f.write_str(", ")?;
         match (self.found_percent, self.difference) {
             (Some(found), Some(difference)) => {
                 write!(f, "found {found:.4} %, difference {difference:+.4}")
@@ -182,14 +225,16 @@ mod tests {
     use crate::metrics::Tally;
 
     fn check(expected: f64, tolerance: f64, top1: u64, pictures: u64) -> Checked {
-        let tolerance = Tolerance::new(tolerance).unwrap();
+        let tolerance = Tolerance::new(tolerance).ok();
         let expectations = Expectations::new(Some(expected), None, false, tolerance).unwrap();
         let tally = Tally {
             pictures,
             top1,
             top5: pictures,
         };
-        expectations.check("x", &tally.top1_accuracy(), &tally.top5_accuracy())[0]
+        expectations
+            .check(None, &tally.top1_accuracy(), &tally.top5_accuracy())
+            .remove(0)
     }
 
     #[test]
@@ -208,21 +253,30 @@ mod tests {
     }
 
     #[test]
-    fn the_published_accuracy_is_the_models() {
-        let expectations = Expectations::new(None, None, true, Tolerance::default()).unwrap();
-        assert!(expectations.check_published("eva_base_p16").is_ok());
-        assert!(expectations.check_published("uta_demo").is_err());
-        let tally = Tally {
-            pictures: 1000,
-            top1: 814,
-            top5: 900,
+    fn the_published_accuracy_has_a_tolerance_of_its_own_that_a_flag_replaces() {
+        let published = Published {
+            top1_percent: 31.55,
+            tolerance: 0.3,
+            source: "somebody".into(),
         };
-        let checked = expectations.check(
-            "eva_large_p14_336",
-            &tally.top1_accuracy(),
-            &tally.top5_accuracy(),
-        );
-        assert_eq!(checked.len(), 1);
-        assert!(checked[0].met, "{}", checked[0]);
+        let tally = Tally {
+            pictures: 10_000,
+            top1: 3180,
+            top5: 9000,
+        };
+        let check = |tolerance: Option<f64>| {
+            let tolerance = tolerance.map(|points| Tolerance::new(points).unwrap());
+            let expectations = Expectations::new(None, None, true, tolerance).unwrap();
+            assert!(expectations.check_published(None).is_err());
+            assert!(expectations.check_published(Some(&published)).is_ok());
+            let (top1, top5) = (tally.top1_accuracy(), tally.top5_accuracy());
+            let mut checked = expectations.check(Some(&published), &top1, &top5);
+            assert_eq!(checked.len(), 1);
+            checked.remove(0)
+        };
+        let checked = check(None);
+        assert!(checked.met, "{checked}");
+        assert!(checked.to_string().contains("(somebody)"));
+        assert!(!check(Some(0.1)).met);
     }
 }

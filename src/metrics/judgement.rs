@@ -18,7 +18,7 @@ pub enum Tie {
 
 /// One evaluated picture, in a few dozen bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "Row", into = "Row")]
+#[serde(try_from = "Form", into = "Form")]
 pub struct Judgement {
     /// The picture's path; below the data set's folder in a report.
     pub name: String,
@@ -36,7 +36,7 @@ pub struct Judgement {
 
 /// One evaluated picture.
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct Row(
+struct Form(
     /// Its name below `data.path`.
     String,
     /// Its label.
@@ -88,18 +88,18 @@ impl Judgement {
     }
 }
 
-impl From<Judgement> for Row {
+impl From<Judgement> for Form {
     fn from(j: Judgement) -> Self {
         let place = j.rank.map_or(0, |rank| rank + 1);
         Self(j.name, j.label, j.best, place, j.confidence, j.tie as u8)
     }
 }
 
-impl TryFrom<Row> for Judgement {
+impl TryFrom<Form> for Judgement {
     type Error = String;
 
-    fn try_from(row: Row) -> Result<Self, String> {
-        let Row(name, label, best, place, confidence, tie) = row;
+    fn try_from(form: Form) -> Result<Self, String> {
+        let Form(name, label, best, place, confidence, tie) = form;
         let tie = match tie {
             0 => Tie::None,
             1 => Tie::Elsewhere,

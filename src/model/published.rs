@@ -30,8 +30,8 @@ pub struct Pretrained {
     pub resize: ResizeMode,
     /// The mean and standard deviation of all channels, where they are not CLIP's.
     pub mean_and_std: Option<f32>,
-    /// Published accuracies as fractions: ImageNet, V2, A, R, Sketch, ObjectNet.
-    pub accuracies: [Option<f64>; 6],
+    /// Published top-1 accuracies in percent: ImageNet, V2, A, R, Sketch, ObjectNet.
+    pub top1_percent: [Option<f64>; 6],
 }
 
 impl Pretrained {
@@ -76,11 +76,12 @@ impl Pretrained {
                 Some(first.parse().ok()?)
             }
         };
-        let mut accuracies = [None; 6];
-        for accuracy in &mut accuracies {
-            *accuracy = match next()? {
+        let mut top1_percent = [None; 6];
+        for percent in &mut top1_percent {
+            *percent = match next()? {
                 "" => None,
-                fraction => Some(fraction.parse().ok()?),
+                // The table has fractions of four digits.
+                fraction => Some((fraction.parse::<f64>().ok()? * 1e4).round() / 100.0),
             };
         }
         Some(Self {
@@ -90,7 +91,7 @@ impl Pretrained {
             gelu,
             resize,
             mean_and_std,
-            accuracies,
+            top1_percent,
         })
     }
 
@@ -214,7 +215,7 @@ mod tests {
         assert_eq!(squash.filter(|p| p.resize == ResizeMode::Squash).count(), 4);
         let laion = Pretrained::by_tag("vit-l-14", "laion2b_s32b_b82k").unwrap();
         assert_eq!(laion.mean_and_std, Some(0.5));
-        assert_eq!(laion.accuracies[0], Some(0.7525));
+        assert_eq!(laion.top1_percent[0], Some(75.25));
         for known in Pretrained::all() {
             assert!(
                 ModelConfig::by_name(known.model).is_some(),

@@ -5,6 +5,7 @@
 //! a file's name. Nothing here reads files.
 
 mod axis;
+mod convert;
 mod error;
 mod header;
 mod jpeg;
@@ -12,6 +13,7 @@ mod jpeg;
 pub mod preprocessing;
 mod raster;
 mod resize;
+mod strip;
 
 pub use error::PictureError;
 pub use header::{Colour, Header, header};
@@ -19,7 +21,9 @@ pub use header::{Colour, Header, header};
 use crate::picture::preprocessing::{Interpolation, ResizeMode};
 use crate::util::panics;
 use crate::util::semaphore::{Permit, Semaphore};
-use resize::Side;
+use jpeg::{Jpeg, Output};
+use resize::{Resize, Side};
+use strip::Window;
 
 /// Pixels that a picture may declare. Pillow refuses more as a decompression bomb.
 pub const MAX_PIXELS: u64 = 178_956_970;
@@ -55,39 +59,18 @@ struct Rgb {
     pixels: Vec<u8>,
 }
 
-impl Rgb {
-    /// Removes the outermost pixels on each side.
-    fn cut_border(&mut self, border: usize) -> Result<(), PictureError> {
-        let (width, height) = (self.width, self.height);
-        if width.min(height) <= 2 * border {
-            return Err(PictureError::Corrupt {
-                reason: format!(
-                    "its {width} x {height} pixels are all border, of {border} on each side"
-                ),
-            });
-        }
-        (self.width, self.height) = (width - 2 * border, height - 2 * border);
-        let row = self.width * 3;
-        for y in 0..self.height {
-            let from = ((y + border) * width + border) * 3;
-            self.pixels.copy_within(from..from + row, y * row);
-        }
-        self.pixels.truncate(self.height * row);
-        Ok(())
-    }
-}
-
 /// Memory that is reused from picture to picture.
 #[derive(Debug, Default)]
 pub struct Scratch {
     decoded: Rgb,
+    jpeg: jpeg::Memory,
     resize: resize::Scratch,
 }
 
 impl Scratch {
     /// Lets go of what a huge picture needed, which few others do.
     fn shrink(&mut self) {
-        if self.decoded.pixels.capacity() > KEPT {
+        if self.decoded.pixels.capacity() + self.jpeg.bytes() > KEPT {
             *self = Self::default();
         }
     }
@@ -146,7 +129,7 @@ impl Preprocessor {
     ) -> Result<(), PictureError> {
         assert_eq!(out.len(), self.crop_bytes());
         let mut room = Room::default();
-        let result = self.decode_and_crop(bytes, out, scratch, &mut room);
+        let result = guarded(|| self.decode_and_crop(bytes, out, scratch, &mut room));
         scratch.shrink();
         result
     }
@@ -158,30 +141,58 @@ impl Preprocessor {
         scratch: &mut Scratch,
         room: &mut Room,
     ) -> Result<(), PictureError> {
-        decode(bytes, &mut scratch.decoded, room)?;
-        if self.border > 0 {
-            scratch.decoded.cut_border(self.border)?;
+        if jpeg::is_jpeg(bytes) {
+            let jpeg = Jpeg::open(bytes)?;
+            let (width, height) = jpeg.size();
+            room.take(width, height)?;
+            let mut resize = self.resize(width, height, &mut scratch.resize)?;
+            let Window { columns, rows } = resize.window();
+            let border = self.border;
+            let window = Window {
+                columns: columns.start + border..columns.end + border,
+                rows: rows.start + border..rows.end + border,
+            };
+            let mut rows = resize.rows(border);
+            jpeg.decode(Output::Rgb, Some((window, &mut rows)), &mut scratch.jpeg)?;
+            resize.finish(out);
+            return Ok(());
         }
+        decode(bytes, &mut scratch.decoded, room)?;
         let Rgb {
             width,
             height,
             ref pixels,
         } = scratch.decoded;
+        let resize = self.resize(width, height, &mut scratch.resize)?;
+        let border = self.border * 3;
+        resize.pixels(&pixels[border * (width + 1)..], width, out);
+        Ok(())
+    }
+
+    /// Gets ready to resize a picture of that size.
+    fn resize<'a>(
+        &self,
+        width: usize,
+        height: usize,
+        scratch: &'a mut resize::Scratch,
+    ) -> Result<Resize<'a>, PictureError> {
+        let border = self.border;
+        if width.min(height) <= 2 * border {
+            return Err(PictureError::Corrupt {
+                reason: format!(
+                    "its {width} x {height} pixels are all border, of {border} on each side"
+                ),
+            });
+        }
+        let (width, height) = (width - 2 * border, height - 2 * border);
         let (new_width, new_height) = self.resized(width, height);
         let side = |input, output| Side {
             input,
             output,
             keep: self.centre(output),
         };
-        resize::resize(
-            pixels,
-            side(width, new_width),
-            side(height, new_height),
-            self.interpolation,
-            out,
-            &mut scratch.resize,
-        );
-        Ok(())
+        let (width, height) = (side(width, new_width), side(height, new_height));
+        Ok(Resize::new(width, height, self.interpolation, scratch))
     }
 
     /// Size after resizing. By the shortest side, that becomes `size` and the long side keeps the
@@ -213,20 +224,31 @@ impl Preprocessor {
 /// As [`Preprocessor::crop`].
 pub fn check(bytes: &[u8], scratch: &mut Scratch) -> Result<(), PictureError> {
     let mut room = Room::default();
-    let result = decode(bytes, &mut scratch.decoded, &mut room);
+    let result = if jpeg::is_jpeg(bytes) {
+        guarded(|| {
+            let jpeg = Jpeg::open(bytes)?;
+            let (width, height) = jpeg.size();
+            room.take(width, height)?;
+            jpeg.decode(Output::Rgb, None, &mut scratch.jpeg)
+        })
+    } else {
+        decode(bytes, &mut scratch.decoded, &mut room)
+    };
     scratch.shrink();
     result
 }
 
+/// Takes a decoder that panics for a damaged picture.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, PictureError>) -> Result<T, PictureError> {
+    panics::catch(decode).unwrap_or_else(|| Err(PictureError::failed_decoder()))
+}
+
+/// Decodes what is no JPEG.
 fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(), PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    if jpeg::is_jpeg(bytes) {
-        return jpeg::decode(bytes, out, room);
-    }
-    let decoded = panics::catch(|| raster::decode(bytes, out, room));
-    decoded.unwrap_or_else(|| Err(PictureError::failed_decoder()))
+    guarded(|| raster::decode(bytes, out, room))
 }
 
 /// Refuses a declared size before anything of that size is allocated.

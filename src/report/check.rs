@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -11,6 +10,8 @@ use super::Program;
 use crate::data::check::Depth;
 use crate::data::{Ignored, Source, Unreadable};
 use crate::util::brief;
+use crate::util::escape::Lines;
+use crate::util::path_text::PathText;
 
 /// Entries of a list that the text shows; the JSON form has all.
 const LISTED: usize = 5;
@@ -21,7 +22,7 @@ pub struct Check {
     pub schema_version: u32,
     pub program: Program,
     /// The folder with the class folders.
-    pub path: PathBuf,
+    pub path: PathText,
     /// How the pictures are kept.
     pub source: Source,
     /// The set it is or should be, as `--dataset` names it; `null` for listed classes.
@@ -79,7 +80,8 @@ pub struct Misnamed {
 
 impl Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "data         {} ({})", self.path.display(), self.source)?;
+        let f = &mut Lines::new(f);
+        writeln!(f, "data         {} ({})", self.path, self.source)?;
         match (self.dataset, self.whole_set) {
             (Some(set), Some(whole)) => writeln!(
                 f,
@@ -167,12 +169,17 @@ impl Display for Class {
     }
 }
 
-fn line(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+fn line(f: &mut Lines<&mut fmt::Formatter<'_>>, name: &str, text: &str) -> fmt::Result {
     writeln!(f, "{name:<12} {text}")
 }
 
 /// How many there are and the first of them, if there are any.
-fn list<T: Display>(f: &mut fmt::Formatter<'_>, name: &str, what: &str, all: &[T]) -> fmt::Result {
+fn list<T: Display>(
+    f: &mut Lines<&mut fmt::Formatter<'_>>,
+    name: &str,
+    what: &str,
+    all: &[T],
+) -> fmt::Result {
     if all.is_empty() {
         return Ok(());
     }

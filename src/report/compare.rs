@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,6 +12,8 @@ use crate::metrics::mcnemar::Form;
 use crate::metrics::{Accuracy, Tally};
 use crate::metrics::{Judgement, McNemar};
 use crate::util::brief;
+use crate::util::escape::{Lines, Shown};
+use crate::util::path_text::PathText;
 use crate::util::usage::UsageError;
 
 /// Version of the JSON form. It grows when a field appears, changes its meaning or goes away.
@@ -46,7 +48,7 @@ pub struct Comparison {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Side {
     /// The file that was compared.
-    pub path: PathBuf,
+    pub path: PathText,
     /// Name of the model.
     pub model: String,
     /// Name of the checkpoint's file.
@@ -70,9 +72,9 @@ pub struct Side {
     pub templates: usize,
     /// The file given with `--templates`; `null` for the built-in list, and where features were
     /// evaluated with another classifier.
-    pub templates_file: Option<PathBuf>,
+    pub templates_file: Option<PathText>,
     /// The file given with `--classnames`; `null` for the built-in list.
-    pub classnames_file: Option<PathBuf>,
+    pub classnames_file: Option<PathText>,
     /// SHA-256 over all that decides the classifier.
     pub classifier_key: String,
 }
@@ -222,8 +224,8 @@ impl Side {
 
     /// How its classifier was made, for a person.
     fn prompts(&self) -> [(&'static str, String); 3] {
-        let file = |file: &Option<PathBuf>| match file {
-            Some(path) => path.display().to_string(),
+        let file = |file: &Option<PathText>| match file {
+            Some(path) => path.shown().into_owned(),
             None => "built-in".into(),
         };
         let key: String = self.classifier_key.chars().take(SHOWN_OF_KEY).collect();
@@ -274,11 +276,12 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError>
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Lines::new(f);
         for (letter, side) in [("A", &self.a), ("B", &self.b)] {
             writeln!(
                 f,
                 "{letter}            {}: {}, {}{}, {}",
-                side.path.display(),
+                side.path,
                 side.model,
                 side.checkpoint,
                 side.checkpoint_weights
@@ -308,6 +311,7 @@ impl fmt::Display for Comparison {
         }
         for (name, difference) in [("top-1", &self.top1), ("top-5", &self.top5)] {
             writeln!(f, "{name:<13}{difference}")?;
+            writeln!(f, "{:13}{}", "", Test(&difference.mcnemar))?;
         }
         Ok(())
     }
@@ -316,18 +320,26 @@ impl fmt::Display for Comparison {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |accuracy: Accuracy| accuracy.percent.unwrap_or(f64::NAN);
-        writeln!(
+        write!(
             f,
             "A {:.2} %, B {:.2} %, difference {:+.2} points",
             percent(self.a),
             percent(self.b),
             self.difference.unwrap_or(f64::NAN)
-        )?;
-        let test = self.mcnemar;
+        )
+    }
+}
+
+/// The second line of a difference.
+struct Test<'a>(&'a McNemar);
+
+impl fmt::Display for Test<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let test = self.0;
         write!(
             f,
-            "{:13}only A right {}, only B right {}; McNemar ",
-            "", test.only_a, test.only_b
+            "only A right {}, only B right {}; McNemar ",
+            test.only_a, test.only_b
         )?;
         match (test.form, test.statistic) {
             (Form::ChiSquareCorrected, Some(statistic)) => write!(

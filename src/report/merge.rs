@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::{Report, Seconds, chance_warning, unreadable_warning};
+use super::{Report, Seconds, chance_warning, changed_warning, rate, unreadable_warning};
 use crate::evaluation::shard::Shard;
 use crate::metrics::Statistics;
 use crate::util::brief;
@@ -215,14 +215,25 @@ fn check_distinct(parts: &[Part]) -> Result<(), UsageError> {
     Ok(())
 }
 
+/// The rate at which two shards' pictures were evaluated one after the other. Those that a journal knew
+/// took no time, and are not counted in either rate.
+fn joint_rate(a: &Report, b: &Report) -> Option<f64> {
+    let computed =
+        |report: &Report| report.pictures_per_second.unwrap_or(0.0) * report.seconds.evaluation;
+    let seconds = a.seconds.evaluation + b.seconds.evaluation;
+    let pictures = (computed(a) + computed(b)).round();
+    rate(pictures as usize, seconds)
+}
+
 impl Report {
     /// The report without what only concerns its shard.
     fn without_shard(mut self) -> Self {
-        let own = [
+        let counted = [
             unreadable_warning(&self.unreadable),
+            changed_warning(&self.changed),
             chance_warning(&self.statistics.top1, self.data.classes),
         ];
-        for warning in own.into_iter().flatten() {
+        for warning in counted.into_iter().flatten() {
             let warning = warning.to_string();
             self.warnings.retain(|known| *known != warning);
         }
@@ -233,6 +244,8 @@ impl Report {
     fn append(&mut self, mut other: Self) {
         self.judgements.append(&mut other.judgements);
         self.unreadable.append(&mut other.unreadable);
+        self.changed.append(&mut other.changed);
+        self.pictures_per_second = joint_rate(self, &other);
         for warning in other.warnings {
             if !self.warnings.contains(&warning) {
                 self.warnings.push(warning);
@@ -272,14 +285,13 @@ impl Report {
             let class = u32::try_from(class).ok()?;
             names.get(&class).map(String::as_str)
         });
-        let own = [
+        let warnings = [
             unreadable_warning(&self.unreadable),
+            changed_warning(&self.changed),
             chance_warning(&self.statistics.top1, self.data.classes),
         ];
-        let own = own.into_iter().flatten().map(|warning| warning.to_string());
-        self.warnings.extend(own);
+        let warnings = warnings.into_iter().flatten();
+        self.warnings.extend(warnings.map(|w| w.to_string()));
         self.expectations.clear();
-        self.pictures_per_second =
-            self.judgements.len() as f64 / self.seconds.evaluation.max(f64::MIN_POSITIVE);
     }
 }

@@ -14,7 +14,7 @@ pub mod table;
 pub mod text;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,9 +24,10 @@ use crate::data::{Ignored, Sample, Source, Unreadable};
 use crate::evaluation::shard::Shard;
 use crate::inference::choice::Chosen;
 use crate::inference::classifiers::{Origin, ResolvedClassifier};
-use crate::metrics::expectation::Checked;
+use crate::metrics::expectation::{Checked, Published};
 use crate::metrics::{Accuracy, Judgement, Statistics};
 use crate::util::hex;
+use crate::util::path_text::PathText;
 use crate::util::warning::Warning;
 
 /// Version of the JSON forms, of which results are one. It grows when a field appears, changes its meaning or goes away.
@@ -56,21 +57,25 @@ pub struct Report {
     pub settings: RunSettings,
     /// The file of `--from-features`; `null` when pictures were evaluated. Model, checkpoint, data
     /// and settings are then those of the run that made it.
-    pub features_file: Option<PathBuf>,
+    pub features_file: Option<PathText>,
     #[serde(flatten)]
     pub statistics: Statistics,
     /// What `--expect`, `--expect-top1` and `--expect-top5` ask; empty without them.
     pub expectations: Vec<Checked>,
     /// Pictures that could not be read. They are in neither `correct` nor `total`.
     pub unreadable: Vec<Unreadable>,
+    /// Pictures whose files changed, in length or time, between listing and reading. What was evaluated
+    /// is what they held when they were read.
+    pub changed: Vec<Arc<str>>,
     /// Groups of classes with identical prompts, whose logits always tie; the lower index ranks
     /// first.
     pub tied_classes: Vec<Vec<usize>>,
     /// Wall time of the stages; after a merge, sums over the shards.
     pub seconds: Seconds,
-    /// Pictures evaluated in a second of the evaluation stage.
+    /// Pictures evaluated in a second of the evaluation stage; `null` if a journal knew them all, or no
+    /// time passed.
     #[schemars(range(min = 0))]
-    pub pictures_per_second: f64,
+    pub pictures_per_second: Option<f64>,
     /// Largest resident memory in bytes, mapped files included; `null` if the system does not tell.
     /// After a merge, of the largest shard.
     pub peak_memory_bytes: Option<u64>,
@@ -114,9 +119,8 @@ pub struct Model {
     pub name: String,
     /// Name in the publication.
     pub published_name: Option<String>,
-    /// Published ImageNet-1K top-1 accuracy, in percent.
-    #[schemars(range(min = 0, max = 100))]
-    pub published_top1_percent: Option<f64>,
+    /// The accuracy that is published for these weights on this data set, if one is known.
+    pub published: Option<Published>,
     /// Side of the input, in pixels.
     pub image_size: usize,
     /// What decided the configuration: `--model`, a description beside the weights, their shapes.
@@ -124,13 +128,13 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn of(chosen: &Chosen) -> Self {
+    pub fn of(chosen: &Chosen, published: Option<&Published>) -> Self {
         let config = &chosen.config;
         Self {
             decided_by: chosen.decided_by.clone(),
             name: config.name.clone(),
             published_name: config.published.map(|published| published.name.into()),
-            published_top1_percent: config.published.map(|published| published.top1_percent),
+            published: published.cloned(),
             image_size: config.preprocessing.size,
         }
     }
@@ -140,7 +144,7 @@ impl Model {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointInfo {
     /// The file, as given, or the list of its files.
-    pub path: PathBuf,
+    pub path: PathText,
     /// The file's name.
     pub name: String,
     /// The file's format.
@@ -176,11 +180,11 @@ impl CheckpointInfo {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Data {
     /// The folder or archive that holds the pictures.
-    pub path: PathBuf,
+    pub path: PathText,
     /// How the pictures and labels are kept.
     pub source: Source,
     /// The file that says their classes, unless folders or the archive itself do.
-    pub labels_file: Option<PathBuf>,
+    pub labels_file: Option<PathText>,
     /// Pictures found; `--limit` may have left some out.
     pub pictures: usize,
     /// Pictures to evaluate, by all shards together.
@@ -213,9 +217,9 @@ pub struct Prompts {
     pub templates: usize,
     /// The file given with `--templates`; `null` for the built-in list, and where features were
     /// evaluated with another classifier.
-    pub templates_file: Option<PathBuf>,
+    pub templates_file: Option<PathText>,
     /// The file given with `--classnames`; `null` for the built-in list.
-    pub classnames_file: Option<PathBuf>,
+    pub classnames_file: Option<PathText>,
 }
 
 /// Where the text classifier came from.
@@ -225,7 +229,7 @@ pub struct ClassifierInfo {
     #[schemars(extend("enum" = ["built", "cache", "file"]))]
     pub origin: Cow<'static, str>,
     /// The file, unless it was built.
-    pub path: Option<PathBuf>,
+    pub path: Option<PathText>,
     /// SHA-256 over all that decides its values.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub key: String,
@@ -235,8 +239,8 @@ impl ClassifierInfo {
     pub fn of(obtained: &ResolvedClassifier) -> Self {
         let (origin, path) = match &obtained.origin {
             Origin::Built => ("built", None),
-            Origin::Cache(path) => ("cache", Some(path.clone())),
-            Origin::File(path) => ("file", Some(path.clone())),
+            Origin::Cache(path) => ("cache", Some(path.as_path().into())),
+            Origin::File(path) => ("file", Some(path.as_path().into())),
         };
         Self {
             origin: origin.into(),
@@ -320,6 +324,20 @@ pub fn chance_warning(top1: &Accuracy, classes: usize) -> Option<Warning> {
         correct,
         total,
         classes,
+    })
+}
+
+/// Pictures in a second; none where nothing was done, or the clock stood still.
+pub fn rate(pictures: usize, seconds: f64) -> Option<f64> {
+    let rate = pictures as f64 / seconds;
+    (pictures > 0 && rate.is_finite()).then_some(rate)
+}
+
+/// What is told of pictures whose files changed while the program ran, in one place.
+pub fn changed_warning(changed: &[Arc<str>]) -> Option<Warning> {
+    Some(Warning::ChangedPictures {
+        count: changed.len(),
+        first: changed.first()?.to_string(),
     })
 }
 

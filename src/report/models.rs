@@ -122,16 +122,14 @@ impl Checkpoint {
         Self {
             tag: Some(known.tag.into()),
             address: format!("hf://{}", known.repository),
-            published_top1_percent: Accuracies::of(known.accuracies),
+            published_top1_percent: Accuracies::of(known.top1_percent),
         }
     }
 }
 
 impl Accuracies {
-    /// From fractions, in the order of the table.
-    fn of(fractions: [Option<f64>; 6]) -> Self {
-        // Fractions have four digits.
-        let percent = |fraction: f64| (fraction * 1e4).round() / 100.0;
+    /// In the order of the table.
+    fn of(percent: [Option<f64>; 6]) -> Self {
         let [
             imagenet,
             imagenet_v2,
@@ -139,7 +137,7 @@ impl Accuracies {
             imagenet_r,
             imagenet_sketch,
             objectnet,
-        ] = fractions.map(|fraction| fraction.map(percent));
+        ] = percent;
         Self {
             imagenet,
             imagenet_v2,

@@ -1,14 +1,14 @@
 //! Reading the JSON form back.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{Report, SCHEMA_VERSION};
 use crate::metrics::Tally;
+use crate::util::regular_file;
 use crate::util::usage::UsageError;
 
 /// Larger files are no results: three million pictures are within it.
@@ -92,16 +92,5 @@ impl Report {
 
 /// A file's text; memory does not grow with a file that is far too large, or has no end.
 fn text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let read = File::open(path)?
-        .take(MOST_BYTES + 1)
-        .read_to_string(&mut text)?;
-    if read as u64 > MOST_BYTES {
-        Err(io::Error::other(format!(
-            "it has more than the {} MiB of the largest results",
-            MOST_BYTES >> 20
-        )))
-    } else {
-        Ok(text)
-    }
+    regular_file::read_text(path, MOST_BYTES)
 }

@@ -6,6 +6,7 @@ use super::Report;
 use crate::data::Truth;
 use crate::metrics::Accuracy;
 use crate::util::brief;
+use crate::util::escape::Lines;
 
 /// Unreadable pictures that are listed; the JSON form lists all.
 const LISTED: usize = 10;
@@ -15,14 +16,17 @@ const CONFUSIONS: usize = 3;
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let model = match (
-            &self.model.published_name,
-            self.model.published_top1_percent,
-        ) {
-            (Some(name), Some(top1)) => {
-                format!("{} ({name}, published top-1 {top1:.1} %)", self.model.name)
-            }
-            _ => self.model.name.clone(),
+        let f = &mut Lines::new(f);
+        let published = self.model.published.as_ref();
+        let published =
+            published.map(|published| format!("published top-1 {} %", published.top1_percent));
+        let further: Vec<String> = [self.model.published_name.clone(), published]
+            .into_iter()
+            .flatten()
+            .collect();
+        let model = match further.as_slice() {
+            [] => self.model.name.clone(),
+            further => format!("{} ({})", self.model.name, further.join(", ")),
         };
         if self.interrupted {
             let done = self.statistics.top1.total + self.unreadable.len() as u64;
@@ -169,11 +173,14 @@ impl Display for Report {
         )?;
         writeln!(
             f,
-            "seconds      {:.1} loading, {:.1} classifier, {:.1} pictures ({:.1} pictures/s), {:.1} in all",
+            "seconds      {:.1} loading, {:.1} classifier, {:.1} pictures ({}), {:.1} in all",
             self.seconds.load,
             self.seconds.classifier,
             self.seconds.evaluation,
-            self.pictures_per_second,
+            match self.pictures_per_second {
+                Some(rate) => format!("{rate:.1} pictures/s"),
+                None => "all known before".into(),
+            },
             self.seconds.total
         )?;
         if let Some(first) = self.seconds.first_batch {

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::imagenet::is_wnid;
 use super::{ListKind, TextError};
-use crate::util::brief;
+use crate::util::{brief, regular_file};
+
+/// Bytes of a file; a larger one is something else.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// The place in a template where the class name goes.
 const PLACEHOLDER: &str = "{}";
@@ -206,7 +209,7 @@ pub fn prompts<'a>(
 
 /// Reads a file as UTF-8, without its byte order mark.
 fn read(path: &Path, kind: ListKind) -> Result<String, TextError> {
-    let bytes = std::fs::read(path).map_err(|source| TextError::Read {
+    let bytes = regular_file::read(path, MOST_BYTES).map_err(|source| TextError::Read {
         kind,
         path: path.to_owned(),
         source,

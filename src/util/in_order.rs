@@ -31,9 +31,10 @@ pub fn in_order<T: Send, O: Send, E>(
         let work = Mutex::new(work);
         // Moved into the scope, so that the workers' queue ends when this function returns.
         let (work, stopped) = (std::sync::Arc::new(work), &stopped);
+        let mut started = 0;
         for worker in workers {
             let (work, from_workers) = (std::sync::Arc::clone(&work), from_workers.clone());
-            scope.spawn(move || {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, move || {
                 loop {
                     let next = work.lock().map(|work| work.recv());
                     let Ok(Ok((place, item))) = next else { return };
@@ -46,6 +47,11 @@ pub fn in_order<T: Send, O: Send, E>(
                     }
                 }
             });
+            started += usize::from(thread.is_ok());
+        }
+        // Where the system starts fewer threads, these do all the work, or else this one.
+        if let (0, [worker, ..]) = (started, workers) {
+            return items.try_for_each(|item| consume(worker(item)));
         }
         let _stop = StopWhenDropped(stopped);
         let (mut sent, mut consumed) = (0, 0);

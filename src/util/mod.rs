@@ -13,12 +13,18 @@ pub mod hex;
 pub mod in_order;
 /// Whether the user asked the program to stop.
 pub mod interrupt;
+/// Locks of files, where there are any.
+pub mod lock;
 /// Memory that the process took, and that the system has left.
 pub mod memory;
 /// A result file, checked early and complete or absent afterwards.
 pub mod output_file;
 /// Panics of other crates, caught without a message.
 pub mod panics;
+/// Paths in documents.
+pub mod path_text;
+/// Files that are read whole.
+pub mod regular_file;
 /// Headers of safetensors files, with the same bytes for the same content.
 pub mod safetensors_header;
 /// Bounds how much memory concurrent work takes.

@@ -19,14 +19,23 @@ pub struct OutputError {
 impl OutputError {
     /// What to do next.
     pub fn hint(&self) -> &'static str {
-        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        match self.source.kind() {
-            StorageFull | QuotaExceeded => {
-                "there is no space left: free some, or write to another disk"
-            }
-            FileTooLarge => "a limit on the size of files was met: see `ulimit -f`",
-            _ => "check that the folder exists and may be written to",
+        hint_for(&self.source)
+    }
+}
+
+/// What to do about a file that cannot be written.
+pub fn hint_for(error: &io::Error) -> &'static str {
+    use io::ErrorKind::{
+        AlreadyExists, FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    match error.kind() {
+        StorageFull | QuotaExceeded => {
+            "there is no space left: free some, or write to another disk"
         }
+        FileTooLarge => "a limit on the size of files was met: see `ulimit -f`",
+        ReadOnlyFilesystem => "the disk may only be read from: write to another one",
+        AlreadyExists => "remove it or choose another name; nothing is overwritten",
+        _ => "check that the folder exists and may be written to",
     }
 }
 

@@ -24,13 +24,13 @@ struct Header<'a> {
 ///
 /// # Errors
 /// Never, for finite lists.
-pub fn header<const N: usize>(
+pub fn header<'a>(
     metadata: impl IntoIterator<Item = (&'static str, String)>,
-    tensors: [(&str, Dtype, &[usize]); N],
+    tensors: impl IntoIterator<Item = (&'a str, Dtype, &'a [usize])>,
     least: usize,
 ) -> serde_json::Result<Vec<u8>> {
     let mut end = 0;
-    let tensors = tensors.map(|(name, dtype, shape)| {
+    let tensors = tensors.into_iter().map(|(name, dtype, shape)| {
         let start = end;
         end += shape.iter().product::<usize>() * dtype.bitsize() / 8;
         let info = TensorInfo {
@@ -42,7 +42,7 @@ pub fn header<const N: usize>(
     });
     let header = serde_json::to_vec(&Header {
         metadata: metadata.into_iter().collect(),
-        tensors: tensors.into(),
+        tensors: tensors.collect(),
     })?;
     let length = header.len().max(least.saturating_sub(size_of::<u64>()));
     let length = length.next_multiple_of(ALIGNMENT);

@@ -1,13 +1,18 @@
-//! Files that appear whole or not at all, and leave nothing behind when the program is interrupted
-//! or, where the file system permits, killed.
+//! Files that appear whole or not at all, and folders for a while. They leave nothing behind when the
+//! program is interrupted or, where the file system permits, killed. What a killed run did leave,
+//! the next one removes: each holds a lock on what it has not finished.
 
 use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::util::lock::{self, Lock};
+use crate::util::regular_file;
 
 /// What an interrupt has to remove.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -70,8 +75,11 @@ impl TemporaryFile {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        remove_stale(folder, PREFIX);
         #[cfg(target_os = "linux")]
         if let Some(file) = unnamed(folder) {
+            // For the moment in which it has another name than its own.
+            let _ = lock::attempt(&file);
             return Ok(Self(Kind::Unnamed(file, folder.into())));
         }
         Self::named(folder)
@@ -88,6 +96,8 @@ impl TemporaryFile {
         }
         let file = builder.tempfile_in(folder)?;
         let unfinished = Unfinished::new(file.path());
+        // Without locks nothing is taken for stale.
+        let _ = lock::attempt(file.as_file());
         Ok(Self(Kind::Named {
             file,
             _unfinished: unfinished,
@@ -142,6 +152,86 @@ impl TemporaryFile {
 
 /// What names begin with until a file is put in its place.
 const PREFIX: &str = ".uta-eval-";
+
+/// A folder for temporary files, which goes when this does.
+#[derive(Debug)]
+pub struct TemporaryFolder {
+    /// Closed before the folder is removed.
+    _lock: File,
+    _unfinished: Unfinished,
+    folder: TempDir,
+}
+
+/// The file in a folder whose lock says that it is in use.
+const LOCK: &str = ".lock";
+
+impl TemporaryFolder {
+    /// A new folder where the system wants temporary files.
+    ///
+    /// # Errors
+    /// When nothing may be written there, or the disk is full.
+    pub fn new(prefix: &str) -> io::Result<Self> {
+        let place = std::env::temp_dir();
+        remove_stale(&place, prefix);
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(place)?;
+        let unfinished = Unfinished::new(folder.path());
+        let lock = File::create(folder.path().join(LOCK))?;
+        let _ = lock::attempt(&lock);
+        Ok(Self {
+            _lock: lock,
+            _unfinished: unfinished,
+            folder,
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// What is younger is left alone: a process may be about to lock it.
+const STALE: Duration = Duration::from_secs(3600);
+
+/// Removes what killed runs left in a folder: what has the prefix, is no longer new, and is locked by
+/// nobody. What cannot be removed stays.
+fn remove_stale(folder: &Path, prefix: &str) {
+    static LOOKED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let new = LOOKED
+        .lock()
+        .is_ok_and(|mut looked| looked.insert(folder.join(prefix)));
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten().filter(|_| new) {
+        let named = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(prefix.as_bytes());
+        if named && is_stale(&entry.path()).unwrap_or(false) {
+            let _ = std::fs::remove_file(entry.path());
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn is_stale(path: &Path) -> io::Result<bool> {
+    let found = path.symlink_metadata()?;
+    let age = found.modified()?.elapsed().unwrap_or_default();
+    if age < STALE || found.is_symlink() {
+        return Ok(false);
+    }
+    let locked = if found.is_dir() {
+        path.join(LOCK)
+    } else {
+        path.into()
+    };
+    match regular_file::open(&locked) {
+        Ok((file, _)) => Ok(matches!(lock::attempt(&file)?, Lock::Held)),
+        // Killed before it had one.
+        Err(e) if found.is_dir() && e.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(e) => Err(e),
+    }
+}
 
 /// Gives a file the owner and mode of the one that it replaces, as far as the user may.
 fn take_on(file: &File, replaced: &Metadata) {
@@ -202,5 +292,69 @@ impl Write for TemporaryFile {
 impl Seek for TemporaryFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.file().seek(to)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// Makes a file or folder look as if it were written long ago.
+    fn age(path: &Path) {
+        let long_ago = std::time::SystemTime::now() - 2 * STALE;
+        File::open(path).unwrap().set_modified(long_ago).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_what_is_in_use_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "x").unwrap();
+            path
+        };
+        let [left, young, used, other] =
+            [".uta-eval-a", ".uta-eval-b", ".uta-eval-c", "uta-eval-d"].map(file);
+        let held = File::open(&used).unwrap();
+        held.lock().unwrap();
+        let _ = [&left, &used, &other].map(|path| age(path));
+        let written = TemporaryFile::beside(&folder.path().join("result")).unwrap();
+        assert!(!left.exists());
+        assert!(young.exists() && used.exists() && other.exists());
+        drop(written);
+    }
+
+    #[test]
+    fn a_named_file_is_locked_while_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = TemporaryFile::named(folder.path()).unwrap();
+        let path = folder
+            .path()
+            .read_dir()
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
+        age(&path);
+        assert!(!is_stale(&path).unwrap());
+        drop(file);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_of_a_killed_run_is_stale_and_one_in_use_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (left, bare) = (folder.path().join("left"), folder.path().join("bare"));
+        for path in [&left, &bare] {
+            std::fs::create_dir(path).unwrap();
+        }
+        let lock = File::create(left.join(LOCK)).unwrap();
+        lock.lock().unwrap();
+        assert!(!is_stale(&bare).unwrap());
+        let _ = [&left, &bare].map(|path| age(path));
+        assert!(is_stale(&bare).unwrap() && !is_stale(&left).unwrap());
+        drop(lock);
+        assert!(is_stale(&left).unwrap());
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::brief;
+use super::escape::Shown;
 
 /// Something a user should know that does not stop the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,16 @@ pub enum Warning {
         total: u64,
         classes: usize,
     },
+    /// Files of pictures that are others now than when they were listed.
+    ChangedPictures {
+        count: usize,
+        first: String,
+    },
+    /// Pictures that could not be read by the system's fault.
+    UnavailablePictures {
+        count: usize,
+        resumed: bool,
+    },
     UnusableCache {
         reason: String,
     },
@@ -70,6 +81,16 @@ pub enum Warning {
         files: Vec<String>,
     },
     ResultNotWritten {
+        reason: String,
+    },
+    /// A journal on a disk that is full.
+    JournalEnded {
+        path: PathBuf,
+        reason: String,
+    },
+    /// A file that several processes may use cannot be locked.
+    NoLock {
+        path: PathBuf,
         reason: String,
     },
 }
@@ -138,6 +159,23 @@ impl std::fmt::Display for Warning {
                 f,
                 "top-1 is {correct} of {total} pictures, no more than guessing among {classes} classes gives; likely the labels are of another set or count the classes in another order (--labels, --dataset), the class names are of other classes (--classnames), or the weights are not this model's (--model, --weights)"
             ),
+            Self::ChangedPictures { count: 1, first } => write!(
+                f,
+                "{first} changed after it was listed: what it held when it was read was evaluated"
+            ),
+            Self::ChangedPictures { count, first } => write!(
+                f,
+                "{count} pictures changed after they were listed, {first} for instance: what they held when they were read was evaluated"
+            ),
+            Self::UnavailablePictures { count, resumed } => write!(
+                f,
+                "{count} of them could not be read by the system's fault, and not by their own; {}",
+                if *resumed {
+                    "the same command tries them again, and only them"
+                } else {
+                    "run it again when they can be read"
+                }
+            ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")
             }
@@ -145,7 +183,7 @@ impl std::fmt::Display for Warning {
                 write!(
                     f,
                     "the classifier cannot be kept in {}: {reason}",
-                    path.display()
+                    path.shown()
                 )
             }
             Self::NoGpu { reason } => write!(f, "no GPU works, so the CPU computes: {reason}"),
@@ -156,10 +194,20 @@ impl std::fmt::Display for Warning {
             Self::StaleResults { folder, files } => write!(
                 f,
                 "{} holds results of another sweep, which stay there: {}",
-                folder.display(),
+                folder.shown(),
                 brief::list(files)
             ),
             Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
+            Self::JournalEnded { path, reason } => write!(
+                f,
+                "the journal {} cannot be written any more ({reason}): the evaluation goes on without it",
+                path.shown()
+            ),
+            Self::NoLock { path, reason } => write!(
+                f,
+                "{} cannot be locked, since its file system has no locks ({reason}): see to it that no other process uses it meanwhile",
+                path.shown()
+            ),
             Self::SmallerRuns { nodes } => write!(
                 f,
                 "the device's memory is short: from now on at most {nodes} tokens of prompts are computed at once; the classifier is whole all the same"

@@ -23,7 +23,7 @@ const PASSES: usize = 15;
 /// Pictures a second of loading from each source, and the time of finding them.
 pub fn table() {
     let folder = tempfile::tempdir().unwrap();
-    let picture = jpeg(500, 375, 98.5, false);
+    let picture = jpeg(500, 375, 97, false);
     println!(
         "\nsources: {PICTURES} 500 x 375 JPEGs of {} kB to 224, {} threads, from the page cache",
         picture.len() / 1000,
@@ -85,7 +85,8 @@ fn load(samples: &Samples) -> f64 {
     };
     let preprocessor = Preprocessor::new(224, Interpolation::Bicubic);
     let clock = Instant::now();
-    let loader = Loader::start(samples.clone(), preprocessor, settings).unwrap();
+    let loader =
+        Loader::start(samples.clone(), Default::default(), preprocessor, settings).unwrap();
     let loaded: usize = loader.map(|batch| batch.samples.len()).sum();
     assert_eq!(loaded, PICTURES);
     PICTURES as f64 / clock.elapsed().as_secs_f64()

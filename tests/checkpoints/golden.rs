@@ -12,7 +12,7 @@ use super::util::{fixture, open, values};
 /// What a model with exactly the tensors of the complete golden file needs.
 fn golden_specs() -> Vec<TensorSpec> {
     let golden = open("golden/tiny.safetensors");
-    let spec = |entry: uta_eval::checkpoint::Entry| TensorSpec {
+    let spec = |entry: uta_eval::checkpoint::TensorEntry| TensorSpec {
         name: entry.name.into(),
         shape: entry.shape.into(),
         required: true,

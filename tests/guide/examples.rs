@@ -94,6 +94,35 @@ fn documents_and_predictions_have_the_fields_that_are_shown() {
     assert_eq!(first(&guide.block("csv").text), first(&written[1]));
 }
 
+/// The guide's table of models is what `uta-eval models` knows.
+#[test]
+fn the_models_of_the_guide_are_those_of_the_program() {
+    let listed = run(&["models", "--json", "-"]).ended_with(0).stdout;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let million = |count: &Value| count.as_f64().unwrap() / 1e6;
+    let row = |model: &Value| {
+        let checkpoints = model["checkpoints"].as_array().unwrap();
+        let percent = |c: &Value| c["published_top1_percent"]["imagenet"].as_f64();
+        let best = checkpoints.iter().filter_map(percent).reduce(f64::max);
+        format!(
+            "| `{}` | {} | {} | {:.1} M + {:.1} M | {:.1} | {} | {} |",
+            model["name"].as_str().unwrap(),
+            model["image_size"],
+            model["patch_size"],
+            million(&model["vision_parameters"]),
+            million(&model["text_parameters"]),
+            model["gflop_per_picture"].as_f64().unwrap(),
+            checkpoints.len(),
+            best.map_or(String::new(), |best| format!("{best:.2} %")),
+        )
+    };
+    let models = listed["models"].as_array().unwrap();
+    let expected: Vec<String> = models.iter().map(row).collect();
+    let guide = guide("models");
+    let shown = guide.text.lines().filter(|line| line.contains(" M + "));
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+}
+
 #[test]
 fn the_description_of_a_model_is_valid() {
     let folder = Folder::new();

@@ -1,5 +1,5 @@
 use super::util::*;
-use crate::support::{Folder, fixture};
+use crate::support::{Folder, demo, fixture};
 
 #[test]
 fn a_missing_class_folder_shifts_no_other() {

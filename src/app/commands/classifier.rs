@@ -10,6 +10,7 @@ use crate::inference::classifiers::{
     ClassifierRequest, Origin, ResolvedClassifier, SharedClassifiers, resolve,
 };
 use crate::inference::loading;
+use crate::util::escape::Shown;
 use crate::util::output_file::OutputError;
 use crate::util::temporary_file::TemporaryFile;
 
@@ -68,12 +69,12 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         .and_then(|()| target.create(out))
         .map_err(failed)?;
     let from = match origin {
-        Origin::Cache(path) => format!("from the cache: {}", path.display()),
+        Origin::Cache(path) => format!("from the cache: {}", path.shown()),
         Origin::Built | Origin::File(_) => "built".into(),
     };
     show(&format!(
         "{}: {} classes of {} templates, {} dimensions, {from}\n",
-        out.display(),
+        out.shown(),
         recipe.classes,
         recipe.templates,
         classifier.embedding()

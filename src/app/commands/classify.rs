@@ -1,7 +1,6 @@
 //! `uta-eval classify`: which of some labels fits a picture.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -19,6 +18,8 @@ use crate::inference::classifiers;
 use crate::inference::loading;
 use crate::inference::zero_shot::{ImageEncoder, ZeroShot};
 use crate::report::SCHEMA_VERSION;
+use crate::util::escape::{Lines, Shown};
+use crate::util::path_text::PathText;
 use crate::util::vector::softmax;
 use crate::util::warning::Warning;
 
@@ -27,7 +28,7 @@ use crate::util::warning::Warning;
 struct Classification {
     schema_version: u32,
     model: String,
-    checkpoint: PathBuf,
+    checkpoint: PathText,
     /// The key under which the weights lie in the file.
     weights: Option<String>,
     pictures: Vec<Picture>,
@@ -35,7 +36,7 @@ struct Classification {
 
 #[derive(Debug, Serialize)]
 struct Picture {
-    path: PathBuf,
+    path: PathText,
     /// In the order in which the labels were given.
     labels: Vec<Label>,
 }
@@ -74,7 +75,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             Err(reason) => {
                 unreadable += 1;
                 if unreadable <= TOLD {
-                    console.say(&format!("unreadable: {}: {reason}", path.display()));
+                    console.say(&format!("unreadable: {}: {reason}", path.shown()));
                 }
             }
         }
@@ -118,7 +119,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
             })
             .collect();
         pictures.push(Picture {
-            path: path.clone(),
+            path: path.as_path().into(),
             labels,
         });
     }
@@ -131,7 +132,7 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
         &Classification {
             schema_version: SCHEMA_VERSION,
             model: config.name.clone(),
-            checkpoint: settings.model.checkpoint.clone(),
+            checkpoint: settings.model.checkpoint.as_path().into(),
             weights: weights.checkpoint.nested_under().map(Into::into),
             pictures,
         },
@@ -145,8 +146,9 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
 
 impl fmt::Display for Classification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut Lines::new(f);
         for picture in &self.pictures {
-            writeln!(f, "{}", picture.path.display())?;
+            writeln!(f, "{}", picture.path)?;
             let mut labels = picture.labels.clone();
             // A stable sort: equal probabilities stay in the order given.
             labels.sort_by(|a, b| b.probability.total_cmp(&a.probability));

@@ -9,6 +9,7 @@ use crate::checkpoint::{convert, write};
 use crate::inference::loading::{self, Location};
 use crate::inference::relayout::relayout;
 use crate::util::brief;
+use crate::util::escape::Shown;
 
 /// Converts and prints what was written.
 ///
@@ -40,7 +41,7 @@ pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
     };
     show(&format!(
         "{}: {} tensors, {} bytes{}\n",
-        settings.output.display(),
+        settings.output.shown(),
         summary.tensors,
         summary.bytes,
         checkpoint

@@ -11,7 +11,7 @@ use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::{CheckedSet, DataCheck};
 use crate::data::check::{self, Look};
-use crate::data::{ClassFolders, DataSet, Set, Unreadable};
+use crate::data::{ClassFolders, DataSet, Fault, Set, Unreadable};
 use crate::picture::{Colour, Header};
 use crate::report::SCHEMA_VERSION;
 use crate::report::check::{Check, Class, Misnamed};
@@ -24,16 +24,16 @@ use crate::text::ClassNames;
 pub fn run(settings: &DataCheck) -> Result<ExitCode, Error> {
     let mut console = Console::default();
     console.wait_for("finding the pictures");
-    let subject = Subject::find(settings)?;
+    let checked = CheckedData::find(settings)?;
     let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(settings.workers)
         .build()
-        .map_err(|e| Error::System {
-            what: "the threads cannot be started",
+        .map_err(|e| Error::Threads {
+            what: "the threads that read pictures",
             source: std::io::Error::other(e),
         })?;
-    let samples = &subject.data.samples;
+    let samples = &checked.data.samples;
     let seen = console.start_check(samples.len());
     let looks = pool.install(|| check::look(samples, settings.depth, &seen));
     let duplicates = pool
@@ -43,7 +43,7 @@ pub fn run(settings: &DataCheck) -> Result<ExitCode, Error> {
             source,
         })?;
     console.clear();
-    let check = subject.report(settings, &looks, &duplicates);
+    let check = checked.report(settings, &looks, &duplicates);
     let exit_code = match (check.unreadable.is_empty(), check.whole) {
         (false, _) => ExitCode::SkippedPictures,
         (true, false) => ExitCode::Unexpected,
@@ -54,7 +54,7 @@ pub fn run(settings: &DataCheck) -> Result<ExitCode, Error> {
 }
 
 /// What is checked against what.
-struct Subject {
+struct CheckedData {
     data: DataSet,
     /// Absent for listed classes.
     set: Option<Set>,
@@ -64,7 +64,7 @@ struct Subject {
     classes: Vec<usize>,
 }
 
-impl Subject {
+impl CheckedData {
     fn find(settings: &DataCheck) -> Result<Self, Error> {
         let location = &settings.pictures;
         let (set, data) = match &settings.set {
@@ -118,12 +118,12 @@ impl Subject {
             .filter_map(|(index, look)| Some((index, *look.header.as_ref().ok()?)))
             .collect();
         let those = |is: &dyn Fn(&Header) -> bool| -> Vec<Arc<str>> {
-            let those = readable.iter().filter(|(_, facts)| is(facts));
+            let those = readable.iter().filter(|(_, headers)| is(headers));
             those.map(|(index, _)| name(*index)).collect()
         };
         let mut formats: BTreeMap<&'static str, usize> = BTreeMap::new();
-        for (_, facts) in &readable {
-            *formats.entry(format_name(facts.format)).or_default() += 1;
+        for (_, headers) in &readable {
+            *formats.entry(format_name(headers.format)).or_default() += 1;
         }
         let across = |group: &&Vec<usize>| {
             let first = samples[group[0]].label;
@@ -131,19 +131,19 @@ impl Subject {
         };
         let unreadable = looks.iter().zip(samples).filter_map(|(look, sample)| {
             let reason = look.header.as_ref().err()?;
-            Some(Unreadable::of(sample, reason.clone()))
+            Some(Unreadable::of(sample, reason.clone(), Fault::default()))
         });
-        let misnamed = readable.iter().filter_map(|(index, facts)| {
+        let misnamed = readable.iter().filter_map(|(index, headers)| {
             let name = name(*index);
-            is_misnamed(&name, facts.format).then(|| Misnamed {
+            is_misnamed(&name, headers.format).then(|| Misnamed {
                 name,
-                format: format_name(facts.format),
+                format: format_name(headers.format),
             })
         });
         Check {
             schema_version: SCHEMA_VERSION,
             program: Default::default(),
-            path: self.data.root.clone(),
+            path: self.data.root.as_path().into(),
             source: self.data.source,
             dataset: self.set.map(Set::name),
             depth: settings.depth,
@@ -167,9 +167,9 @@ impl Subject {
                 .map(|group| group.iter().map(|index| name(*index)).collect())
                 .collect(),
             unreadable: unreadable.collect(),
-            gray: those(&|facts| facts.colour == Colour::Gray),
-            cmyk: those(&|facts| facts.colour == Colour::Cmyk),
-            turned: those(&|facts| facts.turned),
+            gray: those(&|headers| headers.colour == Colour::Gray),
+            cmyk: those(&|headers| headers.colour == Colour::Cmyk),
+            turned: those(&|headers| headers.turned),
             misnamed: misnamed.collect(),
         }
     }

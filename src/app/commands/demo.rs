@@ -13,7 +13,7 @@ use crate::metrics::Tally;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
 use crate::model::config::DEMO;
-use crate::util::temporary_file::Unfinished;
+use crate::util::temporary_file::TemporaryFolder;
 
 static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/demo");
 
@@ -32,15 +32,11 @@ const EXPECTED: Tally = Tally {
 /// # Errors
 /// When the temporary folder cannot be written, or the result is not the expected one.
 pub fn run(settings: Demo) -> Result<ExitCode, Error> {
-    let unpacking = |source| Error::System {
-        what: "the demo cannot be unpacked into the folder for temporary files",
+    let unpacking = |source| Error::Unpacking {
+        folder: std::env::temp_dir(),
         source,
     };
-    let folder = tempfile::Builder::new()
-        .prefix("uta-eval-demo-")
-        .tempdir()
-        .map_err(unpacking)?;
-    let _unfinished = Unfinished::new(folder.path());
+    let folder = TemporaryFolder::new("uta-eval-demo-").map_err(unpacking)?;
     FILES.extract(folder.path()).map_err(unpacking)?;
     let evaluation = Evaluate {
         pictures: DataLocation::new(folder.path().join(PICTURES)),
@@ -50,6 +46,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
             checkpoint: folder.path().join(CHECKPOINT),
             weights: None,
             decided_by: "uta-eval demo".into(),
+            pretrained: None,
             warnings: Vec::new(),
         },
         prompts: Prompts::imagenet().into(),
@@ -58,6 +55,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         journal: None,
         shard: None,
         expectations: Expectations::default(),
+        published: None,
         classifier: ClassifierSource::None,
         run: settings.run,
         outputs: settings.outputs,

@@ -55,6 +55,12 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         None => loading::open_for(location, config, &mut console)?,
     };
     let mut journal = settings.journal.as_deref().map(Journal::open).transpose()?;
+    if let Some(warning) = journal
+        .as_ref()
+        .and_then(|journal| journal.warning.as_ref())
+    {
+        console.warn(warning);
+    }
     let prepared = PreparedEvaluation::prepare(
         settings,
         start,
@@ -67,17 +73,25 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     if !prepared.known.is_empty() {
         let (known, all) = (prepared.known.len(), pictures.samples.len());
         console.say(&format!("{known} of {all} pictures are in the journal"));
+        let passing = prepared.known.iter().filter(|known| known.is_passing());
+        match passing.count() {
+            0 => {}
+            count => console.say(&format!(
+                "{count} of them could not be read by the system's fault, and are tried again"
+            )),
+        }
     }
     let resolved = prepared.resolved.clone();
     let journal = journal.map(RefCell::new);
-    let mut ended = shared_pass::run(
+    let mut pass = shared_pass::run(
         vec![prepared],
         vec![&mut result_files.records],
         &pictures,
         journal.as_ref(),
         &mut console,
     )?;
-    let FinishedEvaluation { report, tally } = ended
+    let FinishedEvaluation { report, tally } = pass
+        .ended
         .pop()
         .unwrap_or(Err(EvaluationError::Interrupted.into()))?;
     let mut exit_code = exit_code(&report);

@@ -38,7 +38,9 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     console.wait_for("reading the features");
     let features = Features::read(&settings.features)?;
     let record = &features.record;
-    settings.expectations.check_published(&record.model.name)?;
+    settings
+        .expectations
+        .check_published(record.model.published.as_ref())?;
     let mut seconds = report::Seconds {
         load: start.elapsed().as_secs_f64(),
         ..report::Seconds::default()
@@ -178,7 +180,7 @@ fn report(
     }
     let classes = match &settings.classes {
         Some((file, classes)) => {
-            prompts.classnames_file = Some(file.clone());
+            prompts.classnames_file = Some(file.as_path().into());
             classes
         }
         None => &record.classes,
@@ -186,7 +188,7 @@ fn report(
     let judgements = outcome.judgements;
     let statistics = Statistics::of(&judgements, |class| classes.name(class));
     let (top1, top5) = (&statistics.top1, &statistics.top5);
-    let model = &record.model.name;
+    let published = record.model.published.as_ref();
     let mut warnings = record.warnings.clone();
     let chance = report::chance_warning(top1, record.data.classes).map(|w| w.to_string());
     warnings.extend(chance.filter(|warning| !record.warnings.contains(warning)));
@@ -197,10 +199,10 @@ fn report(
         program: report::Program::default(),
         prompts,
         classifier: report::ClassifierInfo::of(&resolved),
-        features_file: Some(settings.features.clone()),
-        expectations: settings.expectations.check(model, top1, top5),
+        features_file: Some(settings.features.as_path().into()),
+        expectations: settings.expectations.check(published, top1, top5),
         tied_classes: ranker.tied_classes(),
-        pictures_per_second: judgements.len() as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
+        pictures_per_second: report::rate(judgements.len(), seconds.evaluation),
         seconds,
         peak_memory_bytes: memory::peak(),
         statistics,
@@ -210,6 +212,8 @@ fn report(
         data: record.data.clone(),
         settings: record.settings.clone(),
         unreadable: record.unreadable.clone(),
+        // The warnings tell of them.
+        changed: Vec::new(),
         warnings,
     }
 }

@@ -46,9 +46,9 @@ pub fn pictures(report: &Report) -> HashMap<String, Sample> {
         return report.judgements.iter().map(file).collect();
     }
     let location = DataLocation {
-        path: data.path.clone(),
+        path: data.path.to_path_buf(),
         source: Some(data.source),
-        labels: data.labels_file.clone(),
+        labels: data.labels_file.as_deref().map(Into::into),
         real: data.labels == Truth::Real.name(),
     };
     let set = data.dataset.as_deref().and_then(Set::by_name);

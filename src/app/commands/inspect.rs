@@ -9,13 +9,15 @@ use crate::app::exit_code::ExitCode;
 use crate::app::settings::Inspect;
 use crate::app::stdout::show;
 use crate::checkpoint::{Checkpoint, dtype_name};
+use crate::inference::choice::description_beside;
 use crate::inference::identity::{Dimensions, fitting, looks_like};
 use crate::inference::loading::{self, Location};
 use crate::inference::weights::{fit, layout_of};
 use crate::model::ModelConfig;
 use crate::util::brief;
+use crate::util::escape::{self, Shown};
 
-/// Prints the checkpoint's facts. The exit code says whether it fits the model that was named.
+/// Prints what the checkpoint holds. The exit code says whether it fits the model that was named.
 ///
 /// # Errors
 /// When the checkpoint cannot be opened.
@@ -25,8 +27,17 @@ pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
         weights: settings.weights.as_deref(),
     };
     let checkpoint = loading::open(location, &mut Console::default())?;
-    let config = settings.config.clone().or_else(|| looks_like(&checkpoint));
-    let mut out = facts(&checkpoint)?;
+    let mut out = heading(&checkpoint)?;
+    let config = match &settings.config {
+        Some(config) => Some(config.clone()),
+        None => match description_beside(&settings.checkpoint)? {
+            Some((config, name)) => {
+                let _ = writeln!(out, "described by {name}");
+                Some(config)
+            }
+            None => looks_like(&checkpoint),
+        },
+    };
     let fits = describe_fit(&mut out, &checkpoint, config.as_ref());
     if fits {
         for twin in fitting(&checkpoint) {
@@ -37,14 +48,14 @@ pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
                 let _ = writeln!(
                     out,
                     "fits, too    {}: it differs in what no tensor shows, the kind of GELU",
-                    twin.name
+                    twin.name.shown()
                 );
             }
         }
     }
     out += "tensors\n";
     for line in checkpoint.abridged_entries() {
-        out += &format!("  {line}\n");
+        out += &format!("  {}\n", line.shown());
     }
     show(&out)?;
     Ok(if settings.config.is_some() && !fits {
@@ -55,7 +66,7 @@ pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
 }
 
 /// The lines that do not depend on a model.
-fn facts(checkpoint: &Checkpoint) -> Result<String, Error> {
+fn heading(checkpoint: &Checkpoint) -> Result<String, Error> {
     let mut dtypes: BTreeMap<String, usize> = BTreeMap::new();
     let mut parameters = 0;
     for entry in checkpoint.entries() {
@@ -68,7 +79,10 @@ fn facts(checkpoint: &Checkpoint) -> Result<String, Error> {
         .map(|(dtype, count)| format!("{count} {dtype}"))
         .collect();
     let mut lines = vec![
-        ("file", checkpoint.path().display().to_string()),
+        (
+            "file",
+            escape::name(checkpoint.path().as_os_str()).into_owned(),
+        ),
         (
             "format",
             format!(
@@ -109,7 +123,7 @@ fn facts(checkpoint: &Checkpoint) -> Result<String, Error> {
     }
     Ok(lines
         .iter()
-        .map(|(name, value)| format!("{name:<12} {value}\n"))
+        .map(|(name, value)| format!("{name:<12} {}\n", value.shown()))
         .collect())
 }
 
@@ -120,6 +134,7 @@ fn describe_fit(out: &mut String, checkpoint: &Checkpoint, config: Option<&Model
         return false;
     };
     let name = config.display_name();
+    let name = name.shown();
     match fit(checkpoint, config) {
         Ok(layout) => {
             let depth = config.vision.transformer.depth;

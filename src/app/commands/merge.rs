@@ -26,12 +26,13 @@ pub fn run(settings: &Merge) -> Result<ExitCode, Error> {
         .map(|path| Ok((path.clone(), Report::read(path)?)))
         .collect::<Result<Vec<_>, Error>>()?;
     let mut merged = merge(results)?;
-    let model = &merged.model.name;
-    settings.expectations.check_published(model)?;
+    let published = merged.model.published.as_ref();
+    settings.expectations.check_published(published)?;
     let statistics = &merged.statistics;
-    merged.expectations = settings
-        .expectations
-        .check(model, &statistics.top1, &statistics.top5);
+    merged.expectations =
+        settings
+            .expectations
+            .check(published, &statistics.top1, &statistics.top5);
     json_output::write(json, &merged)?;
     if let Some(file) = html {
         let pictures = html_report::pictures(&merged);

@@ -34,6 +34,9 @@ pub fn run(settings: Settings) -> Result<ExitCode, Error> {
     if let Settings::Sweep(settings) = &settings {
         sweep::create_folder(settings)?;
     }
+    if settings.computes() {
+        start_threads()?;
+    }
     if let Some(path) = settings.trace() {
         trace::start(path)?;
     }
@@ -42,6 +45,22 @@ pub fn run(settings: Settings) -> Result<ExitCode, Error> {
     let exit_code = result?;
     finished?;
     Ok(exit_code)
+}
+
+/// Starts the threads that compute. Left alone, they would start when they are first needed, and
+/// end the program if they cannot.
+fn start_threads() -> Result<(), Error> {
+    let started = rayon::ThreadPoolBuilder::new().build_global();
+    let failed = started.err();
+    let source = failed.as_ref().and_then(std::error::Error::source);
+    match source {
+        Some(source) => Err(Error::Threads {
+            what: "the threads that compute",
+            source: std::io::Error::other(source.to_string()),
+        }),
+        // Started, now or before.
+        None => Ok(()),
+    }
 }
 
 fn command(settings: Settings) -> Result<ExitCode, Error> {

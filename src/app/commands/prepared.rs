@@ -12,8 +12,9 @@ use crate::app::settings::Evaluate;
 use crate::checkpoint::{CheckpointError, dtype_name};
 use crate::classifier;
 use crate::classifier::ranker::Ranker;
+use crate::data::file_state::FileStates;
 use crate::data::{DataSet, Protocol, Sample, Samples, Set, identity, judge};
-use crate::evaluation::journal::{Journal, Subject};
+use crate::evaluation::journal::{Journal, RunIdentity};
 use crate::evaluation::{Finding, Outcome};
 use crate::inference::classifiers::{
     self, ClassifierRequest, ClassifierSource, ResolvedClassifier, SharedClassifiers,
@@ -25,6 +26,7 @@ use crate::metrics::Statistics;
 use crate::model::ModelConfig;
 use crate::picture::Preprocessor;
 use crate::report::{self, Report};
+use crate::util::escape;
 use crate::util::memory;
 use crate::util::warning::Warning;
 
@@ -33,6 +35,8 @@ pub struct Pictures {
     pub data: DataSet,
     /// Those that this process evaluates.
     pub samples: Samples,
+    /// As their files were when they were listed.
+    pub states: FileStates,
     /// Number of those of all shards.
     selected: usize,
     selected_sha256: String,
@@ -72,8 +76,10 @@ impl Pictures {
         let all = &data.samples[..selected];
         let shard = settings.shard;
         let range = shard.map_or(0..selected, |shard| shard.range(selected));
+        let samples = data.samples.part(range);
         Ok(Self {
-            samples: data.samples.part(range),
+            states: FileStates::of(&samples),
+            samples,
             selected,
             unlabelled,
             selected_sha256: report::selection_sha256(all),
@@ -170,7 +176,8 @@ impl<'a> PreparedEvaluation<'a> {
         // Reading the text tower for its fingerprint takes the time that loading the vision tower
         // takes anyway; and a vision weight that is not a number is found before the long part.
         let (fingerprint, vision) = std::thread::scope(|scope| {
-            let fingerprint = scope.spawn(|| {
+            let thread = std::thread::Builder::new().name("fingerprint".into());
+            let fingerprint = thread.spawn_scoped(scope, || {
                 let _span = info_span!("fingerprint of the text tower").entered();
                 weights.text_fingerprint()
             });
@@ -179,9 +186,11 @@ impl<'a> PreparedEvaluation<'a> {
                 warnings.push(warning);
             };
             let vision = loading::vision_towers(&weights, config, devices.replicas(), warn);
-            let fingerprint = fingerprint
-                .join()
-                .unwrap_or_else(|_| weights.text_fingerprint());
+            // Where there is no thread for it, it takes its turn.
+            let fingerprint = match fingerprint.map(|thread| thread.join()) {
+                Ok(Ok(fingerprint)) => fingerprint,
+                _ => weights.text_fingerprint(),
+            };
             (fingerprint, vision)
         });
         let (fingerprint, vision) = (fingerprint?, vision?);
@@ -195,8 +204,8 @@ impl<'a> PreparedEvaluation<'a> {
         };
         let known = match journal {
             Some(journal) => {
-                let subject = subject(&request, settings, pictures, sha256.get()?)?;
-                journal.begin(&settings.name, subject)?
+                let identity = identity(&request, settings, pictures, sha256.get()?)?;
+                journal.begin(&settings.name, identity)?
             }
             None => Vec::new(),
         };
@@ -258,6 +267,8 @@ impl<'a> PreparedEvaluation<'a> {
         seconds.total = self.start.elapsed().as_secs_f64();
         self.warnings
             .extend(report::unreadable_warning(&outcome.unreadable));
+        self.warnings
+            .extend(report::changed_warning(&outcome.changed));
         let data = &pictures.data;
         let judgements = outcome.judgements;
         let statistics = Statistics::of(&judgements, |class| settings.prompts.classes.name(class));
@@ -268,7 +279,7 @@ impl<'a> PreparedEvaluation<'a> {
             Vec::new()
         } else {
             settings.expectations.check(
-                &settings.model.config.name,
+                settings.published.as_ref(),
                 &statistics.top1,
                 &statistics.top5,
             )
@@ -277,12 +288,12 @@ impl<'a> PreparedEvaluation<'a> {
             schema_version: report::SCHEMA_VERSION,
             interrupted,
             program: report::Program::default(),
-            model: report::Model::of(&settings.model),
+            model: report::Model::of(&settings.model, settings.published.as_ref()),
             checkpoint: checkpoint_info(&self.weights, sha256),
             data: report::Data {
-                path: data.root.clone(),
+                path: data.root.as_path().into(),
                 source: data.source,
-                labels_file: data.labels.clone(),
+                labels_file: data.labels.clone().map(Into::into),
                 pictures: data.samples.len(),
                 selected: pictures.selected,
                 selected_sha256: pictures.selected_sha256.clone(),
@@ -295,8 +306,8 @@ impl<'a> PreparedEvaluation<'a> {
             },
             prompts: report::Prompts {
                 templates: self.resolved.recipe.templates,
-                templates_file: settings.prompts.templates_file.clone(),
-                classnames_file: settings.prompts.classnames_file.clone(),
+                templates_file: settings.prompts.templates_file.clone().map(Into::into),
+                classnames_file: settings.prompts.classnames_file.clone().map(Into::into),
             },
             classifier: report::ClassifierInfo::of(&self.resolved),
             settings: run_settings(settings),
@@ -304,8 +315,9 @@ impl<'a> PreparedEvaluation<'a> {
             statistics,
             expectations,
             unreadable: outcome.unreadable,
+            changed: outcome.changed,
             tied_classes: self.tied_classes,
-            pictures_per_second: computed as f64 / seconds.evaluation.max(f64::MIN_POSITIVE),
+            pictures_per_second: report::rate(computed, seconds.evaluation),
             seconds,
             peak_memory_bytes: memory::peak(),
             warnings: self.warnings.iter().map(ToString::to_string).collect(),
@@ -315,12 +327,12 @@ impl<'a> PreparedEvaluation<'a> {
 }
 
 /// All that decides the result, in a user's words.
-fn subject(
+fn identity(
     request: &ClassifierRequest<'_>,
     settings: &Evaluate,
     pictures: &Pictures,
     sha256: &str,
-) -> Result<Subject, Error> {
+) -> Result<RunIdentity, Error> {
     let classifier = match &settings.classifier {
         // By what it was made of, so that it may be built now and kept in a file the next time.
         ClassifierSource::File(path) => classifier::file::read(path)?.1,
@@ -333,8 +345,8 @@ fn subject(
     );
     let limit = settings.limit.map_or("none".into(), |n| n.to_string());
     let shard = settings.shard.map_or("none".into(), |s| s.to_string());
-    let folders = identity::identity(&pictures.data.root, &pictures.samples);
-    let facts = [
+    let folders = identity::identity(&pictures.data.root, &pictures.samples, &pictures.states);
+    let values = [
         ("program", env!("CARGO_PKG_VERSION").to_string()),
         ("checkpoint", format!("sha256 {sha256}")),
         (
@@ -358,8 +370,11 @@ fn subject(
             format!("{} ({folders})", pictures.samples.len()),
         ),
     ];
-    let facts = facts.map(|(name, value)| (name.to_string(), value));
-    Ok(facts.into_iter().chain(request.config.facts()).collect())
+    let values = values.map(|(name, value)| (name.to_string(), value));
+    Ok(values
+        .into_iter()
+        .chain(request.config.hyperparameters())
+        .collect())
 }
 
 /// The preparation of an evaluation's pictures.
@@ -391,8 +406,8 @@ impl Hash {
                 let _span = info_span!("SHA-256 of the checkpoint").entered();
                 file.checkpoint.sha256()
             })
-            .map_err(|source| Error::System {
-                what: "a thread cannot be started",
+            .map_err(|source| Error::Threads {
+                what: "a thread",
                 source,
             })?;
         Ok(Self {
@@ -420,11 +435,7 @@ fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo 
     let path = checkpoint.path();
     report::CheckpointInfo {
         path: path.into(),
-        name: path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned(),
+        name: escape::name(path.file_name().unwrap_or(path.as_os_str())).into_owned(),
         format: checkpoint.described_format(),
         weights: checkpoint.nested_under().map(Into::into),
         prefix: checkpoint.stripped_prefix().map(Into::into),

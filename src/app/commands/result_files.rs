@@ -35,6 +35,16 @@ pub struct PictureRecords {
 }
 
 impl PictureRecords {
+    /// Remembers why something could not be written.
+    pub fn give_up(&mut self, failure: OutputError) {
+        self.failures.push(failure);
+    }
+
+    /// Why files could not be written.
+    pub fn into_failures(self) -> Vec<OutputError> {
+        self.failures
+    }
+
     /// Adds a picture's prediction.
     pub fn add_prediction(&mut self, sample: &Sample, prediction: &Prediction) {
         let file = self.predictions.as_mut();

@@ -1,18 +1,20 @@
 //! One pass over pictures: each is decoded once, and every prepared sees it.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::prepared::{Pictures, PreparedEvaluation, preprocessor_of};
 use super::result_files::PictureRecords;
 use crate::app::console::Console;
 use crate::app::error::Error;
-use crate::data::{Loader, Sample, Unreadable};
-use crate::evaluation::journal::Journal;
+use crate::data::{Fault, Loader, Sample, Samples, Unreadable};
+use crate::evaluation::journal::{Journal, JournalError};
 use crate::evaluation::{self, EvaluationError, Evaluator, Finding, Observer, Outcome, Predictor};
 use crate::metrics::{Prediction, Tally};
 use crate::report::{self, Report};
 use crate::util::interrupt::{self, Listening};
+use crate::util::output_file::OutputError;
 use crate::util::warning::Warning;
 
 /// What became of a prepared.
@@ -21,26 +23,48 @@ pub struct FinishedEvaluation {
     pub tally: Tally,
 }
 
-/// Evaluates evaluations with the same preprocessing. One result for each, in order; with an
-/// interrupt the reports are partial and say so.
+/// What became of all of them.
+#[derive(Default)]
+pub struct Pass {
+    /// One for each evaluation, in order.
+    pub ended: Vec<Result<FinishedEvaluation, Error>>,
+    /// Pictures that were read and decoded.
+    pub decoded: usize,
+}
+
+/// Evaluates evaluations with the same preprocessing. With an interrupt the reports are partial and
+/// say so.
 ///
 /// # Errors
 /// When the loader cannot be started.
 pub fn run(
-    evaluations: Vec<PreparedEvaluation<'_>>,
+    mut evaluations: Vec<PreparedEvaluation<'_>>,
     records: Vec<&mut PictureRecords>,
     pictures: &Pictures,
     journal: Option<&RefCell<Journal>>,
     console: &mut Console,
-) -> Result<Vec<Result<FinishedEvaluation, Error>>, Error> {
+) -> Result<Pass, Error> {
     let Some(first) = evaluations.first() else {
-        return Ok(Vec::new());
+        return Ok(Pass::default());
     };
     let preprocessor = preprocessor_of(first.settings);
     let loader_settings = first.settings.run.loader;
     let samples = &pictures.samples;
     let listening = Listening::start();
+    let load = |samples: Samples| {
+        let states = pictures.states.clone();
+        let loader = Loader::start(samples, states, preprocessor, loader_settings);
+        loader.map_err(|source| Error::Threads {
+            what: "the threads that read pictures",
+            source,
+        })
+    };
     console.start_pictures(samples.len());
+    let mut decoded = 0;
+    let mut tried = Vec::new();
+    for prepared in &mut evaluations {
+        tried.push(try_again(prepared, samples, load, journal, &mut decoded)?);
+    }
     let mut watchers: Vec<Watcher> = evaluations
         .iter()
         .zip(records)
@@ -61,11 +85,20 @@ pub fn run(
 
     let mut evaluators = Vec::new();
     let mut failures: Vec<Option<EvaluationError>> = Vec::new();
-    for (prepared, watcher) in evaluations.iter().zip(&mut watchers) {
+    let watched = evaluations.iter().zip(&mut watchers);
+    for ((prepared, watcher), tried) in watched.zip(tried) {
+        let changed = match tried {
+            Ok(changed) => changed,
+            Err(e) => {
+                failures.push(Some(e));
+                continue;
+            }
+        };
         let known = prepared.known.clone();
         let predictors: Vec<&dyn Predictor> = prepared.zero_shots.iter().map(|z| z as _).collect();
         match Evaluator::new(predictors, watcher, samples, known) {
-            Ok(evaluator) => {
+            Ok(mut evaluator) => {
+                evaluator.outcome.changed = changed;
                 evaluators.push(evaluator);
                 failures.push(None);
             }
@@ -75,12 +108,17 @@ pub fn run(
     let needed = evaluation::first_needed(&evaluators);
     if needed < samples.len() && !evaluators.is_empty() {
         let rest = samples.part(needed..samples.len());
-        let loader =
-            Loader::start(rest, preprocessor, loader_settings).map_err(|source| Error::System {
-                what: "the loader's threads cannot be started",
-                source,
-            })?;
-        evaluation::evaluate(samples, loader, &mut evaluators);
+        let came = evaluation::evaluate(samples, load(rest)?, &mut evaluators);
+        decoded += came;
+        if came < samples.len() - needed && !interrupt::requested() {
+            let failed = evaluators.iter_mut().filter(|e| e.failure.is_none());
+            failed.for_each(|evaluator| {
+                evaluator.failure = Some(EvaluationError::Incomplete {
+                    read: needed + came,
+                    all: samples.len(),
+                });
+            });
+        }
     }
     // An interrupt that came after the last picture interrupted nothing.
     let interrupted = interrupt::requested();
@@ -105,9 +143,9 @@ pub fn run(
         .map(|watcher| (watcher.first_batch, watcher.warnings))
         .collect();
     console.clear();
-    let mut warned = false;
+    let (mut warned, mut warned_of_change) = (false, false);
     let ended = evaluations.into_iter().zip(results).zip(watched);
-    Ok(ended
+    let ended = ended
         .map(|((mut prepared, result), (first_batch, mut warnings))| {
             let (outcome, time, computed) = result?;
             prepared.warnings.append(&mut warnings);
@@ -115,6 +153,20 @@ pub fn run(
             prepared.seconds.evaluation = time.as_secs_f64();
             if let Some(warning) = report::unreadable_warning(&outcome.unreadable)
                 && !std::mem::replace(&mut warned, true)
+            {
+                console.warn(&warning);
+                let passing = outcome
+                    .unreadable
+                    .iter()
+                    .filter(|u| u.fault != Fault::Picture);
+                let count = passing.count();
+                if count > 0 {
+                    let resumed = journal.is_some();
+                    console.warn(&Warning::UnavailablePictures { count, resumed });
+                }
+            }
+            if let Some(warning) = report::changed_warning(&outcome.changed)
+                && !std::mem::replace(&mut warned_of_change, true)
             {
                 console.warn(&warning);
             }
@@ -127,7 +179,39 @@ pub fn run(
             }
             Ok(FinishedEvaluation { report, tally })
         })
-        .collect())
+        .collect();
+    Ok(Pass { ended, decoded })
+}
+
+/// What a new attempt came to: the names of changed pictures, or why it failed.
+type Tried = Result<Vec<Arc<str>>, EvaluationError>;
+
+/// Evaluates what an earlier run could not read by the system's fault. The outer error is for all.
+fn try_again(
+    prepared: &mut PreparedEvaluation<'_>,
+    samples: &Samples,
+    load: impl FnOnce(Samples) -> Result<Loader, Error>,
+    journal: Option<&RefCell<Journal>>,
+    decoded: &mut usize,
+) -> Result<Tried, Error> {
+    let missed = samples.iter().zip(&prepared.known);
+    let missed = missed.filter(|(_, known)| known.is_passing());
+    let missed: Samples = missed.map(|(sample, _)| sample.clone()).collect();
+    let (false, Some(predictor)) = (missed.is_empty(), prepared.zero_shots.first()) else {
+        return Ok(Ok(Vec::new()));
+    };
+    let record = |found: &[(usize, Finding)]| {
+        if let Some(journal) = journal {
+            journal.borrow_mut().amend(&prepared.settings.name, found)?;
+        }
+        Ok(())
+    };
+    let loader = load(missed)?;
+    let tried = evaluation::try_again(samples, loader, predictor, &mut prepared.known, record);
+    Ok(tried.map(|(tried, changed)| {
+        *decoded += tried;
+        changed
+    }))
 }
 
 /// Unreadable pictures that are told of one by one; a warning at the end has their number.
@@ -154,10 +238,22 @@ struct Watcher<'a> {
 
 impl Observer for Watcher<'_> {
     fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), EvaluationError> {
-        if let Some(journal) = self.journal {
-            journal.borrow_mut().append(self.name, first, findings)?;
+        let Some(journal) = self.journal else {
+            return Ok(());
+        };
+        let appended = journal.borrow_mut().append(self.name, first, findings);
+        match appended {
+            // What is found is worth more than the note of it.
+            Err(JournalError::Io { path, source }) => {
+                self.warned(Warning::JournalEnded {
+                    path: path.clone(),
+                    reason: source.to_string(),
+                });
+                self.records.give_up(OutputError { path, source });
+                Ok(())
+            }
+            appended => Ok(appended?),
         }
-        Ok(())
     }
 
     fn encoded(&mut self, features: &[Vec<f32>]) -> Result<(), EvaluationError> {
@@ -180,7 +276,7 @@ impl Observer for Watcher<'_> {
         }
         self.unreadable += 1;
         if self.speaks && self.unreadable <= TOLD {
-            let Unreadable { name, reason } = picture;
+            let Unreadable { name, reason, .. } = picture;
             self.console.say(&format!("unreadable: {name}: {reason}"));
         }
         Ok(())

@@ -48,6 +48,12 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
         check_folder(sweep, folder, &sweep_names, &console)?;
     }
     let journal = sweep.journal.as_deref().map(Journal::open).transpose()?;
+    if let Some(warning) = journal
+        .as_ref()
+        .and_then(|journal| journal.warning.as_ref())
+    {
+        console.warn(warning);
+    }
     let mut running = Running {
         sweep,
         journal: journal.map(RefCell::new),
@@ -58,6 +64,7 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
         told: false,
         skipped: false,
         decoded: 0,
+        unwritten: None,
     };
     for remark in sweep.remarks() {
         console.warn(remark);
@@ -131,6 +138,8 @@ struct Running<'a> {
     skipped: bool,
     /// Pictures that went through a loader.
     decoded: usize,
+    /// How a result that could not be written makes the program end.
+    unwritten: Option<ExitCode>,
 }
 
 impl<'a> Running<'a> {
@@ -209,25 +218,28 @@ impl<'a> Running<'a> {
                 Err(error) => self.failed(number, &error, console),
             }
         }
-        let known = evaluations.iter().map(|prepared| prepared.known.len());
-        let needed = pictures.samples.len() - known.min().unwrap_or(pictures.samples.len());
         let mut records: Vec<_> = evaluations
             .iter()
             .map(|_| PictureRecords::default())
             .collect();
         let files = records.iter_mut().collect();
         let journal = self.journal.as_ref();
-        let ended = shared_pass::run(evaluations, files, &pictures, journal, console)?;
-        let interrupted = interrupt::requested();
-        if !interrupted {
-            self.decoded += needed;
+        let pass = shared_pass::run(evaluations, files, &pictures, journal, console)?;
+        self.decoded += pass.decoded;
+        let failures = records.into_iter().flat_map(PictureRecords::into_failures);
+        if failures.count() > 0 {
+            self.unwritten.get_or_insert(ExitCode::Output);
         }
-        for (number, result) in numbers.into_iter().zip(ended) {
+        for (number, result) in numbers.into_iter().zip(pass.ended) {
             match result {
-                Ok(ended) => match self.keep(number, &ended.report) {
-                    Ok(()) => self.ended(number, &ended.report, console),
-                    Err(error) => self.failed(number, &error, console),
-                },
+                Ok(ended) => {
+                    // A disk that is full takes the figures not away.
+                    if let Err(error) = self.keep(number, &ended.report) {
+                        console.error(&error.with_causes(), error.hint().as_deref());
+                        self.unwritten.get_or_insert(error.exit_code());
+                    }
+                    self.ended(number, &ended.report, console);
+                }
                 Err(Error::Evaluation(EvaluationError::Interrupted)) => {}
                 Err(error) => self.failed(number, &error, console),
             }
@@ -341,6 +353,8 @@ impl<'a> Running<'a> {
         }
         Ok(if interrupted || not_begun > 0 {
             ExitCode::Interrupted
+        } else if let Some(code) = self.unwritten {
+            code
         } else if outcomes().any(Result::is_err) {
             ExitCode::PartOfSweep
         } else if missed {

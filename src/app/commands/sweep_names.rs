@@ -21,47 +21,48 @@ impl SweepNames {
     pub fn of(sweep: &Sweep) -> Self {
         let runs = &sweep.runs;
         let paths: Vec<&Path> = runs.iter().map(|r| r.model.checkpoint.as_path()).collect();
-        let facts: Vec<Vec<(&str, String)>> = runs.iter().map(Evaluate::facts).collect();
-        let columns = facts.first().map_or(0, Vec::len);
+        let distinctions: Vec<Vec<(&str, String)>> =
+            runs.iter().map(Evaluate::distinctions).collect();
+        let columns = distinctions.first().map_or(0, Vec::len);
         // Whether a column for a fact tells rows apart, or says what their results depend on.
         let tells = |column: &usize| {
-            let same: fn(&Evaluate) -> String = match facts[0][*column].0 {
+            let same: fn(&Evaluate) -> String = match distinctions[0][*column].0 {
                 "pictures" => Evaluate::set_name,
                 "device" | "batch size" | "workers" | "strict" => row_of,
                 _ => |_| String::new(),
             };
             let mut values: HashMap<String, &str> = HashMap::new();
-            runs.iter().zip(&facts).any(|(run, facts)| {
-                let value = facts[*column].1.as_str();
+            runs.iter().zip(&distinctions).any(|(run, distinctions)| {
+                let value = distinctions[*column].1.as_str();
                 *values.entry(same(run)).or_insert(value) != value
             })
         };
         let columns: Vec<usize> = (0..columns).filter(tells).collect();
-        let labels = runs
-            .iter()
-            .zip(&facts)
-            .enumerate()
-            .map(|(number, (run, facts))| {
-                let model = run.model.config.name.clone();
-                let checkpoint = distinct(&run.model.checkpoint, &paths);
-                let result = sweep.out.as_ref().map(|folder| {
-                    let stem = Path::new(&checkpoint).with_extension("");
-                    let stem = escape::name(stem.as_os_str());
-                    folder.join(file_name(&format!("{:03}-{model}-{stem}", number + 1)))
+        let labels =
+            runs.iter()
+                .zip(&distinctions)
+                .enumerate()
+                .map(|(number, (run, distinctions))| {
+                    let model = run.model.config.name.clone();
+                    let checkpoint = distinct(&run.model.checkpoint, &paths);
+                    let result = sweep.out.as_ref().map(|folder| {
+                        let stem = Path::new(&checkpoint).with_extension("");
+                        let stem = escape::name(stem.as_os_str());
+                        folder.join(file_name(&format!("{:03}-{model}-{stem}", number + 1)))
+                    });
+                    RowLabel {
+                        model,
+                        checkpoint,
+                        set: run.set_name(),
+                        precision: run.run.devices.first().precision().into(),
+                        further: columns.iter().map(|c| distinctions[*c].1.clone()).collect(),
+                        path: escape::name(run.model.checkpoint.as_os_str()).into_owned(),
+                        result,
+                    }
                 });
-                RowLabel {
-                    model,
-                    checkpoint,
-                    set: run.set_name(),
-                    precision: run.run.devices.first().precision().into(),
-                    further: columns.iter().map(|c| facts[*c].1.clone()).collect(),
-                    path: escape::name(run.model.checkpoint.as_os_str()).into_owned(),
-                    result,
-                }
-            });
         Self {
             labels: labels.collect(),
-            further: columns.iter().map(|c| facts[0][*c].0).collect(),
+            further: columns.iter().map(|c| distinctions[0][*c].0).collect(),
         }
     }
 
@@ -92,7 +93,7 @@ fn row_of(run: &Evaluate) -> String {
     format!(
         "{} {} {} {}",
         run.model.config.name,
-        run.model.checkpoint.display(),
+        escape::name(run.model.checkpoint.as_os_str()),
         run.set_name(),
         run.run.devices.first().precision()
     )

@@ -21,14 +21,10 @@ pub struct ModelNameArgs {
     pub model: Option<String>,
     /// Weights that are published for the model, by open_clip's tag
     ///
-    /// For instance --model ViT-B-32 --pretrained openai, in place of --ckpt-path. The weights are
-    /// downloaded from the Hugging Face Hub, unless they are in its cache.
-    #[arg(
-        long,
-        value_name = "TAG",
-        requires = "model",
-        conflicts_with = "ckpt_path"
-    )]
+    /// For instance --model ViT-B-32 --pretrained openai. Without --ckpt-path, the weights are
+    /// downloaded from the Hugging Face Hub, unless they are in its cache. With it, they are in that
+    /// file, and the tag says how pictures are prepared and which accuracy is published.
+    #[arg(long, value_name = "TAG", requires = "model")]
     pub pretrained: Option<String>,
     /// Which weights of the checkpoint, by their key in the file [default: the weights, not their average]
     ///

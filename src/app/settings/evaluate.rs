@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::parts::{
-    Model, Opened, Outputs, Prompts, Run, check_folder, classifier_source, expectations, given,
-    set, source,
+    Execution, Model, Opened, Outputs, Prompts, check_folder, classifier_source, expectations,
+    given, set, source,
 };
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{EvaluateArgs, LabelsArg};
 use crate::data::{DataLocation, Protocol, Set, Truth};
 use crate::evaluation::shard::Shard;
+use crate::inference::accuracy;
 use crate::inference::choice::{Asked, choose};
 use crate::inference::classifiers::ClassifierSource;
-use crate::metrics::expectation::Expectations;
+use crate::metrics::expectation::{Expectations, Published};
 use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
 use crate::report::predictions;
@@ -34,7 +35,9 @@ pub struct Evaluate {
     pub limit: Option<usize>,
     pub shard: Option<Shard>,
     pub expectations: Expectations,
-    pub run: Run,
+    /// The accuracy that is published for these weights and pictures.
+    pub published: Option<Published>,
+    pub run: Execution,
     pub outputs: Outputs,
     /// What has been found already, and what will be.
     pub journal: Option<PathBuf>,
@@ -46,7 +49,7 @@ impl Evaluate {
         let shard = self.shard.map(|shard| shard.to_string());
         format!(
             "{} as {} {:?} {:?} {:?} {:?} {:?}",
-            self.pictures.path.display(),
+            escape::name(self.pictures.path.as_os_str()),
             self.protocol.name(),
             self.pictures.source,
             self.pictures.labels,
@@ -58,7 +61,7 @@ impl Evaluate {
 
     /// What may tell it from other evaluations of its model, checkpoint, set and precision, with
     /// the names of a table's columns. The list is as long for all.
-    pub fn facts(&self) -> Vec<(&'static str, String)> {
+    pub fn distinctions(&self) -> Vec<(&'static str, String)> {
         let file = |path: Option<&PathBuf>, otherwise: &str| match path {
             Some(path) => escape::name(path.as_os_str()).into_owned(),
             None => otherwise.into(),
@@ -95,14 +98,11 @@ impl Evaluate {
 
     /// A short name for the data set: its folder's, and how it is judged if not as ImageNet.
     pub fn set_name(&self) -> String {
-        let mut names = self
-            .pictures
-            .path
-            .iter()
-            .rev()
-            .map(|part| part.to_string_lossy());
+        let mut names = self.pictures.path.iter().rev().map(escape::name);
         let name = names.find(|name| !matches!(name.as_ref(), "val" | "." | "/"));
-        let name = name.map_or_else(|| self.pictures.path.display().to_string(), Into::into);
+        let name = name
+            .unwrap_or_else(|| escape::name(self.pictures.path.as_os_str()))
+            .into_owned();
         if self.protocol == Protocol::default() || self.protocol == Protocol::listed(None) {
             name
         } else {
@@ -154,16 +154,13 @@ impl Evaluate {
                 "give --expect, --expect-top1 and --expect-top5 to uta-eval merge",
             ));
         }
-        expectations.check_published(&model.config.name)?;
         let mut prompts = Prompts::new(args.prompts)?;
         let real = args.pictures.labels == Some(LabelsArg::Real);
         let protocol = protocol(set(args.dataset), real, &mut prompts)?;
-        if args.expect.expect.is_some() && protocol != Protocol::default() {
-            return Err(Error::usage(
-                "--expect published is about ImageNet's validation set with its own labels",
-                "give what you expect of this data set with --expect-top1",
-            ));
-        }
+        let published = match accuracy::published(&model, &protocol) {
+            Err(error) if expectations.published() => return Err(error.into()),
+            published => published.ok(),
+        };
         let labels = match args.pictures.labels {
             Some(LabelsArg::File(path)) => Some(path),
             Some(LabelsArg::Real) | None => None,
@@ -200,7 +197,8 @@ impl Evaluate {
             limit: args.limit,
             shard,
             expectations,
-            run: Run::new(&args.run, &model.config, opened)?,
+            published,
+            run: Execution::new(&args.run, &model.config, opened)?,
             outputs,
             pictures,
             model,

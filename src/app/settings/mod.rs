@@ -29,7 +29,7 @@ use crate::text::{ClassNames, Templates};
 
 pub use evaluate::Evaluate;
 pub use features::EvaluateFeatures;
-pub use parts::{Model, Outputs, Prompts, Run};
+pub use parts::{Execution, Model, Outputs, Prompts};
 pub use sweep::Sweep;
 
 use parts::{
@@ -75,7 +75,7 @@ pub enum Document {
 
 #[derive(Debug)]
 pub struct Demo {
-    pub run: Run,
+    pub run: Execution,
     pub outputs: Outputs,
 }
 
@@ -189,6 +189,14 @@ impl Settings {
         })
     }
 
+    /// Whether it computes with models or pictures, on several threads.
+    pub fn computes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Models(_) | Self::Schema(_) | Self::Completions(_) | Self::Man | Self::Guide(_)
+        )
+    }
+
     /// Where a trace of the run goes.
     pub fn trace(&self) -> Option<&Path> {
         match self {
@@ -222,7 +230,7 @@ impl Settings {
 impl Demo {
     fn new(args: DemoArgs) -> Result<Self, Error> {
         Ok(Self {
-            run: Run::new(
+            run: Execution::new(
                 &args.run,
                 &ModelConfig::from_name_or_file(DEMO)?,
                 &mut Opened::default(),

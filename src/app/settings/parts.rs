@@ -38,7 +38,7 @@ pub struct Prompts {
 
 /// How the work is done.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct Execution {
     pub devices: Devices,
     pub loader: LoaderSettings,
     pub strict: bool,
@@ -110,7 +110,7 @@ impl Prompts {
     }
 }
 
-impl Run {
+impl Execution {
     pub(super) fn new(
         args: &RunArgs,
         config: &ModelConfig,
@@ -224,7 +224,7 @@ pub(super) fn devices(args: &ComputeArgs) -> Result<Devices, Error> {
 }
 
 pub(super) fn expectations(args: &ExpectArgs) -> Result<Expectations, Error> {
-    let tolerance = Tolerance::new(args.tolerance)?;
+    let tolerance = args.tolerance.map(Tolerance::new).transpose()?;
     Ok(Expectations::new(
         args.expect_top1,
         args.expect_top5,

@@ -1,7 +1,7 @@
 //! The settings of several evaluations.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
@@ -12,6 +12,7 @@ use crate::app::flags::{Cli, EvaluateArgs, OutputArgs, SweepArgs};
 use crate::app::sweep_file;
 use crate::checkpoint::hub;
 use crate::inference::classifiers::ClassifierSource;
+use crate::util::escape::{self, Shown};
 use crate::util::usage::UsageError;
 use crate::util::warning::Warning;
 
@@ -164,26 +165,27 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         let precision = run.run.devices.first().precision();
         let model = &run.model.config.name;
         let stream = run.stream();
-        let mut name = format!("{model} {} {precision} {stream}", checkpoint.display());
+        let text = |path: &Path| escape::name(path.as_os_str()).into_owned();
+        let mut name = format!("{model} {} {precision} {stream}", text(&checkpoint));
         if let Some(templates) = &run.prompts.templates_file {
-            name += &format!(" templates {}", templates.display());
+            name += &format!(" templates {}", text(templates));
         }
         if let Some(weights) = &run.model.weights {
             name += &format!(" weights {weights}");
         }
         if let ClassifierSource::File(classifier) = &run.classifier {
-            name += &format!(" classifier {}", classifier.display());
+            name += &format!(" classifier {}", text(classifier));
         }
-        let facts = run.facts().into_iter();
-        let facts = facts.map(|(fact, value)| format!(" {fact} {value}"));
-        let full = format!("{name}{}", facts.collect::<String>());
+        let distinctions = run.distinctions().into_iter();
+        let distinctions = distinctions.map(|(name, value)| format!(" {name} {value}"));
+        let full = format!("{name}{}", distinctions.collect::<String>());
         // They may be equal in what decides the result, and differ in how fast it comes.
         if !names.insert(name.clone()) {
             name = full.clone();
         }
         if let Some(before) = told.insert(full, spelled.clone()) {
-            let (spelled, before) = (spelled.display(), before.display());
-            let same = if spelled.to_string() == before.to_string() {
+            let (spelled, before) = (spelled.shown(), before.shown());
+            let same = if spelled == before {
                 String::new()
             } else {
                 format!(" (it is the same file as {before})")
@@ -198,9 +200,9 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The files that paths and patterns name; none where `--pretrained` names the weights.
+/// The files that paths and patterns name; none where `--pretrained` alone names the weights.
 pub(super) fn checkpoints(args: &EvaluateArgs) -> Result<Vec<Option<PathBuf>>, Error> {
-    if args.model.pretrained.is_some() {
+    if args.ckpt_path.is_empty() && args.model.pretrained.is_some() {
         return Ok(vec![None]);
     }
     let mut files = Vec::new();

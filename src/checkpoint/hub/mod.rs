@@ -8,6 +8,7 @@ mod repository;
 mod transfer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use hf_hub::{Cache, Repo, RepoType};
@@ -19,7 +20,23 @@ use crate::util::brief;
 use client::{Client, Fault, patiently};
 use environment::{endpoint, offline};
 
+use crate::util::warning::Warning;
+
 pub use repository::{HubRepository, is_checkpoint};
+
+/// What the user should know of a download and was not told yet.
+static UNTOLD: Mutex<Option<Warning>> = Mutex::new(None);
+
+fn tell(warning: Warning) {
+    if let Ok(mut untold) = UNTOLD.lock() {
+        *untold = Some(warning);
+    }
+}
+
+/// What the user should know of the downloads so far. Each is given once.
+pub fn warning() -> Option<Warning> {
+    UNTOLD.lock().ok()?.take()
+}
 
 /// What addresses begin with.
 pub const SCHEME: &str = "hf://";

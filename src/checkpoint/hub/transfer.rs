@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::util::hex;
+use crate::util::lock::{self, Lock};
+use crate::util::warning::Warning;
 use hf_hub::{Cache, Repo};
 use sha2::{Digest, Sha256};
 use ureq::http::StatusCode;
@@ -92,7 +94,12 @@ pub fn fetch(
     let beside = |ending: &str| blobs.join(format!("{}.{ending}", announced.etag));
     let lock = beside("lock");
     let lock_file = File::create(&lock).map_err(disk(&lock))?;
-    lock_file.lock().map_err(disk(&lock))?;
+    if let Lock::Missing(reason) = lock::wait(&lock_file).map_err(disk(&lock))? {
+        super::tell(Warning::NoLock {
+            path: lock.clone(),
+            reason: reason.to_string(),
+        });
+    }
     if !blob.metadata().is_ok_and(|m| m.len() == announced.bytes) {
         let part = beside("part");
         download(client, &url, &announced, &part, tell)?;

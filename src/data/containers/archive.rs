@@ -17,6 +17,8 @@ use tar::{Archive, EntryType};
 use super::error::ContainerError;
 use super::file_names::{Ignored, has_ending, is_picture};
 use crate::data::sample::ArchiveSpan;
+use crate::util::escape;
+use crate::util::regular_file;
 
 /// Bytes of text that are read from one member (a label beside a picture).
 const MAX_TEXT: u64 = 1 << 20;
@@ -95,13 +97,8 @@ pub fn text(span: &ArchiveSpan) -> Result<String> {
 
 /// Reads the headers of an archive.
 fn index(path: &Path) -> Result<Vec<Member>> {
-    // Asked before opening: opening a pipe would wait for somebody to write to it.
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(Error::other("it is no regular file"));
-    }
+    let (mut file, metadata) = regular_file::open(path)?;
     let length = metadata.len();
-    let mut file = File::open(path)?;
     refuse_compressed(&mut file)?;
     let container: Arc<Path> = path.into();
     let budget = Rc::new(Cell::new(MAX_HEADERS));
@@ -216,11 +213,13 @@ fn check_end(mut file: File, end: u64, length: u64) -> Result<()> {
 
 /// A member's path in the one form that it has: two that lead to the same file are equal.
 fn name(path: &[u8]) -> Result<String> {
-    let path = String::from_utf8_lossy(path);
-    let hostile = path.starts_with(['/', '\\'])
-        || path.split(['/', '\\']).any(|part| part == "..")
-        || path.contains('\0')
+    let slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+    let hostile = path.first().is_some_and(slash)
+        || path.split(slash).any(|part| part == b"..")
+        || path.contains(&0)
         || path.len() > MAX_NAME;
+    // Two names that differ in a byte that is no UTF-8 stay apart.
+    let path = escape::bytes(path);
     if hostile {
         let shown: String = path.chars().take(100).collect();
         return Err(Error::other(format!(

@@ -1,7 +1,11 @@
 //! The values of a Parquet file's column.
 
+use std::io::{Error, Result};
+
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArrayType, DataType};
+
+use super::table::error;
 
 /// Values that are decoded at a time.
 const AT_A_TIME: usize = 4096;
@@ -18,7 +22,7 @@ pub enum Cell {
 ///
 /// # Errors
 /// When the column is damaged, longer, or of another type.
-pub fn append(reader: ColumnReader, most: usize, cells: &mut Vec<Cell>) -> Result<(), String> {
+pub fn append(reader: ColumnReader, most: usize, cells: &mut Vec<Cell>) -> Result<()> {
     match reader {
         ColumnReader::Int32ColumnReader(reader) => {
             append_typed(reader, most, cells, |n| Cell::Number(i64::from(*n)))
@@ -29,7 +33,9 @@ pub fn append(reader: ColumnReader, most: usize, cells: &mut Vec<Cell>) -> Resul
         ColumnReader::ByteArrayColumnReader(reader) => append_typed(reader, most, cells, |bytes| {
             Cell::Text(String::from_utf8_lossy(bytes.data()).into_owned())
         }),
-        _ => Err("a column has another type than its schema says".into()),
+        _ => Err(Error::other(
+            "a column has another type than its schema says",
+        )),
     }
 }
 
@@ -38,7 +44,7 @@ fn append_typed<T: DataType>(
     most: usize,
     cells: &mut Vec<Cell>,
     cell: impl Fn(&T::T) -> Cell,
-) -> Result<(), String>
+) -> Result<()>
 where
     ColumnReaderImpl<T>: Records<T::T>,
 {
@@ -50,7 +56,7 @@ where
         let value = |value: &Option<T::T>| value.as_ref().map_or(Cell::Null, &cell);
         cells.extend(read.iter().map(value));
         if cells.len() > most {
-            return Err("it has more rows than it declares".into());
+            return Err(Error::other("it has more rows than it declares"));
         }
     }
 }
@@ -58,7 +64,7 @@ where
 /// A column without repetitions, which has a value or nothing for each row.
 pub trait Records<V> {
     /// At most so many of the next rows.
-    fn records(&mut self, most: usize) -> Result<Vec<Option<V>>, String>;
+    fn records(&mut self, most: usize) -> Result<Vec<Option<V>>>;
 }
 
 macro_rules! records {
@@ -67,11 +73,11 @@ macro_rules! records {
             fn records(
                 &mut self,
                 most: usize,
-            ) -> Result<Vec<Option<<$kind as DataType>::T>>, String> {
+            ) -> Result<Vec<Option<<$kind as DataType>::T>>> {
                 let (mut levels, mut values) = (Vec::new(), Vec::new());
                 let (records, present, read) = self
                     .read_records(most, Some(&mut levels), None, &mut values)
-                    .map_err(|e| e.to_string())?;
+                    .map_err(error)?;
                 if levels.is_empty() || present == read {
                     return Ok(values.into_iter().map(Some).collect());
                 }
@@ -84,7 +90,7 @@ macro_rules! records {
                 if rows.len() == records {
                     Ok(rows)
                 } else {
-                    Err("its levels do not fit its rows".into())
+                    Err(Error::other("its levels do not fit its rows"))
                 }
             }
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::ContainerError;
 use super::file_names::{Ignored, is_hidden, is_picture};
+use crate::util::escape;
 
 /// Folders inside a class folder that are looked into, against cycles of links.
 const MAX_DEPTH: usize = 8;
@@ -30,7 +31,7 @@ impl Contents {
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             // A name that is not Unicode cannot be a class, and is kept readable for messages.
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let name = escape::name(&entry.file_name()).into_owned();
             // Asked of the folder itself, so that one that may be listed but not entered still tells.
             let kind = entry.file_type().map_err(unreadable)?;
             let is_folder = if kind.is_symlink() {
@@ -117,7 +118,7 @@ fn collect(
     paths.sort_unstable();
     for path in paths {
         let name = path.file_name().unwrap_or_default();
-        let name = name.to_string_lossy().into_owned();
+        let name = escape::name(name).into_owned();
         // A link that leads nowhere is a picture too: one that cannot be read.
         if is_hidden(&name) || !path.is_dir() {
             if ignored.admits(&name) {

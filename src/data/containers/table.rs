@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Error, Read, Result};
 use std::path::Path;
 use std::sync::Arc;
 
 use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::column::reader::ColumnReader;
+use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::SchemaDescriptor;
 
@@ -15,6 +16,7 @@ pub use super::column::Cell;
 use super::column::append;
 use crate::util::brief;
 use crate::util::panics;
+use crate::util::regular_file;
 
 /// Columns of pictures: binary ones, or groups with `bytes` and `path`.
 const PICTURES: [&str; 6] = ["image", "img", "jpg", "jpeg", "png", "webp"];
@@ -58,31 +60,36 @@ impl Table {
     ///
     /// # Errors
     /// When it is no Parquet file, or its columns do not say which are pictures and labels.
-    pub fn open(path: &Path) -> Result<Self, String> {
-        quietly(|| Self::try_open(path))
+    pub fn open(path: &Path) -> std::result::Result<Self, String> {
+        Self::try_open(path).map_err(|e| e.to_string())
     }
 
-    fn try_open(path: &Path) -> Result<Self, String> {
-        let mut file = open(path)?;
+    /// As [`open`](Self::open), and tells errors of the system from those of the file.
+    pub(super) fn try_open(path: &Path) -> Result<Self> {
+        quietly(|| Self::of_file(path))
+    }
+
+    fn of_file(path: &Path) -> Result<Self> {
+        let (mut file, _) = regular_file::open(path)?;
         let mut start = [0; 15];
         if file.read(&mut start).is_ok() && start.starts_with(b"version https:/") {
-            return Err(
-                "it is a Git LFS pointer; fetch the real file with git lfs pull".to_string(),
-            );
+            return Err(Error::other(
+                "it is a Git LFS pointer; fetch the real file with git lfs pull",
+            ));
         }
-        let reader = SerializedFileReader::new(file).map_err(|e| e.to_string())?;
+        let reader = SerializedFileReader::new(file).map_err(error)?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let table = Self {
             path: path.into(),
-            columns: Columns::of(&schema)?,
+            columns: Columns::of(&schema).map_err(Error::other)?,
             reader,
         };
-        table.check_rows(&schema)?;
+        table.check_rows(&schema).map_err(Error::other)?;
         Ok(table)
     }
 
     /// Refuses a file that declares absurdly many rows, or that has rows without pictures.
-    fn check_rows(&self, schema: &SchemaDescriptor) -> Result<(), String> {
+    fn check_rows(&self, schema: &SchemaDescriptor) -> std::result::Result<(), String> {
         let metadata = self.reader.metadata();
         let rows: i64 = metadata.file_metadata().num_rows();
         if !(0..=MAX_ROWS as i64).contains(&rows) {
@@ -112,29 +119,29 @@ impl Table {
     ///
     /// # Errors
     /// When the file is damaged.
-    pub fn labels(&self) -> Result<Vec<Cell>, String> {
-        quietly(|| self.column(self.columns.labels))
+    pub fn labels(&self) -> std::result::Result<Vec<Cell>, String> {
+        quietly(|| self.column(self.columns.labels)).map_err(|e| e.to_string())
     }
 
     /// Each row's WordNet id, if there is a column of them beside the labels.
     ///
     /// # Errors
     /// When the file is damaged.
-    pub fn wnids(&self) -> Result<Option<Vec<Cell>>, String> {
+    pub fn wnids(&self) -> std::result::Result<Option<Vec<Cell>>, String> {
         let wnids = self.columns.wnids;
         let column = wnids.map(|column| quietly(|| self.column(column)));
-        column.transpose()
+        column.transpose().map_err(|e| e.to_string())
     }
 
     /// Each row's path or name, if there is a column of them.
     ///
     /// # Errors
     /// When the file is damaged.
-    pub fn paths(&self) -> Result<Option<Vec<Option<String>>>, String> {
+    pub fn paths(&self) -> std::result::Result<Option<Vec<Option<String>>>, String> {
         let Some(column) = self.columns.paths else {
             return Ok(None);
         };
-        let cells = quietly(|| self.column(column))?;
+        let cells = quietly(|| self.column(column)).map_err(|e| e.to_string())?;
         let path = |cell| match cell {
             Cell::Text(path) => Some(path),
             _ => None,
@@ -191,33 +198,35 @@ impl Table {
     }
 
     /// A reader of the pictures of a row group.
-    pub(super) fn pictures_of_group(&self, group: usize) -> Result<ColumnReader, String> {
+    pub(super) fn pictures_of_group(&self, group: usize) -> Result<ColumnReader> {
         self.group_column(group, self.columns.pictures)
     }
 
-    fn column(&self, column: usize) -> Result<Vec<Cell>, String> {
+    fn column(&self, column: usize) -> Result<Vec<Cell>> {
         let mut cells = Vec::new();
         for group in 0..self.groups() {
             let before = cells.len();
             append(self.group_column(group, column)?, MAX_ROWS, &mut cells)?;
             if (cells.len() - before) as u64 != self.group_rows(group) {
-                return Err(format!("it is damaged: row group {group} is cut short"));
+                return Err(Error::other(format!(
+                    "it is damaged: row group {group} is cut short"
+                )));
             }
         }
         Ok(cells)
     }
 
-    fn group_column(&self, group: usize, column: usize) -> Result<ColumnReader, String> {
+    fn group_column(&self, group: usize, column: usize) -> Result<ColumnReader> {
         self.reader
             .get_row_group(group)
             .and_then(|group| group.get_column_reader(column))
-            .map_err(|e| e.to_string())
+            .map_err(error)
     }
 }
 
 impl Columns {
     /// Finds the columns by their names and types.
-    fn of(schema: &SchemaDescriptor) -> Result<Self, String> {
+    fn of(schema: &SchemaDescriptor) -> std::result::Result<Self, String> {
         let columns: Vec<String> = schema.columns().iter().map(|c| c.path().string()).collect();
         let usable = |index: usize, types: &[Type]| {
             let column = schema.column(index);
@@ -286,15 +295,18 @@ impl Columns {
     }
 }
 
-fn open(path: &Path) -> Result<File, String> {
-    let metadata = std::fs::metadata(path).map_err(|e| e.to_string())?;
-    if !metadata.is_file() {
-        return Err("it is no regular file".into());
+/// An error of the reader; one of the system stays one.
+pub(super) fn error(error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<Error>() {
+            Ok(cause) => *cause,
+            Err(cause) => Error::other(cause.to_string()),
+        },
+        error => Error::other(error.to_string()),
     }
-    File::open(path).map_err(|e| e.to_string())
 }
 
 /// A reader that panics has met a damaged file.
-pub(super) fn quietly<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    panics::catch(work).unwrap_or_else(|| Err("it is damaged: its reader failed".into()))
+pub(super) fn quietly<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    panics::catch(work).unwrap_or_else(|| Err(Error::other("it is damaged: its reader failed")))
 }

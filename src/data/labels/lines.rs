@@ -5,6 +5,7 @@ use std::path::Path;
 use super::error::LabelError;
 use crate::data::sets::ClassFolders;
 use crate::text::imagenet::is_wnid;
+use crate::util::regular_file;
 
 /// Bytes of a label file; a larger file is none.
 const MAX_BYTES: u64 = 64 << 20;
@@ -67,11 +68,7 @@ struct Columns {
 /// When it cannot be read, is no regular file, or is larger than any label file.
 pub fn read_text(path: &Path) -> Result<String, LabelError> {
     let unreadable = |e: std::io::Error| LabelError::file(path, e.to_string());
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err(LabelError::file(path, "it is no label file"));
-    }
-    std::fs::read_to_string(path).map_err(unreadable)
+    regular_file::read_text(path, MAX_BYTES).map_err(unreadable)
 }
 
 /// The lines with something on them. The first one tells what separates the columns: a tab, comma

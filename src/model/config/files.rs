@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use super::own::Description;
 use super::{ConfigError, ModelConfig, open_clip, transformers};
+use crate::util::regular_file;
+
+/// Bytes of a file; a larger one is something else.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// The name that open_clip gives a description beside weights.
 pub const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
@@ -119,7 +123,7 @@ impl ModelConfig {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+    regular_file::read_text(path, MOST_BYTES).map_err(|source| ConfigError::Unreadable {
         path: path.display().to_string(),
         source,
     })

@@ -14,9 +14,9 @@
 
 mod built_in;
 mod check;
-mod facts;
 mod fields;
 mod files;
+mod hyperparameters;
 mod open_clip;
 mod own;
 mod transformer;

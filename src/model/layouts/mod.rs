@@ -7,7 +7,7 @@ mod tables;
 
 use super::config::ModelConfig;
 use super::schema;
-use tables::{Form, Names, Row};
+use tables::{Form, KeyPair, Names};
 
 /// How a file names and holds the tensors of both towers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Layout {
             None => (self.text(), name.strip_prefix("text.")?),
         };
         let prefix = names.prefix;
-        let (before, rows, ours) = match rest.strip_prefix("blocks.") {
+        let (before, pairs, ours) = match rest.strip_prefix("blocks.") {
             Some(rest) => {
                 let (number, ours) = rest.split_once('.')?;
                 let before = format!("{prefix}{}.{number}.", names.blocks);
@@ -127,17 +127,17 @@ impl Layout {
             }
             None => (prefix.to_string(), names.top, rest),
         };
-        let (row, suffix) = rows
+        let (pair, suffix) = pairs
             .iter()
-            .find_map(|row| Some((row, row.suffix(ours, row.ours)?)))?;
+            .find_map(|pair| Some((pair, pair.suffix(ours, pair.ours)?)))?;
         Some(Place {
-            key: format!("{before}{}{suffix}", row.theirs),
-            third: match row.form {
+            key: format!("{before}{}{suffix}", pair.theirs),
+            third: match pair.form {
                 Form::Third(third) => Some(third),
                 _ => None,
             },
-            transposed: row.form == Form::Transposed,
-            leading: match row.form {
+            transposed: pair.form == Form::Transposed,
+            leading: match pair.form {
                 Form::Leading(axes) => axes,
                 _ => 0,
             },
@@ -299,23 +299,23 @@ impl Names {
         let of_block = rest
             .strip_prefix(self.blocks)
             .and_then(|rest| rest.strip_prefix('.')?.split_once('.'));
-        let (before, rows, theirs) = match of_block {
+        let (before, pairs, theirs) = match of_block {
             Some((number, theirs)) if number.parse::<usize>().is_ok() => {
                 (format!("blocks.{number}."), self.block, theirs)
             }
             Some(_) => return Vec::new(),
             None => (String::new(), self.top, rest),
         };
-        let ours = rows.iter().filter_map(|row| {
-            let suffix = row.suffix(theirs, row.theirs)?;
-            Some(format!("{before}{}{suffix}", row.ours))
+        let ours = pairs.iter().filter_map(|pair| {
+            let suffix = pair.suffix(theirs, pair.theirs)?;
+            Some(format!("{before}{}{suffix}", pair.ours))
         });
         ours.collect()
     }
 }
 
-impl Row {
-    /// What follows the row's name (`of`) in `name`, if it is one of the row's tensors.
+impl KeyPair {
+    /// What follows the pair's name (`of`) in `name`, if it is one of the pair's tensors.
     fn suffix<'a>(&self, name: &'a str, of: &str) -> Option<&'a str> {
         let suffix = name.strip_prefix(of)?;
         let wanted = match self.form {

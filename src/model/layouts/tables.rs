@@ -20,7 +20,7 @@ pub(super) enum Form {
 
 /// Our name of a tensor or layer, the file's, and how the file holds it.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct KeyPair {
     pub ours: &'static str,
     pub theirs: &'static str,
     pub form: Form,
@@ -32,15 +32,15 @@ pub(super) struct Names {
     /// What every key begins with.
     pub prefix: &'static str,
     /// Tensors outside the blocks.
-    pub top: &'static [Row],
+    pub top: &'static [KeyPair],
     /// What stands in front of a block's number, without the dot behind it.
     pub blocks: &'static str,
     /// Tensors of a block.
-    pub block: &'static [Row],
+    pub block: &'static [KeyPair],
 }
 
-const fn row(ours: &'static str, theirs: &'static str, form: Form) -> Row {
-    Row { ours, theirs, form }
+const fn pair(ours: &'static str, theirs: &'static str, form: Form) -> KeyPair {
+    KeyPair { ours, theirs, form }
 }
 
 use Form::{Layer, Leading, Third, Transposed, Whole};
@@ -48,12 +48,12 @@ use Form::{Layer, Leading, Third, Transposed, Whole};
 pub(super) const CLIP_VISION: Names = Names {
     prefix: "visual.",
     top: &[
-        row("class_embedding", "class_embedding", Whole),
-        row("patch_embedding.weight", "conv1.weight", Whole),
-        row("positional_embedding", "positional_embedding", Whole),
-        row("pre_norm", "ln_pre", Layer),
-        row("norm", "ln_post", Layer),
-        row("projection.weight", "proj", Transposed),
+        pair("class_embedding", "class_embedding", Whole),
+        pair("patch_embedding.weight", "conv1.weight", Whole),
+        pair("positional_embedding", "positional_embedding", Whole),
+        pair("pre_norm", "ln_pre", Layer),
+        pair("norm", "ln_post", Layer),
+        pair("projection.weight", "proj", Transposed),
     ],
     blocks: "transformer.resblocks",
     block: CLIP_BLOCK,
@@ -63,10 +63,10 @@ pub(super) const CLIP_VISION: Names = Names {
 pub(super) const CLIP_TEXT: Names = Names {
     prefix: "",
     top: &[
-        row("token_embedding", "token_embedding.weight", Whole),
-        row("positional_embedding", "positional_embedding", Whole),
-        row("norm", "ln_final", Layer),
-        row("projection.weight", "text_projection", Transposed),
+        pair("token_embedding", "token_embedding.weight", Whole),
+        pair("positional_embedding", "positional_embedding", Whole),
+        pair("norm", "ln_final", Layer),
+        pair("projection.weight", "text_projection", Transposed),
     ],
     blocks: "transformer.resblocks",
     block: CLIP_BLOCK,
@@ -77,18 +77,18 @@ pub(super) const CUSTOM_TEXT: Names = Names {
     ..CLIP_TEXT
 };
 
-const CLIP_BLOCK: &[Row] = &[
-    row("norm1", "ln_1", Layer),
-    row("attn.q.weight", "attn.in_proj_weight", Third(0)),
-    row("attn.k.weight", "attn.in_proj_weight", Third(1)),
-    row("attn.v.weight", "attn.in_proj_weight", Third(2)),
-    row("attn.q.bias", "attn.in_proj_bias", Third(0)),
-    row("attn.k.bias", "attn.in_proj_bias", Third(1)),
-    row("attn.v.bias", "attn.in_proj_bias", Third(2)),
-    row("attn.proj", "attn.out_proj", Layer),
-    row("norm2", "ln_2", Layer),
-    row("mlp.fc1", "mlp.c_fc", Layer),
-    row("mlp.fc2", "mlp.c_proj", Layer),
+const CLIP_BLOCK: &[KeyPair] = &[
+    pair("norm1", "ln_1", Layer),
+    pair("attn.q.weight", "attn.in_proj_weight", Third(0)),
+    pair("attn.k.weight", "attn.in_proj_weight", Third(1)),
+    pair("attn.v.weight", "attn.in_proj_weight", Third(2)),
+    pair("attn.q.bias", "attn.in_proj_bias", Third(0)),
+    pair("attn.k.bias", "attn.in_proj_bias", Third(1)),
+    pair("attn.v.bias", "attn.in_proj_bias", Third(2)),
+    pair("attn.proj", "attn.out_proj", Layer),
+    pair("norm2", "ln_2", Layer),
+    pair("mlp.fc1", "mlp.c_fc", Layer),
+    pair("mlp.fc2", "mlp.c_proj", Layer),
 ];
 
 /// EVA-02 in sizes B and L, and UTA.
@@ -97,19 +97,19 @@ pub(super) const EVA_VISION: Names = Names {
     top: EVA_TOP,
     blocks: "blocks",
     block: &[
-        row("norm1", "norm1", Layer),
-        row("attn.q.weight", "attn.q_proj.weight", Whole),
-        row("attn.k.weight", "attn.k_proj.weight", Whole),
-        row("attn.v.weight", "attn.v_proj.weight", Whole),
-        row("attn.q.bias", "attn.q_bias", Whole),
-        row("attn.v.bias", "attn.v_bias", Whole),
-        row("attn.norm", "attn.inner_attn_ln", Layer),
-        row("attn.proj", "attn.proj", Layer),
-        row("norm2", "norm2", Layer),
-        row("mlp.gate", "mlp.w1", Layer),
-        row("mlp.up", "mlp.w2", Layer),
-        row("mlp.norm", "mlp.ffn_ln", Layer),
-        row("mlp.down", "mlp.w3", Layer),
+        pair("norm1", "norm1", Layer),
+        pair("attn.q.weight", "attn.q_proj.weight", Whole),
+        pair("attn.k.weight", "attn.k_proj.weight", Whole),
+        pair("attn.v.weight", "attn.v_proj.weight", Whole),
+        pair("attn.q.bias", "attn.q_bias", Whole),
+        pair("attn.v.bias", "attn.v_bias", Whole),
+        pair("attn.norm", "attn.inner_attn_ln", Layer),
+        pair("attn.proj", "attn.proj", Layer),
+        pair("norm2", "norm2", Layer),
+        pair("mlp.gate", "mlp.w1", Layer),
+        pair("mlp.up", "mlp.w2", Layer),
+        pair("mlp.norm", "mlp.ffn_ln", Layer),
+        pair("mlp.down", "mlp.w3", Layer),
     ],
 };
 
@@ -119,25 +119,25 @@ pub(super) const EVA_FUSED_VISION: Names = Names {
     ..EVA_VISION
 };
 
-const EVA_TOP: &[Row] = &[
-    row("class_embedding", "cls_token", Leading(2)),
-    row("patch_embedding", "patch_embed.proj", Layer),
-    row("positional_embedding", "pos_embed", Leading(1)),
-    row("norm", "norm", Layer),
-    row("projection", "head", Layer),
+const EVA_TOP: &[KeyPair] = &[
+    pair("class_embedding", "cls_token", Leading(2)),
+    pair("patch_embedding", "patch_embed.proj", Layer),
+    pair("positional_embedding", "pos_embed", Leading(1)),
+    pair("norm", "norm", Layer),
+    pair("projection", "head", Layer),
 ];
 
-const EVA_FUSED_BLOCK: &[Row] = &[
-    row("norm1", "norm1", Layer),
-    row("attn.q.weight", "attn.qkv.weight", Third(0)),
-    row("attn.k.weight", "attn.qkv.weight", Third(1)),
-    row("attn.v.weight", "attn.qkv.weight", Third(2)),
-    row("attn.q.bias", "attn.q_bias", Whole),
-    row("attn.v.bias", "attn.v_bias", Whole),
-    row("attn.proj", "attn.proj", Layer),
-    row("norm2", "norm2", Layer),
-    row("mlp.fc1", "mlp.fc1", Layer),
-    row("mlp.fc2", "mlp.fc2", Layer),
+const EVA_FUSED_BLOCK: &[KeyPair] = &[
+    pair("norm1", "norm1", Layer),
+    pair("attn.q.weight", "attn.qkv.weight", Third(0)),
+    pair("attn.k.weight", "attn.qkv.weight", Third(1)),
+    pair("attn.v.weight", "attn.qkv.weight", Third(2)),
+    pair("attn.q.bias", "attn.q_bias", Whole),
+    pair("attn.v.bias", "attn.v_bias", Whole),
+    pair("attn.proj", "attn.proj", Layer),
+    pair("norm2", "norm2", Layer),
+    pair("mlp.fc1", "mlp.fc1", Layer),
+    pair("mlp.fc2", "mlp.fc2", Layer),
 ];
 
 /// EVA-02 in sizes B and L.
@@ -146,17 +146,17 @@ pub(super) const TIMM_VISION: Names = Names {
     top: EVA_TOP,
     blocks: "blocks",
     block: &[
-        row("norm1", "norm1", Layer),
-        row("attn.q", "attn.q_proj", Layer),
-        row("attn.k.weight", "attn.k_proj.weight", Whole),
-        row("attn.v", "attn.v_proj", Layer),
-        row("attn.norm", "attn.norm", Layer),
-        row("attn.proj", "attn.proj", Layer),
-        row("norm2", "norm2", Layer),
-        row("mlp.gate", "mlp.fc1_g", Layer),
-        row("mlp.up", "mlp.fc1_x", Layer),
-        row("mlp.norm", "mlp.norm", Layer),
-        row("mlp.down", "mlp.fc2", Layer),
+        pair("norm1", "norm1", Layer),
+        pair("attn.q", "attn.q_proj", Layer),
+        pair("attn.k.weight", "attn.k_proj.weight", Whole),
+        pair("attn.v", "attn.v_proj", Layer),
+        pair("attn.norm", "attn.norm", Layer),
+        pair("attn.proj", "attn.proj", Layer),
+        pair("norm2", "norm2", Layer),
+        pair("mlp.gate", "mlp.fc1_g", Layer),
+        pair("mlp.up", "mlp.fc1_x", Layer),
+        pair("mlp.norm", "mlp.norm", Layer),
+        pair("mlp.down", "mlp.fc2", Layer),
     ],
 };
 
@@ -169,25 +169,25 @@ pub(super) const TIMM_FUSED_VISION: Names = Names {
 pub(super) const TRANSFORMERS_VISION: Names = Names {
     prefix: "",
     top: &[
-        row(
+        pair(
             "class_embedding",
             "vision_model.embeddings.class_embedding",
             Whole,
         ),
-        row(
+        pair(
             "patch_embedding.weight",
             "vision_model.embeddings.patch_embedding.weight",
             Whole,
         ),
-        row(
+        pair(
             "positional_embedding",
             "vision_model.embeddings.position_embedding.weight",
             Whole,
         ),
         // The spelling is theirs.
-        row("pre_norm", "vision_model.pre_layrnorm", Layer),
-        row("norm", "vision_model.post_layernorm", Layer),
-        row("projection.weight", "visual_projection.weight", Whole),
+        pair("pre_norm", "vision_model.pre_layrnorm", Layer),
+        pair("norm", "vision_model.post_layernorm", Layer),
+        pair("projection.weight", "visual_projection.weight", Whole),
     ],
     blocks: "vision_model.encoder.layers",
     block: TRANSFORMERS_BLOCK,
@@ -196,30 +196,30 @@ pub(super) const TRANSFORMERS_VISION: Names = Names {
 pub(super) const TRANSFORMERS_TEXT: Names = Names {
     prefix: "",
     top: &[
-        row(
+        pair(
             "token_embedding",
             "text_model.embeddings.token_embedding.weight",
             Whole,
         ),
-        row(
+        pair(
             "positional_embedding",
             "text_model.embeddings.position_embedding.weight",
             Whole,
         ),
-        row("norm", "text_model.final_layer_norm", Layer),
-        row("projection.weight", "text_projection.weight", Whole),
+        pair("norm", "text_model.final_layer_norm", Layer),
+        pair("projection.weight", "text_projection.weight", Whole),
     ],
     blocks: "text_model.encoder.layers",
     block: TRANSFORMERS_BLOCK,
 };
 
-const TRANSFORMERS_BLOCK: &[Row] = &[
-    row("norm1", "layer_norm1", Layer),
-    row("attn.q", "self_attn.q_proj", Layer),
-    row("attn.k", "self_attn.k_proj", Layer),
-    row("attn.v", "self_attn.v_proj", Layer),
-    row("attn.proj", "self_attn.out_proj", Layer),
-    row("norm2", "layer_norm2", Layer),
-    row("mlp.fc1", "mlp.fc1", Layer),
-    row("mlp.fc2", "mlp.fc2", Layer),
+const TRANSFORMERS_BLOCK: &[KeyPair] = &[
+    pair("norm1", "layer_norm1", Layer),
+    pair("attn.q", "self_attn.q_proj", Layer),
+    pair("attn.k", "self_attn.k_proj", Layer),
+    pair("attn.v", "self_attn.v_proj", Layer),
+    pair("attn.proj", "self_attn.out_proj", Layer),
+    pair("norm2", "layer_norm2", Layer),
+    pair("mlp.fc1", "mlp.fc1", Layer),
+    pair("mlp.fc2", "mlp.fc2", Layer),
 ];

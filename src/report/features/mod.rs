@@ -24,7 +24,7 @@ pub use write::FeaturesFile;
 const FORMAT: &str = "uta_eval_features";
 /// Version of the form: of the tensors above, the metadata and the [`Record`]. It knows nothing of
 /// the versions of results.
-pub const VERSION: &str = "2";
+pub const VERSION: &str = "3";
 /// Names the metadata with the SHA-256 of all tensors' bytes.
 const DIGEST: &str = "sha256";
 

@@ -1,6 +1,5 @@
 //! Reading features back.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record, VERSION};
 use crate::classifier::Classifier;
 use crate::util::hex;
+use crate::util::regular_file;
 use crate::util::usage::UsageError;
 
 /// Longer headers are not ours.
@@ -72,12 +72,8 @@ enum Unusable {
 }
 
 fn read(path: &Path) -> Result<Features, Unusable> {
-    // Asked before opening: opening a pipe would wait for somebody to write to it.
-    let there = std::fs::metadata(path).map_err(Unusable::Unreadable)?;
-    if !there.is_file() {
-        return Err(Unusable::Foreign("it is no regular file"));
-    }
-    let mut file = BufReader::new(File::open(path).map_err(Unusable::Unreadable)?);
+    let (file, _) = regular_file::open(path).map_err(Unusable::Unreadable)?;
+    let mut file = BufReader::new(file);
     let metadata = header(&mut file)?;
     let own = metadata.metadata().clone().unwrap_or_default();
     match own.get(FORMAT) {

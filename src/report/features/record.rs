@@ -6,7 +6,6 @@
 //! raises [`VERSION`](super::VERSION); a test holds both together.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -15,8 +14,10 @@ use crate::classifier::recipe::Recipe;
 
 use crate::data::{Ignored, Source, Unreadable};
 use crate::evaluation::shard::Shard;
+use crate::metrics::expectation::Published;
 use crate::report::{CheckpointInfo, Data, Model, Prompts, Report, RunSettings};
 use crate::text::ClassNames;
+use crate::util::path_text::PathText;
 
 /// All that evaluating the features again takes, but for the numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +94,7 @@ impl Record {
 struct ModelForm {
     name: String,
     published_name: Option<String>,
-    published_top1_percent: Option<f64>,
+    published: Option<Published>,
     decided_by: String,
     image_size: usize,
 }
@@ -101,7 +102,7 @@ struct ModelForm {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "CheckpointInfo", deny_unknown_fields)]
 struct CheckpointForm {
-    path: PathBuf,
+    path: PathText,
     name: String,
     format: String,
     weights: Option<String>,
@@ -115,9 +116,9 @@ struct CheckpointForm {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Data", deny_unknown_fields)]
 struct DataForm {
-    path: PathBuf,
+    path: PathText,
     source: Source,
-    labels_file: Option<PathBuf>,
+    labels_file: Option<PathText>,
     pictures: usize,
     selected: usize,
     selected_sha256: String,
@@ -133,8 +134,8 @@ struct DataForm {
 #[serde(remote = "Prompts", deny_unknown_fields)]
 struct PromptsForm {
     templates: usize,
-    templates_file: Option<PathBuf>,
-    classnames_file: Option<PathBuf>,
+    templates_file: Option<PathText>,
+    classnames_file: Option<PathText>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,8 +159,8 @@ mod tests {
 
     /// A change of this text is a change of the form: it asks for another version.
     #[test]
-    fn version_2_has_this_form() {
-        assert_eq!(VERSION, "2");
+    fn version_3_has_this_form() {
+        assert_eq!(VERSION, "3");
         let form = json!({
             "names": ["n01/a.jpg"],
             "right": [[0, 1]],
@@ -170,7 +171,8 @@ mod tests {
                 "templates": 1, "precision": "f32", "algorithm": 1,
             },
             "model": {
-                "name": "m", "published_name": "M", "published_top1_percent": 77.0,
+                "name": "m", "published_name": "M",
+                "published": {"top1_percent": 77.0, "tolerance": 0.1, "source": "s"},
                 "decided_by": "--model",
                 "image_size": 64,
             },

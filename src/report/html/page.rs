@@ -250,19 +250,21 @@ fn run(page: &mut String, report: &Report) {
         (
             "time",
             format!(
-                "{:.1} s in all, {:.1} pictures/s",
-                report.seconds.total, report.pictures_per_second
+                "{:.1} s in all, {}",
+                report.seconds.total,
+                match report.pictures_per_second {
+                    Some(rate) => format!("{rate:.1} pictures/s"),
+                    None => "every picture known before".into(),
+                }
             ),
         ),
     ];
     if let Some(features) = &report.features_file {
         facts.push(("features", features.display().to_string()));
     }
-    if let (Some(name), Some(top1)) = (
-        &report.model.published_name,
-        report.model.published_top1_percent,
-    ) {
-        facts.insert(2, ("published", format!("{name}, top-1 {top1:.1} %")));
+    if let Some(published) = &report.model.published {
+        let text = format!("top-1 {} % ({})", published.top1_percent, published.source);
+        facts.insert(2, ("published", text));
     }
     if let Some(limit) = settings.limit {
         facts.push(("limit", format!("the first {limit} pictures")));

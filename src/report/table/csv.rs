@@ -2,6 +2,7 @@
 
 use super::Table;
 use crate::metrics::Accuracy;
+use crate::util::escape;
 
 /// Columns between those that say what was evaluated and those that name files.
 const FIGURES: [&str; 12] = [
@@ -42,7 +43,7 @@ pub fn csv(table: &Table) -> String {
                 record.extend([
                     figures.top1.total.to_string(),
                     figures.unreadable.to_string(),
-                    figures.pictures_per_second.to_string(),
+                    number(figures.pictures_per_second),
                     figures.seconds.to_string(),
                     String::new(),
                     figures.remarks.join("; "),
@@ -54,7 +55,9 @@ pub fn csv(table: &Table) -> String {
             }
         }
         let result = row.label.result.as_ref();
-        let result = result.map_or(String::new(), |path| path.display().to_string());
+        let result = result.map_or(String::new(), |path| {
+            escape::name(path.as_os_str()).into_owned()
+        });
         record.extend([row.label.path.clone(), result]);
         record.extend(row.label.further.iter().cloned());
         let _ = writer.write_record(record);

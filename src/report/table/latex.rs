@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Table, interval, percent};
+use crate::util::escape::one_line;
 
 /// Names of the columns, above those with numbers.
 const NUMBERS: [&str; 4] = ["Top-1", "95\\,\\%", "Top-5", "95\\,\\%"];
@@ -51,7 +52,7 @@ fn capitalised(name: &str) -> String {
 /// Text that stands for itself in every font encoding.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in one_line(text).chars() {
         match c {
             '\\' => escaped += "\\textbackslash{}",
             '~' => escaped += "\\textasciitilde{}",
@@ -61,7 +62,6 @@ fn escape(text: &str) -> String {
             '|' => escaped += "\\textbar{}",
             '"' => escaped += "''",
             '–' => escaped += "--",
-            '\n' | '\r' | '\t' => escaped.push(' '),
             '&' | '%' | '$' | '#' | '_' | '{' | '}' => escaped.extend(['\\', c]),
             c => escaped.push(c),
         }

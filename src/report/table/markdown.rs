@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Table, interval, percent};
+use super::{Table, interval, per_second, percent};
+use crate::util::escape::one_line;
 
 const NUMBERS: [&str; 6] = ["top-1", "95 %", "top-5", "95 %", "pictures/s", "seconds"];
 
@@ -24,7 +25,7 @@ pub fn markdown(table: &Table) -> String {
                 interval(figures.top1),
                 percent(figures.top5),
                 interval(figures.top5),
-                format!("{:.1}", figures.pictures_per_second),
+                per_second(figures.pictures_per_second),
                 format!("{:.1}", figures.seconds),
                 figures.remarks.join("; "),
             ]),
@@ -40,9 +41,8 @@ pub fn markdown(table: &Table) -> String {
 /// Text that stands for itself. `_` is left as it is: inside of words it means nothing.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in one_line(text).chars() {
         match c {
-            '\n' | '\r' | '\t' => escaped.push(' '),
             '\\' | '`' | '*' | '|' | '<' | '[' | ']' | '~' => escaped.extend(['\\', c]),
             '&' => escaped += "&amp;",
             c => escaped.push(c),

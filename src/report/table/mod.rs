@@ -61,7 +61,8 @@ pub struct Figures {
     pub top1: Accuracy,
     pub top5: Accuracy,
     pub unreadable: usize,
-    pub pictures_per_second: f64,
+    /// None where a journal knew all pictures.
+    pub pictures_per_second: Option<f64>,
     /// Loading, the classifier, and this one's part of the pass over the pictures.
     pub seconds: f64,
     /// Whether it was ended before all pictures were evaluated.
@@ -153,6 +154,10 @@ fn percent(accuracy: Accuracy) -> String {
         .map_or("–".into(), |percent| format!("{percent:.2}"))
 }
 
+fn per_second(rate: Option<f64>) -> String {
+    rate.map_or("–".into(), |rate| format!("{rate:.1}"))
+}
+
 /// Wilson's interval with a dash between its bounds.
 fn interval(accuracy: Accuracy) -> String {
     accuracy
@@ -200,7 +205,7 @@ mod tests {
                 top1: tally.top1_accuracy(),
                 top5: tally.top5_accuracy(),
                 unreadable: 0,
-                pictures_per_second: 10.0,
+                pictures_per_second: Some(10.0),
                 seconds: 0.8,
                 interrupted,
                 expectations: Vec::new(),
@@ -252,7 +257,7 @@ mod tests {
         let markdown = markdown(&table());
         for line in [
             "| lost\\|\\<1> | b | f32 | failed: no such file, \"x\" |",
-            "| a \\*2\\\\ | a | f32 | 12.50 | 2.24–47.09 | 100.00 |",
+            "| a\\\\n\\*2\\\\ | a | f32 | 12.50 | 2.24–47.09 | 100.00 |",
             "| cut | b | f32 | 100.00 | 67.56–100.00 |",
             "| PARTIAL: 8 of 9 |",
         ] {
@@ -262,7 +267,7 @@ mod tests {
         for line in [
             "uta\\_demo & a\\_2 & b & f32 & 62.50 & 30.57--86.32 & 100.00 &",
             "lost\\textbar{}\\textless{}1\\textgreater{} & b & f32 & -- & -- & -- & -- & failed \\\\",
-            "a *2\\textbackslash{} & a &",
+            "a\\textbackslash{}n*2\\textbackslash{} & a &",
             "& PARTIAL: 8 of 9 \\\\",
         ] {
             assert!(latex.contains(line), "{line}\n{latex}");

@@ -1,6 +1,7 @@
 //! Aligned columns for a terminal or a log, line by line as the results come.
 
-use super::{Row, RowLabel, TEXTS, Table, percent};
+use super::{Row, RowLabel, TEXTS, Table, per_second, percent};
+use crate::util::escape::one_line;
 
 /// Columns of numbers, and how wide they are.
 const NUMBERS: [(&str, usize); 4] = [
@@ -44,7 +45,7 @@ impl Columns {
                 let numbers = vec![
                     percent(figures.top1),
                     percent(figures.top5),
-                    format!("{:.1}", figures.pictures_per_second),
+                    per_second(figures.pictures_per_second),
                     format!("{:.1}", figures.seconds),
                 ];
                 self.line(label, numbers, &figures.remarks.join("; "))
@@ -76,9 +77,4 @@ pub fn text(table: &Table) -> String {
     let rows = table.rows.iter().map(|row| columns.row(row));
     let lines: Vec<String> = std::iter::once(head).chain(rows).collect();
     lines.join("\n") + "\n"
-}
-
-/// A cell is one line, whatever a file is called.
-fn one_line(cell: &str) -> String {
-    cell.replace(['\n', '\r', '\t'], " ")
 }

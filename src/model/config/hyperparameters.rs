@@ -8,7 +8,7 @@ use crate::picture::preprocessing::{Interpolation, Preprocessing, ResizeMode};
 impl ModelConfig {
     /// All that decides what the model computes, by name. Journals keep it: another name or another
     /// spelling of a value asks for another version of the journal.
-    pub fn facts(&self) -> Vec<(String, String)> {
+    pub fn hyperparameters(&self) -> Vec<(String, String)> {
         // Field by field, so that a new one is not forgotten here.
         let Self {
             name,
@@ -18,19 +18,19 @@ impl ModelConfig {
             embedding,
             preprocessing,
         } = self;
-        let mut facts = Facts(Vec::new());
-        facts.add("model", name);
-        facts.add("embedding", embedding);
-        facts.add_preprocessing(preprocessing);
-        facts.add_vision(vision);
-        facts.add_text(text);
-        facts.0
+        let mut hyperparameters = Hyperparameters(Vec::new());
+        hyperparameters.add("model", name);
+        hyperparameters.add("embedding", embedding);
+        hyperparameters.add_preprocessing(preprocessing);
+        hyperparameters.add_vision(vision);
+        hyperparameters.add_text(text);
+        hyperparameters.0
     }
 }
 
-struct Facts(Vec<(String, String)>);
+struct Hyperparameters(Vec<(String, String)>);
 
-impl Facts {
+impl Hyperparameters {
     fn add(&mut self, name: &str, value: impl ToString) {
         self.0.push((name.into(), value.to_string()));
     }
