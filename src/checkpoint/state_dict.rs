@@ -7,12 +7,13 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::CheckpointError;
+use super::contents::Contents;
 use super::error::{is_sound_key, printable};
 use super::names::{WRAPPERS, wrapped};
 use super::pickle::Pickle;
 use super::pickle_value::Id;
 use super::rebuild::{Fault, Rebuilder};
-use super::{CheckpointError, Contents};
 
 /// Wrappers inside wrappers that are looked into; a pickle may be cyclic.
 const NESTING: usize = 3;

@@ -259,7 +259,7 @@ impl Journal {
         }
     }
 
-    /// Appends an entry. After an error there may be half a line, so that nothing follows it.
+    /// Appends a line. After an error there may be half a line, so that nothing follows it.
     fn write(&mut self, entry: &Line) -> Result<(), JournalError> {
         if self.ended {
             return Ok(());

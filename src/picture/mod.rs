@@ -5,13 +5,17 @@
 //! a file's name. Nothing here reads files.
 
 mod axis;
+mod convert;
 mod error;
 mod header;
 mod jpeg;
+mod native;
+mod pixels;
 /// What a model expects of its pictures, as plain data.
 pub mod preprocessing;
 mod raster;
 mod resize;
+mod strip;
 
 pub use error::PictureError;
 pub use header::{Colour, Header, header};
@@ -19,7 +23,10 @@ pub use header::{Colour, Header, header};
 use crate::picture::preprocessing::{Interpolation, ResizeMode};
 use crate::util::panics;
 use crate::util::semaphore::{Permit, Semaphore};
-use resize::Side;
+use jpeg::{Jpeg, Output};
+use pixels::{Kind, Pixels};
+use resize::{Resize, Side};
+use strip::{Interleaved, Window};
 
 /// Pixels that a picture may declare. Pillow refuses more as a decompression bomb.
 pub const MAX_PIXELS: u64 = 178_956_970;
@@ -46,48 +53,18 @@ impl Room {
 /// Decoded bytes that are kept for the next picture.
 const KEPT: usize = 64 << 20;
 
-/// Decoded 8-bit RGB pixels, row by row.
-#[derive(Debug, Default)]
-struct Rgb {
-    width: usize,
-    height: usize,
-    /// `height * width * 3` bytes.
-    pixels: Vec<u8>,
-}
-
-impl Rgb {
-    /// Removes the outermost pixels on each side.
-    fn cut_border(&mut self, border: usize) -> Result<(), PictureError> {
-        let (width, height) = (self.width, self.height);
-        if width.min(height) <= 2 * border {
-            return Err(PictureError::Corrupt {
-                reason: format!(
-                    "its {width} x {height} pixels are all border, of {border} on each side"
-                ),
-            });
-        }
-        (self.width, self.height) = (width - 2 * border, height - 2 * border);
-        let row = self.width * 3;
-        for y in 0..self.height {
-            let from = ((y + border) * width + border) * 3;
-            self.pixels.copy_within(from..from + row, y * row);
-        }
-        self.pixels.truncate(self.height * row);
-        Ok(())
-    }
-}
-
 /// Memory that is reused from picture to picture.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    decoded: Rgb,
+    decoded: Pixels,
+    jpeg: jpeg::Memory,
     resize: resize::Scratch,
 }
 
 impl Scratch {
     /// Lets go of what a huge picture needed, which few others do.
     fn shrink(&mut self) {
-        if self.decoded.pixels.capacity() > KEPT {
+        if self.decoded.bytes() + self.jpeg.bytes() > KEPT {
             *self = Self::default();
         }
     }
@@ -100,6 +77,7 @@ pub struct Preprocessor {
     interpolation: Interpolation,
     resize: ResizeMode,
     border: usize,
+    resize_first: bool,
 }
 
 impl Preprocessor {
@@ -110,6 +88,7 @@ impl Preprocessor {
             interpolation,
             resize: ResizeMode::Shortest,
             border: 0,
+            resize_first: false,
         }
     }
 
@@ -124,6 +103,16 @@ impl Preprocessor {
     #[must_use]
     pub fn without_border(self, border: usize) -> Self {
         Self { border, ..self }
+    }
+
+    /// The same, for pictures that are resized before they become RGB, as the demos of CLIP do it and
+    /// evaluations do not. That differs for palettes, bits, alpha and inks.
+    #[must_use]
+    pub fn resizing_first(self) -> Self {
+        Self {
+            resize_first: true,
+            ..self
+        }
     }
 
     /// Bytes of one crop: `size * size * 3`.
@@ -146,7 +135,7 @@ impl Preprocessor {
     ) -> Result<(), PictureError> {
         assert_eq!(out.len(), self.crop_bytes());
         let mut room = Room::default();
-        let result = self.decode_and_crop(bytes, out, scratch, &mut room);
+        let result = guarded(|| self.decode_and_crop(bytes, out, scratch, &mut room));
         scratch.shrink();
         result
     }
@@ -158,30 +147,72 @@ impl Preprocessor {
         scratch: &mut Scratch,
         room: &mut Room,
     ) -> Result<(), PictureError> {
-        decode(bytes, &mut scratch.decoded, room)?;
-        if self.border > 0 {
-            scratch.decoded.cut_border(self.border)?;
+        if jpeg::is_jpeg(bytes) {
+            let jpeg = Jpeg::open(bytes)?;
+            let (width, height) = jpeg.size();
+            room.take(width, height)?;
+            if !(self.resize_first && jpeg.has_inks()) {
+                return self.crop_jpeg(jpeg, out, scratch);
+            }
+            decode_inks(jpeg, &mut scratch.decoded, &mut scratch.jpeg)?;
+        } else {
+            decode(bytes, &mut scratch.decoded, room)?;
         }
-        let Rgb {
-            width,
-            height,
-            ref pixels,
-        } = scratch.decoded;
+        let decoded = &mut scratch.decoded;
+        let (width, height) = (decoded.width, decoded.height);
+        if self.resize_first && self.border == 0 {
+            let sides = self.sides(width, height)?;
+            native::crop(decoded, sides, self.interpolation, &mut scratch.resize, out);
+            return Ok(());
+        }
+        decoded.convert();
+        let (columns, rows) = self.sides(width, height)?;
+        let resize = Resize::new(columns, rows, self.interpolation, &mut scratch.resize);
+        let border = self.border * 3;
+        resize.pixels(&decoded.colours[border * (width + 1)..], width, out);
+        Ok(())
+    }
+
+    /// Decodes of a JPEG what the crop is made of.
+    fn crop_jpeg(
+        &self,
+        jpeg: Jpeg<'_>,
+        out: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), PictureError> {
+        let (width, height) = jpeg.size();
+        let (width, height) = self.sides(width, height)?;
+        let mut resize = Resize::new(width, height, self.interpolation, &mut scratch.resize);
+        let Window { columns, rows } = resize.window();
+        let border = self.border;
+        let window = Window {
+            columns: columns.start + border..columns.end + border,
+            rows: rows.start + border..rows.end + border,
+        };
+        let mut rows = resize.rows(border);
+        jpeg.decode(Output::Rgb, Some((window, &mut rows)), &mut scratch.jpeg)?;
+        resize.finish(out);
+        Ok(())
+    }
+
+    /// Both sides of a picture of that size, without its border, and what is to become of them.
+    fn sides(&self, width: usize, height: usize) -> Result<(Side, Side), PictureError> {
+        let border = self.border;
+        if width.min(height) <= 2 * border {
+            return Err(PictureError::Corrupt {
+                reason: format!(
+                    "its {width} x {height} pixels are all border, of {border} on each side"
+                ),
+            });
+        }
+        let (width, height) = (width - 2 * border, height - 2 * border);
         let (new_width, new_height) = self.resized(width, height);
         let side = |input, output| Side {
             input,
             output,
             keep: self.centre(output),
         };
-        resize::resize(
-            pixels,
-            side(width, new_width),
-            side(height, new_height),
-            self.interpolation,
-            out,
-            &mut scratch.resize,
-        );
-        Ok(())
+        Ok((side(width, new_width), side(height, new_height)))
     }
 
     /// Size after resizing. By the shortest side, that becomes `size` and the long side keeps the
@@ -213,20 +244,55 @@ impl Preprocessor {
 /// As [`Preprocessor::crop`].
 pub fn check(bytes: &[u8], scratch: &mut Scratch) -> Result<(), PictureError> {
     let mut room = Room::default();
-    let result = decode(bytes, &mut scratch.decoded, &mut room);
+    let result = if jpeg::is_jpeg(bytes) {
+        guarded(|| {
+            let jpeg = Jpeg::open(bytes)?;
+            let (width, height) = jpeg.size();
+            room.take(width, height)?;
+            jpeg.decode(Output::Rgb, None, &mut scratch.jpeg)
+        })
+    } else {
+        decode(bytes, &mut scratch.decoded, &mut room)
+    };
     scratch.shrink();
     result
 }
 
-fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(), PictureError> {
+/// Takes a decoder that panics for a damaged picture.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, PictureError>) -> Result<T, PictureError> {
+    panics::catch(decode).unwrap_or_else(|| Err(PictureError::failed_decoder()))
+}
+
+/// Decodes the inks of a whole JPEG.
+fn decode_inks(
+    jpeg: Jpeg<'_>,
+    out: &mut Pixels,
+    memory: &mut jpeg::Memory,
+) -> Result<(), PictureError> {
+    let (width, height) = jpeg.size();
+    let window = Window {
+        columns: 0..width,
+        rows: 0..height,
+    };
+    let channels = Output::Inks.channels();
+    let mut pixels = vec![0; width * height * channels];
+    let mut rows = Interleaved {
+        window: window.clone(),
+        channels,
+        pixels: &mut pixels,
+    };
+    jpeg.decode(Output::Inks, Some((window, &mut rows)), memory)?;
+    out.begin(width, height, Kind::Inks);
+    out.split(&pixels);
+    Ok(())
+}
+
+/// Decodes what is no JPEG.
+fn decode(bytes: &[u8], out: &mut Pixels, room: &mut Room) -> Result<(), PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }
-    if jpeg::is_jpeg(bytes) {
-        return jpeg::decode(bytes, out, room);
-    }
-    let decoded = panics::catch(|| raster::decode(bytes, out, room));
-    decoded.unwrap_or_else(|| Err(PictureError::failed_decoder()))
+    guarded(|| raster::decode(bytes, out, room))
 }
 
 /// Refuses a declared size before anything of that size is allocated.

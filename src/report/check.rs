@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Program;
 use crate::data::check::Depth;
 use crate::data::{Ignored, Source, Unreadable};
+use crate::util::brief;
 use crate::util::escape::Lines;
 use crate::util::path_text::PathText;
 
@@ -133,7 +134,10 @@ impl Display for Check {
         if !self.duplicates.is_empty() {
             let across = self.duplicates_across_classes;
             let what = format!("groups of equal files, {across} of them across classes");
-            let groups = self.duplicates.iter().map(|group| group.join(" = "));
+            let groups = self
+                .duplicates
+                .iter()
+                .map(|group| brief::list_by(group, " = "));
             list(f, "duplicates", &what, &groups.collect::<Vec<_>>())?;
         }
         let unreadable = self.unreadable.iter();

@@ -152,6 +152,7 @@ fn decisive(report: &Report) -> Vec<(&'static str, String)> {
             "data set",
             report.data.dataset.clone().unwrap_or("none".into()),
         ),
+        ("protocol", report.data.protocol.clone()),
         ("labels", report.data.labels.clone()),
         ("classes", report.data.classes.to_string()),
         ("pictures found", report.data.pictures.to_string()),
@@ -228,12 +229,12 @@ fn joint_rate(a: &Report, b: &Report) -> Option<f64> {
 impl Report {
     /// The report without what only concerns its shard.
     fn without_shard(mut self) -> Self {
-        let own = [
+        let counted = [
             unreadable_warning(&self.unreadable),
             changed_warning(&self.changed),
             chance_warning(&self.statistics.top1, self.data.classes),
         ];
-        for warning in own.into_iter().flatten() {
+        for warning in counted.into_iter().flatten() {
             let warning = warning.to_string();
             self.warnings.retain(|known| *known != warning);
         }
@@ -285,13 +286,13 @@ impl Report {
             let class = u32::try_from(class).ok()?;
             names.get(&class).map(String::as_str)
         });
-        let own = [
+        let warnings = [
             unreadable_warning(&self.unreadable),
             changed_warning(&self.changed),
             chance_warning(&self.statistics.top1, self.data.classes),
         ];
-        let own = own.into_iter().flatten().map(|warning| warning.to_string());
-        self.warnings.extend(own);
+        let warnings = warnings.into_iter().flatten();
+        self.warnings.extend(warnings.map(|w| w.to_string()));
         self.expectations.clear();
     }
 }

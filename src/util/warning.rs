@@ -44,6 +44,12 @@ pub enum Warning {
     UnreadablePictures {
         count: usize,
     },
+    /// The accuracy is that of guessing.
+    AtChance {
+        correct: u64,
+        total: u64,
+        classes: usize,
+    },
     /// Files of pictures that are others now than when they were listed.
     ChangedPictures {
         count: usize,
@@ -53,12 +59,6 @@ pub enum Warning {
     UnavailablePictures {
         count: usize,
         resumed: bool,
-    },
-    /// The accuracy is that of guessing.
-    AtChance {
-        correct: u64,
-        total: u64,
-        classes: usize,
     },
     UnusableCache {
         reason: String,
@@ -145,6 +145,20 @@ impl std::fmt::Display for Warning {
                 f,
                 "{model} computes {has}, but the name \"{by}\" says that the weights were trained with the other kind; the accuracy may be points too low: is {meant} meant?"
             ),
+            Self::OtherWeights { taken, others } => write!(
+                f,
+                "the weights are those under {taken}; the checkpoint has others under {}: --weights {} takes these",
+                brief::list(others),
+                others.first().map_or("", String::as_str)
+            ),
+            Self::AtChance {
+                correct,
+                total,
+                classes,
+            } => write!(
+                f,
+                "top-1 is {correct} of {total} pictures, no more than guessing among {classes} classes gives; likely the labels are of another set or count the classes in another order (--labels, --dataset), the class names are of other classes (--classnames), or the weights are not this model's (--model, --weights)"
+            ),
             Self::ChangedPictures { count: 1, first } => write!(
                 f,
                 "{first} changed after it was listed: what it held when it was read was evaluated"
@@ -161,20 +175,6 @@ impl std::fmt::Display for Warning {
                 } else {
                     "run it again when they can be read"
                 }
-            ),
-            Self::OtherWeights { taken, others } => write!(
-                f,
-                "the weights are those under {taken}; the checkpoint has others under {}: --weights {} takes these",
-                brief::list(others),
-                others.first().map_or("", String::as_str)
-            ),
-            Self::AtChance {
-                correct,
-                total,
-                classes,
-            } => write!(
-                f,
-                "top-1 is {correct} of {total} pictures, no more than guessing among {classes} classes gives; likely the labels are of another set or count the classes in another order (--labels, --dataset), the class names are of other classes (--classnames), or the weights are not this model's (--model, --weights)"
             ),
             Self::UnusableCache { reason } => {
                 write!(f, "{reason}; it is ignored and replaced")

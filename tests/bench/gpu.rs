@@ -159,7 +159,7 @@ fn pass(predictors: &[&dyn Predictor], samples: &[Sample], batches: impl Iterato
 /// random. The classifier is in the table of texts.
 fn stages(devices: &Devices) {
     let folder = tempfile::tempdir().unwrap();
-    let jpeg = jpeg(500, 375, 98.5, false);
+    let jpeg = jpeg(500, 375, 97, false);
     let samples: Vec<Sample> = (0..PICTURES)
         .map(|i| {
             let path = folder.path().join(format!("{i}.jpg"));

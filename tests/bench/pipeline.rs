@@ -27,7 +27,7 @@ const BATCH: usize = 64;
 /// faster or slower than the loading.
 pub fn table() {
     let folder = tempfile::tempdir().unwrap();
-    let jpeg = jpeg(500, 375, 98.5, false);
+    let jpeg = jpeg(500, 375, 97, false);
     println!(
         "\nend to end: 500 x 375 JPEGs of {} kB in batches of {BATCH}, {} threads each for loading and computing",
         jpeg.len() / 1000,
@@ -78,7 +78,7 @@ fn zero_shot(name: &str) -> (ModelConfig, ZeroShot) {
 /// The passes of both are taken by turns, and the medians compared.
 pub fn sweep() {
     let folder = tempfile::tempdir().unwrap();
-    let jpeg = jpeg(500, 375, 98.5, false);
+    let jpeg = jpeg(500, 375, 97, false);
     println!(
         "\nsweep of {CHECKPOINTS} checkpoints: 500 x 375 JPEGs in batches of {BATCH}, {} threads each for loading and computing",
         rayon::current_num_threads()

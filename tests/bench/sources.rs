@@ -23,7 +23,7 @@ const PASSES: usize = 15;
 /// Pictures a second of loading from each source, and the time of finding them.
 pub fn table() {
     let folder = tempfile::tempdir().unwrap();
-    let picture = jpeg(500, 375, 98.5, false);
+    let picture = jpeg(500, 375, 97, false);
     println!(
         "\nsources: {PICTURES} 500 x 375 JPEGs of {} kB to 224, {} threads, from the page cache",
         picture.len() / 1000,

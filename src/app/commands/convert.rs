@@ -40,13 +40,13 @@ pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
         }
     };
     show(&format!(
-        "{}: {} tensors{}, {} bytes\n",
+        "{}: {} tensors, {} bytes{}\n",
         settings.output.shown(),
         summary.tensors,
+        summary.bytes,
         checkpoint
             .nested_under()
-            .map_or(String::new(), |key| format!(" of those under {key}")),
-        summary.bytes
+            .map_or(String::new(), |key| format!(", the weights under {key}"))
     ))?;
     Ok(ExitCode::Success)
 }

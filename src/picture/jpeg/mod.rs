@@ -1,84 +1,157 @@
 //! JPEG decoding with the pixels of libjpeg-turbo, as Pillow has them.
 //!
-//! Two decoders share the work. One in Rust is fast wherever it is built, and equal to
-//! libjpeg-turbo on sound sequential pictures; nearly all are. The rest (progressive, damaged or
-//! merely odd) goes to C's libjpeg, which forgives what Pillow forgives (to it a bad Huffman code
-//! is a warning) and refuses what Pillow refuses.
+//! The decoder is this project's own, for three reasons. Pillow's pixels of damaged files are those of
+//! libjpeg-turbo's vector code and of its forgiveness (a bad code is a zero, a wrong restart marker
+//! is passed over), which no other decoder has on every processor. A model needs a small crop, and
+//! what lies outside is decoded only as far as its errors show. And it goes straight to the resizing,
+//! so that no picture is ever whole in memory.
+//!
+//! | file | what |
+//! |---|---|
+//! | `pillow` | what Pillow checks before libjpeg sees the file |
+//! | `stream`, `tables`, `frame` | markers, as `jdmarker.c` and `jdinput.c` take them |
+//! | `bits`, `huffman`, `arithmetic` | coded data (`jdhuff.c`, `jdphuff.c`, `jdarith.c`) |
+//! | `decoder` | scans, restarts, and the order of it all (`jdcoefct.c`) |
+//! | `smoothing` | progressive pictures that lack scans |
+//! | `idct`, `strips` | from coefficients to colours |
 
-mod libjpeg_turbo_rs;
+mod arithmetic;
+mod bits;
+mod coefficients;
+mod decoder;
+mod frame;
+mod huffman;
+mod idct;
+mod input;
 mod markers;
-mod mozjpeg;
+mod pillow;
+mod smoothing;
+mod stream;
+mod strips;
+mod tables;
 
-use super::{Colour, PictureError, Rgb, Room};
-use crate::util::panics;
+use super::PictureError;
+use super::strip::{Rows, Window};
+use decoder::Decoder;
+pub(super) use decoder::Memory;
 pub(super) use markers::frame;
 
 /// Scans that a picture may have. Every scan costs a pass over the whole picture, so that a small
 /// file of thousands of scans could keep a core busy for minutes; real ones have about ten.
 const MAX_SCANS: usize = 500;
 
+/// Coefficients of 8 x 8 samples, row by row.
+type Block = [i16; 64];
+
+/// The places of coefficients in the order in which they are coded. Damaged files go on behind the
+/// last one.
+#[rustfmt::skip]
+const ZIGZAG: [u8; 128] = {
+    const ORDER: [u8; 64] = [
+        0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5,
+        12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
+        35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
+        58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+    ];
+    let mut zigzag = [63; 128];
+    let mut k = 0;
+    while k < 64 {
+        zigzag[k] = ORDER[k];
+        k += 1;
+    }
+    zigzag
+};
+
+/// What a file's components are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Space {
+    Gray,
+    Rgb,
+    YCbCr,
+    Cmyk,
+    Ycck,
+}
+
+impl Space {
+    /// libjpeg's guess.
+    fn of(frame: &frame::Frame, jfif: bool, adobe: Option<u8>) -> Result<Self, PictureError> {
+        let ids: Vec<u8> = frame.components.iter().map(|c| c.id).collect();
+        match (ids.as_slice(), adobe) {
+            ([_], _) => Ok(Self::Gray),
+            ([_, _, _], Some(0)) if !jfif => Ok(Self::Rgb),
+            (b"RGB", None) if !jfif => Ok(Self::Rgb),
+            ([_, _, _], _) => Ok(Self::YCbCr),
+            ([_, _, _, _], None | Some(0)) => Ok(Self::Cmyk),
+            ([_, _, _, _], _) => Ok(Self::Ycck),
+            (ids, _) => Err(PictureError::Unsupported {
+                what: format!("a JPEG of {} components", ids.len()),
+            }),
+        }
+    }
+}
+
+/// The values that a picture is decoded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    Rgb,
+    /// Cyan, magenta, yellow and black as Pillow has them, of pictures that have inks.
+    Inks,
+}
+
+impl Output {
+    pub(super) fn channels(self) -> usize {
+        match self {
+            Self::Rgb => 3,
+            Self::Inks => 4,
+        }
+    }
+}
+
+/// A JPEG whose header has been read.
+#[derive(Debug)]
+pub(super) struct Jpeg<'a>(Decoder<'a>);
+
+impl<'a> Jpeg<'a> {
+    /// Reads the header.
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, PictureError> {
+        pillow::check(bytes)?;
+        let scans = markers::count_scans(bytes);
+        if scans > MAX_SCANS {
+            return Err(PictureError::Unsupported {
+                what: format!("a JPEG of {scans} scans"),
+            });
+        }
+        Decoder::new(bytes).map(Self)
+    }
+
+    /// Width and height.
+    pub(super) fn size(&self) -> (usize, usize) {
+        self.0.size()
+    }
+
+    /// Whether it has inks, which [`Output::Inks`] leaves as they are.
+    pub(super) fn has_inks(&self) -> bool {
+        matches!(self.0.space, Space::Cmyk | Space::Ycck)
+    }
+
+    /// Decodes the whole file, hands on the rows of a window, and says whether Pillow reads it.
+    pub(super) fn decode(
+        self,
+        output: Output,
+        wanted: Option<(Window, &mut dyn Rows)>,
+        memory: &mut Memory,
+    ) -> Result<(), PictureError> {
+        self.0.decode(output, wanted, memory)
+    }
+}
+
 /// Whether a file begins as JPEGs do.
 pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xd8, 0xff])
 }
 
-/// Decodes a JPEG to RGB.
-pub(super) fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(), PictureError> {
-    if markers::is_sound_sequential(bytes) {
-        // Each decoder reads the header for itself: what libjpeg refuses in it, Pillow refuses.
-        let decoded = panics::catch(|| {
-            mozjpeg::check_header(bytes, room)?;
-            libjpeg_turbo_rs::decode(bytes, out)
-        });
-        match decoded {
-            Some(Ok(())) => return Ok(()),
-            Some(Err(e @ (PictureError::TooLarge { .. } | PictureError::Unsupported { .. }))) => {
-                return Err(e);
-            }
-            Some(Err(_)) | None => {}
-        }
+fn corrupt(reason: &str) -> PictureError {
+    PictureError::Corrupt {
+        reason: reason.into(),
     }
-    let scans = markers::count_scans(bytes);
-    if scans > MAX_SCANS {
-        return Err(PictureError::Unsupported {
-            what: format!("a JPEG of {scans} scans"),
-        });
-    }
-    mozjpeg::decode(bytes, out, room)
-}
-
-/// Bytes of a pixel as a decoder gives it.
-fn channels(colour: Colour) -> usize {
-    match colour {
-        Colour::Gray => 1,
-        Colour::Rgb => 3,
-        Colour::Cmyk => 4,
-    }
-}
-
-/// Converts what a decoder gave to RGB.
-fn to_rgb(colour: Colour, samples: Vec<u8>, rgb: &mut Vec<u8>) {
-    match colour {
-        Colour::Rgb => *rgb = samples,
-        Colour::Gray => {
-            rgb.clear();
-            rgb.extend(samples.iter().flat_map(|v| [*v; 3]));
-        }
-        Colour::Cmyk => {
-            rgb.clear();
-            let (inks, _) = samples.as_chunks();
-            rgb.extend(inks.iter().flat_map(|inks| cmyk_to_rgb(*inks)));
-        }
-    }
-}
-
-/// Pillow takes every CMYK JPEG for an inverted one, as Adobe writes them ("CMYK;I"), and then
-/// converts by `nk - C * nk / 255` with `nk = 255 - K`.
-fn cmyk_to_rgb([c, m, y, k]: [u8; 4]) -> [u8; 3] {
-    // The inverted K is 255 - k, so nk is k itself.
-    let nk = i32::from(k);
-    [c, m, y].map(|ink| {
-        let t = i32::from(255 - ink) * nk + 128;
-        (nk - (((t >> 8) + t) >> 8)).clamp(0, 255) as u8
-    })
 }

@@ -1,8 +1,8 @@
 //! A crop as a data URI.
 
-use mozjpeg::{ColorSpace, Compress};
+use jpeg_encoder::{ColorType, Encoder};
 
-const QUALITY: f32 = 82.0;
+const QUALITY: u8 = 82;
 
 /// Side in pixels.
 pub const SIDE: usize = 160;
@@ -12,12 +12,10 @@ pub fn thumbnail(crop: &[u8]) -> Option<String> {
     if crop.len() != SIDE * SIDE * 3 {
         return None;
     }
-    let mut jpeg = Compress::new(ColorSpace::JCS_RGB);
-    jpeg.set_size(SIDE, SIDE);
-    jpeg.set_quality(QUALITY);
-    let mut started = jpeg.start_compress(Vec::new()).ok()?;
-    started.write_scanlines(crop).ok()?;
-    let bytes = started.finish().ok()?;
+    let mut bytes = Vec::new();
+    let encoder = Encoder::new(&mut bytes, QUALITY);
+    let encoded = encoder.encode(crop, SIDE as u16, SIDE as u16, ColorType::Rgb);
+    encoded.ok()?;
     Some(format!("data:image/jpeg;base64,{}", base64(&bytes)))
 }
 
