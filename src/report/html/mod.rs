@@ -1,6 +1,7 @@
 //! The report as one HTML file: no network, no scripts, light and dark.
 
 mod charts;
+pub(in crate::report) mod escape;
 mod gallery;
 mod page;
 mod thumbnail;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
 
+use super::escape::{escape_attribute, escape_text};
 use super::{Gallery, charts};
 use crate::metrics::Accuracy;
 use crate::metrics::{ClassResult, Judgement};
 use crate::report::Report;
-use crate::util::escape::one_line;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -16,16 +16,6 @@ const HARDEST: usize = 20;
 
 /// Unreadable pictures that are listed.
 const UNREADABLE: usize = 50;
-
-/// Text from outside: no tag, and nothing that reverses the order of what follows.
-fn escape_text(text: impl AsRef<str>) -> String {
-    htmlize::escape_text(one_line(text.as_ref())).into_owned()
-}
-
-/// As [`escape_text`], between quotes.
-fn escape_attribute(text: impl AsRef<str>) -> String {
-    htmlize::escape_attribute(one_line(text.as_ref())).into_owned()
-}
 
 /// The whole page.
 pub fn page(report: &Report, gallery: &Gallery) -> String {
