@@ -39,8 +39,9 @@ pub fn try_again(
         let predicted = predictor.predict(&batch)?;
         let found = findings(&these, predicted.predictions, &batch.unreadable);
         let lasting = lasting(&these, &found, &batch.changed);
-        let numbered =
-            |found| -> Vec<(usize, Finding)> { numbers.iter().copied().zip(found).collect() };
+        let numbered = |found: Vec<Finding>| -> Vec<(usize, Finding)> {
+            numbers.iter().copied().zip(found).collect()
+        };
         record(&numbered(lasting))?;
         let found = numbered(found);
         tried += found.len();
