@@ -13,7 +13,7 @@ use crate::picture::PictureError;
 /// Bits that are looked up at once.
 const LOOK: u32 = 8;
 /// Bits that are looked up at once for a code and the bits that belong to it.
-const WHOLE: u32 = 12;
+const WHOLE: u32 = 10;
 
 /// Code and value of a coefficient, or the end of a block.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,7 +21,7 @@ struct Whole {
     value: i16,
     /// Zeros before it; [`END`] at the end.
     run: u8,
-    /// Bits of it all; 0 when twelve do not hold it.
+    /// Bits of it all; 0 when ten do not hold it.
     length: u8,
 }
 
@@ -33,7 +33,7 @@ const END: u8 = 255;
 struct Table {
     /// Length and symbol of the code that eight bits begin with; length 9 for longer ones.
     short: [(u8, u8); 1 << LOOK],
-    /// For alternating coefficients, what twelve bits begin with, where they hold all of it.
+    /// What ten bits begin with, where they hold all of it.
     whole: Vec<Whole>,
     /// The largest code of each length, or -1; the last ends every search.
     largest: [i32; 18],
@@ -79,9 +79,7 @@ impl Table {
             code <<= 1;
         }
         table.largest[17] = 0xf_ffff;
-        if !dc {
-            table.whole = whole(codes);
-        }
+        table.whole = whole(codes);
         Ok(table)
     }
 
@@ -288,11 +286,20 @@ impl Huffman {
         let Some(table) = &self.dc[slot] else {
             return Ok(0); // never: the part has such tables
         };
-        let size = u32::from(table.symbol(&mut self.bits, input)?);
-        Ok(match size {
-            0 => 0,
-            _ => extend(self.bits.take(input, size)?, size),
-        })
+        let mut bits = self.bits;
+        let whole: Option<&[Whole; 1 << WHOLE]> = table.whole.first_chunk();
+        let found = whole.map_or(Whole::default(), |whole| whole[bits.peek(WHOLE) as usize]);
+        let difference = if found.length > 0 && bits.has(u32::from(found.length)) {
+            bits.skip(u32::from(found.length));
+            i32::from(found.value)
+        } else {
+            match u32::from(table.symbol(&mut bits, input)?) {
+                0 => 0,
+                size => extend(bits.take(input, size)?, size),
+            }
+        };
+        self.bits = bits;
+        Ok(difference)
     }
 
     #[inline(always)]

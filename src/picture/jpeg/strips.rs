@@ -12,7 +12,7 @@ use pulp::WithSimd;
 
 use super::coefficients::Plane;
 use super::frame::{Component, Frame};
-use super::idct::Idct;
+use super::idct::{Columns, Idct};
 use super::tables::Quantisation;
 use super::{Block, Output, Space};
 use crate::picture::strip::{LANES, Lanes, Rows, Window};
@@ -45,7 +45,7 @@ impl Upsampling {
 }
 
 /// One component on its way to pixels.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Channel {
     upsampling: Option<Upsampling>,
     /// Pixels across for one sample.
@@ -57,7 +57,7 @@ struct Channel {
     /// Samples of a row, and of a column.
     width: usize,
     height: usize,
-    table: Vec<u16>,
+    table: Quantisation,
     /// The strip that is written, and the one before, which waits for its lower neighbour.
     next: Vec<Lanes>,
     current: Vec<Lanes>,
@@ -68,11 +68,38 @@ struct Channel {
     pixels: Vec<Lanes>,
 }
 
+impl Default for Channel {
+    fn default() -> Self {
+        Self {
+            upsampling: None,
+            h: 1,
+            block_rows: 0,
+            blocks: 0..0,
+            width: 0,
+            height: 0,
+            table: [0; 64],
+            next: Vec::new(),
+            current: Vec::new(),
+            above: Vec::new(),
+            sums: Vec::new(),
+            pixels: Vec::new(),
+        }
+    }
+}
+
 /// Memory of the strips, which is reused from picture to picture.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     channels: Vec<Channel>,
     lanes: Vec<Lanes>,
+}
+
+/// Where a block's samples go: its component, first column, and first lane.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    component: usize,
+    column: usize,
+    lane: usize,
 }
 
 /// Turns blocks, which come row by row, into the pixels of a window.
@@ -89,6 +116,8 @@ pub(super) struct Strips<'a> {
     unit_rows: usize,
     /// The strip that waits.
     waiting: Option<usize>,
+    /// A block that waits for another one.
+    alone: Option<(Place, Block)>,
     sink: &'a mut dyn Rows,
 }
 
@@ -138,14 +167,14 @@ impl<'a> Strips<'a> {
             units: LANES / (8 * max_v),
             unit_rows: frame.height.div_ceil(8 * max_v),
             waiting: None,
+            alone: None,
             sink,
         }
     }
 
     /// Keeps a component's quantisation table for its blocks.
     pub(super) fn set_table(&mut self, component: usize, table: Option<&Quantisation>) {
-        let table = table.copied().unwrap_or([0; 64]);
-        self.memory.channels[component].table = table.to_vec();
+        self.memory.channels[component].table = table.copied().unwrap_or([0; 64]);
     }
 
     /// Whether the blocks of a unit row have a part in the window.
@@ -174,15 +203,39 @@ impl<'a> Strips<'a> {
         row: usize,
         block: &Block,
     ) {
-        let channel = &mut self.memory.channels[component];
-        let Some(table) = channel.table.first_chunk() else {
-            return; // never: every component gets one
+        let channel = &self.memory.channels[component];
+        let place = Place {
+            component,
+            column: (column - channel.blocks.start) * 8,
+            lane: 8 * (unit_row % self.units * (channel.block_rows / self.units) + row),
         };
-        let samples = self.idct.transform(block, table);
-        let lane = 8 * (unit_row % self.units * (channel.block_rows / self.units) + row);
-        let at = (column - channel.blocks.start) * 8;
-        for (lanes, column) in channel.next[at..at + 8].iter_mut().zip(&samples) {
-            if let Some(lanes) = lanes[lane..].first_chunk_mut() {
+        if let Some(samples) = Idct::flat(block, &channel.table) {
+            self.set(place, &samples);
+        } else if let Some((other, waiting)) = self.alone.take() {
+            let tables = [other, place].map(|place| &self.memory.channels[place.component].table);
+            let [first, second] = self.idct.transform([&waiting, block], tables);
+            self.set(other, &first);
+            self.set(place, &second);
+        } else {
+            self.alone = Some((place, *block));
+        }
+    }
+
+    /// Transforms the block that waits for another one, when there is none.
+    fn put_last(&mut self) {
+        if let Some((place, block)) = self.alone.take() {
+            let table = &self.memory.channels[place.component].table;
+            let [samples, _] = self.idct.transform([&block; 2], [table; 2]);
+            self.set(place, &samples);
+        }
+    }
+
+    #[inline]
+    fn set(&mut self, place: Place, samples: &Columns) {
+        let channel = &mut self.memory.channels[place.component];
+        let columns = &mut channel.next[place.column..place.column + 8];
+        for (lanes, column) in columns.iter_mut().zip(samples) {
+            if let Some(lanes) = lanes[place.lane..].first_chunk_mut() {
                 *lanes = *column;
             }
         }
@@ -190,6 +243,7 @@ impl<'a> Strips<'a> {
 
     /// Ends a unit row. The strip before the one that is whole with it is handed on.
     pub(super) fn end_row(&mut self, unit_row: usize) {
+        self.put_last();
         let last = unit_row + 1 == self.unit_rows;
         if !last && !(unit_row + 1).is_multiple_of(self.units) {
             return;
@@ -384,12 +438,9 @@ impl Channel {
         }
         let first = self.blocks.start * 8;
         let (h, end) = (self.h, self.width - first);
-        // The sample of a pixel and, to the side that it is nearer to, the next one.
         let samples = columns.clone().map(|x| {
-            let sample = if h == 2 { x >> 1 } else { x / h } - first;
-            let odd = x & 1;
-            let side = (sample + 2 * odd).saturating_sub(1).min(end - 1);
-            (sample, side, odd as i16)
+            let (sample, side) = neighbours(x, h, first, end);
+            (sample, side, (x & 1) as i16)
         });
         let pixels = self.pixels.iter_mut().zip(samples);
         match upsampling {
@@ -437,6 +488,15 @@ impl Channel {
             &self.pixels
         }
     }
+}
+
+/// The sample of a pixel and, to the side that it is nearer to, the next one: counted from the first
+/// that is kept, of `end`.
+#[inline(always)]
+fn neighbours(x: usize, h: usize, first: usize, end: usize) -> (usize, usize) {
+    let sample = if h == 2 { x >> 1 } else { x / h } - first;
+    let side = (sample + 2 * (x & 1)).saturating_sub(1).min(end - 1);
+    (sample, side)
 }
 
 /// Luminance and colour differences as red, green and blue: [`pixel`] in 16 bits.
@@ -514,7 +574,8 @@ pub(super) fn emit_slowly(
             let mut samples = vec![0; stride * component.blocks_high * 8];
             for by in 0..component.blocks_high {
                 for bx in 0..component.blocks_wide {
-                    let block = idct.transform(plane.block(bx, by), &table);
+                    let block = plane.block(bx, by);
+                    let [block, _] = idct.transform([block; 2], [&table; 2]);
                     for (x, column) in block.iter().enumerate() {
                         for (y, value) in column.iter().enumerate() {
                             samples[(by * 8 + y) * stride + bx * 8 + x] = *value;

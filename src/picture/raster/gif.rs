@@ -3,6 +3,8 @@
 //! Transparent pixels keep their palette colour, and what the frame leaves uncovered has the
 //! transparent colour or, without one, the first.
 
+use std::borrow::Cow;
+
 use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 
 use crate::picture::pixels::{Kind, Pixels};
@@ -14,7 +16,8 @@ pub(super) fn decode(bytes: &[u8], out: &mut Pixels, room: &mut Room) -> Result<
     options.set_color_output(ColorOutput::Indexed);
     // The sizes are checked below, before anything of their size is allocated.
     options.set_memory_limit(MemoryLimit::Unlimited);
-    let mut decoder = options.read_info(bytes).map_err(convert_error)?;
+    let bytes = without_strays(bytes);
+    let mut decoder = options.read_info(&*bytes).map_err(convert_error)?;
     let Some(frame) = decoder.next_frame_info().map_err(convert_error)? else {
         return Err(PictureError::Corrupt {
             reason: "it has no frame".into(),
@@ -54,6 +57,42 @@ pub(super) fn decode(bytes: &[u8], out: &mut Pixels, room: &mut Room) -> Result<
         pixels.extend(indices.iter().flat_map(|i| colours[usize::from(*i)]));
     }
     Ok(())
+}
+
+/// The file without bytes between its blocks, up to the first frame. Pillow passes over them.
+fn without_strays(bytes: &[u8]) -> Cow<'_, [u8]> {
+    const EXTENSION: u8 = b'!';
+    const FRAME: u8 = b',';
+    const END: u8 = b';';
+    let flags = bytes.get(10).copied().unwrap_or(0);
+    let palette = if flags & 0x80 == 0 {
+        0
+    } else {
+        6 << (flags & 7)
+    };
+    let mut at = 13 + palette;
+    let mut strays = Vec::new();
+    while let Some(kind) = bytes.get(at) {
+        match *kind {
+            FRAME | END => break,
+            EXTENSION => {
+                // A label, and parts that say their length, up to one of none.
+                at += 2;
+                while let Some(length @ 1..) = bytes.get(at) {
+                    at += 1 + usize::from(*length);
+                }
+            }
+            _ => strays.push(at),
+        }
+        at += 1;
+    }
+    if strays.is_empty() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut strays = strays.into_iter().peekable();
+    let kept = bytes.iter().enumerate();
+    let kept = kept.filter(|(at, _)| strays.next_if_eq(at).is_none());
+    Cow::Owned(kept.map(|(_, byte)| *byte).collect())
 }
 
 /// All 256 colours: black beyond the palette's end.
