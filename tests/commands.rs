@@ -38,6 +38,7 @@ struct Classification {
     schema_version: u32,
     model: String,
     checkpoint: String,
+    weights: Option<String>,
     pictures: Vec<Picture>,
 }
 
@@ -90,6 +91,7 @@ fn probabilities_are_the_softmax_of_the_logits_in_the_order_of_the_labels() {
         (4, "uta_demo")
     );
     assert!(found.checkpoint.ends_with("uta_demo.safetensors"));
+    assert_eq!(found.weights, None);
     assert_eq!(found.pictures.len(), 1);
     assert_eq!(found.pictures[0].path, ladybug());
     let labels = &found.pictures[0].labels;

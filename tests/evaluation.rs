@@ -71,6 +71,8 @@ struct Checkpoint {
     path: String,
     name: String,
     format: String,
+    weights: Option<String>,
+    prefix: Option<String>,
     layout: String,
     bytes: u64,
     sha256: String,
@@ -89,6 +91,7 @@ struct Data {
     classes_present: usize,
     classes: usize,
     dataset: Option<String>,
+    protocol: String,
     labels: String,
     unlabelled: usize,
     ignored: Ignored,
@@ -107,7 +110,16 @@ struct Ignored {
 struct Prompts {
     templates: usize,
     templates_file: Option<String>,
+    lists: Vec<PromptList>,
+    classnames: String,
     classnames_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PromptList {
+    file: Option<String>,
+    weight: f64,
 }
 
 #[derive(Deserialize)]
@@ -192,6 +204,7 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     assert_eq!(report.model.decided_by, "--model");
     let checkpoint = report.checkpoint;
     assert_eq!(checkpoint.layout, "eva-clip");
+    assert_eq!((checkpoint.weights, checkpoint.prefix), (None, None));
     assert_eq!(
         (checkpoint.name.as_str(), checkpoint.bytes),
         ("uta_demo.safetensors", 4_201_194)
@@ -230,10 +243,17 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
         (report.data.labels.as_str(), report.data.unlabelled),
         ("original", 0)
     );
+    assert_eq!(report.data.protocol, "clip-benchmark");
     assert_eq!(
         (report.prompts.templates, report.prompts.classnames_file),
         (1, None)
     );
+    assert_eq!(report.prompts.classnames, "built-in");
+    let [list] = &report.prompts.lists[..] else {
+        panic!()
+    };
+    assert_eq!(list.file, report.prompts.templates_file);
+    assert_eq!(list.weight, 1.0);
     assert!(
         report
             .prompts
@@ -299,6 +319,7 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     let first = seconds.first_batch.unwrap();
     assert!(seconds.load + seconds.classifier < first && first < seconds.total);
     assert!(report.pictures_per_second.unwrap() > 0.0);
+    assert!(report.changed.is_empty());
     // The embedded checkpoint alone has 4 MB.
     assert!(!cfg!(unix) || report.peak_memory_bytes.unwrap() > 4_000_000);
     assert_eq!(report.warnings.len(), 1);

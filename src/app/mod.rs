@@ -28,6 +28,8 @@ pub mod stderr;
 pub mod stdout;
 /// What a mistyped command line may have meant.
 pub mod suggestions;
+/// A suite's file.
+pub mod suite_file;
 /// A sweep's file as command lines.
 pub mod sweep_file;
 /// What each thread did, and when, as a Chrome trace.

@@ -10,13 +10,13 @@ use tracing::info_span;
 use crate::classifier::cache::Cache;
 use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::recipe::Recipe;
-use crate::classifier::{self, Classifier, Trie};
+use crate::classifier::{self, Averaging, Classifier, Trie};
 use crate::inference::loading;
 use crate::inference::weights::Weights;
 use crate::inference::{InferenceError, Progress, Work};
 use crate::model::config::{Mlp, TEXT_EPS};
 use crate::model::{Compute, ModelConfig, TextTower};
-use crate::text::{ClassNames, Templates, Tokenizer, prompts};
+use crate::text::{ClassNames, PromptLists, Templates, Tokenizer, prompts};
 use crate::util::warning::Warning;
 
 /// How often the state of a build is kept. Less work than this is not worth going on with.
@@ -44,7 +44,44 @@ pub struct ResolvedClassifier {
 /// Classifiers of this process, by the keys of their recipes: models with equal text towers share
 /// one.
 #[derive(Debug, Default)]
-pub struct SharedClassifiers(HashMap<String, ResolvedClassifier>);
+pub struct SharedClassifiers {
+    by_key: HashMap<String, ResolvedClassifier>,
+    /// The text tower that was loaded last, and what names it: several classifiers may be built by
+    /// it.
+    tower: Option<(String, TextTower)>,
+}
+
+impl SharedClassifiers {
+    /// Frees the text tower, when no other classifier is built by it.
+    pub fn drop_tower(&mut self) {
+        self.tower = None;
+    }
+
+    /// The text tower that is asked for, loaded unless it is there.
+    fn tower(
+        &mut self,
+        request: &ClassifierRequest<'_>,
+        recipe: &Recipe,
+        progress: &mut dyn Progress,
+    ) -> Result<&TextTower, InferenceError> {
+        let compute = request.compute;
+        let name = format!(
+            "{} {} {}",
+            recipe.text_tower,
+            compute.precision(),
+            compute.device()
+        );
+        let loaded = match self.tower.take().filter(|(known, _)| *known == name) {
+            Some(loaded) => loaded,
+            None => {
+                progress.start(Work::Waiting("loading the text tower"));
+                let tower = loading::text_tower(request.weights, request.config, compute)?;
+                (name, tower)
+            }
+        };
+        Ok(&self.tower.insert(loaded).1)
+    }
+}
 
 /// Where a classifier came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,15 +112,23 @@ pub struct ClassifierRequest<'a> {
     pub config: &'a ModelConfig,
     pub compute: &'a Compute,
     pub classes: &'a ClassNames,
-    pub templates: &'a Templates,
+    pub prompts: &'a PromptLists,
+}
+
+/// All prompts as tokens, and how they are averaged.
+#[derive(Debug, Clone)]
+pub struct PromptTokens {
+    pub tokens: Vec<Vec<u32>>,
+    pub averaging: Averaging,
 }
 
 /// The recipe of the classifier, and all prompts as tokens.
 ///
 /// # Errors
 /// Only if the embedded tokenizer is damaged.
-pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, Vec<Vec<u32>>), InferenceError> {
-    let tokens = tokens(request.classes, request.templates)?;
+pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, PromptTokens), InferenceError> {
+    let prompts = request.prompts.prompts(request.classes);
+    let tokens = Tokenizer::clip()?.encode_batch_to_end(&prompts.texts);
     // The number of heads, the kind of GELU and the epsilon are nowhere in the weights, but decide what
     // they mean.
     let transformer = &request.config.text.transformer;
@@ -95,8 +140,10 @@ pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, Vec<Vec<u32>>)
         tower += &format!(", epsilon {}", transformer.eps);
     }
     let names = request.classes.names();
-    let recipe = Recipe::new(tower, names, &tokens, request.compute.precision());
-    Ok((recipe, tokens))
+    let recipe = Recipe::new(tower, names, &tokens, request.compute.precision())
+        .of_lists(&prompts.counts, &prompts.weights);
+    let averaging = Averaging::of_lists(prompts.counts, prompts.weights);
+    Ok((recipe, PromptTokens { tokens, averaging }))
 }
 
 /// Gets the classifier.
@@ -115,13 +162,13 @@ pub fn resolve(
     let (recipe, tokens) = recipe(request)?;
     let key = recipe.key();
     if let (Some(resolved), ClassifierSource::Cache(_) | ClassifierSource::None) =
-        (shared.0.get(&key), source)
+        (shared.by_key.get(&key), source)
     {
         return Ok(resolved.clone());
     }
-    let resolved = find_or_build(request, source, recipe, &tokens, progress, warnings)?;
+    let resolved = find_or_build(request, source, shared, recipe, tokens, progress, warnings)?;
     if !matches!(source, ClassifierSource::File(_)) {
-        shared.0.insert(key, resolved.clone());
+        shared.by_key.insert(key, resolved.clone());
     }
     Ok(resolved)
 }
@@ -129,8 +176,9 @@ pub fn resolve(
 fn find_or_build(
     request: &ClassifierRequest<'_>,
     source: &ClassifierSource,
+    shared: &mut SharedClassifiers,
     recipe: Recipe,
-    tokens: &[Vec<u32>],
+    prompts: PromptTokens,
     progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
 ) -> Result<ResolvedClassifier, InferenceError> {
@@ -165,16 +213,15 @@ fn find_or_build(
             origin,
         });
     }
-    progress.start(Work::Waiting("loading the text tower"));
-    let tower = loading::text_tower(request.weights, request.config, request.compute)?;
+    let tower = shared.tower(request, &recipe, progress)?;
     let cache = match source {
         ClassifierSource::Cache(cache) => Some(cache),
         _ => None,
     };
     let classifier = build(
-        &tower,
-        tokens,
-        request.classes.len(),
+        tower,
+        &prompts.tokens,
+        prompts.averaging,
         cache.map(|c| (c, &recipe)),
         progress,
         warnings,
@@ -196,7 +243,7 @@ fn find_or_build(
     })
 }
 
-/// Encodes prompts, tokens of `classes` classes, with a progress bar.
+/// Encodes prompts, given as tokens, with a progress bar.
 ///
 /// With a cache, an interrupted build of the same recipe goes on where it was.
 ///
@@ -205,7 +252,7 @@ fn find_or_build(
 pub fn build(
     tower: &TextTower,
     tokens: &[Vec<u32>],
-    classes: usize,
+    averaging: impl Into<Averaging>,
     cache: Option<(&Cache, &Recipe)>,
     progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
@@ -220,21 +267,22 @@ pub fn build(
     }
     progress.start(Work::Classifier(trie.len()));
     let mut kept = Instant::now();
-    let classifier = classifier::build(tower, &trie, classes, partial, &mut |event| match event {
-        classifier::Progress::Smaller { nodes } => {
-            tell(progress, warnings, Warning::SmallerRuns { nodes });
-        }
-        classifier::Progress::Done(partial) => {
-            progress.advance(partial.nodes());
-            if let Some((cache, recipe)) = cache
-                && kept.elapsed() > KEEP_EVERY
-            {
-                // If this fails, so will keeping the finished classifier, and that is reported.
-                let _ = cache.put_partial(recipe, partial);
-                kept = Instant::now();
+    let classifier =
+        classifier::build(tower, &trie, averaging, partial, &mut |event| match event {
+            classifier::Progress::Smaller { nodes } => {
+                tell(progress, warnings, Warning::SmallerRuns { nodes });
             }
-        }
-    })?;
+            classifier::Progress::Done(partial) => {
+                progress.advance(partial.nodes());
+                if let Some((cache, recipe)) = cache
+                    && kept.elapsed() > KEEP_EVERY
+                {
+                    // If this fails, so will keeping the finished classifier, and that is reported.
+                    let _ = cache.put_partial(recipe, partial);
+                    kept = Instant::now();
+                }
+            }
+        })?;
     progress.finish();
     Ok(classifier)
 }

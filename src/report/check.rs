@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Program;
 use crate::data::check::Depth;
 use crate::data::{Ignored, Source, Unreadable};
+use crate::util::brief;
 use crate::util::count::{count, picks};
 use crate::util::escape::Lines;
 use crate::util::path_text::PathText;
@@ -141,7 +142,10 @@ impl Display for Check {
             let across = self.duplicates_across_classes;
             let what = format!("of equal files, {across} of them across classes");
             let [one, several] = ["group", "groups"].map(|groups| format!("{groups} {what}"));
-            let groups = self.duplicates.iter().map(|group| group.join(" = "));
+            let groups = self
+                .duplicates
+                .iter()
+                .map(|group| brief::list_by(group, " = "));
             list(
                 f,
                 "duplicates",

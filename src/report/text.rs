@@ -77,8 +77,8 @@ impl Report {
                 f,
                 "{:<13}{} taken for {} ({})",
                 if index == 0 { "confused" } else { "" },
-                confusion.label_name,
-                confusion.predicted_name,
+                brief::excerpt(&confusion.label_name),
+                brief::excerpt(&confusion.predicted_name),
                 confusion.pictures
             )?;
         }
@@ -133,7 +133,11 @@ impl Report {
         });
         writeln!(
             f,
-            "data         {}: {} of {}, ranked among {} ({}{})",
+            "data         {}{}: {} of {}, ranked among {} ({}{})",
+            match data.dataset.as_deref() {
+                Some("objectnet") => format!("protocol {}, ", data.protocol),
+                _ => String::new(),
+            },
             data.short_name(),
             count(data.pictures, "picture"),
             count(data.classes_present, "class"),
@@ -159,7 +163,10 @@ impl Report {
                 picks(data.unlabelled, "is", "are")
             )?;
         }
-        let templates = count(self.prompts.templates, "template");
+        let templates = match self.prompts.templates {
+            0 => "each class's own prompts".into(),
+            templates => count(templates, "template"),
+        };
         match &self.classifier.path {
             None => writeln!(f, "classifier   built from {templates}")?,
             Some(_) => writeln!(
@@ -241,7 +248,7 @@ impl Report {
             "seconds      {load} loading, {classifier} classifier, {evaluation} pictures ({}){other}, {total} in all",
             match self.pictures_per_second {
                 Some(rate) => format!("{rate:.1} pictures/s"),
-                None => "all known before".into(),
+                None => "– pictures/s".into(),
             }
         )?;
         if !detailed {

@@ -220,7 +220,8 @@ mod tests {
     fn a_line_that_is_written_is_one_line() {
         let mut text = String::new();
         let mut lines = Lines::new(&mut text);
-        writeln!(lines, "data  {}", "a\ntop-1  100 %\n").unwrap();
+        let name = "a\ntop-1  100 %\n";
+        writeln!(lines, "data  {name}").unwrap();
         writeln!(lines).unwrap();
         write!(lines, "b").unwrap();
         assert_eq!(text, "data  a\\ntop-1  100 %\\n\n\nb");

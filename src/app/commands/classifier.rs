@@ -50,7 +50,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         config,
         compute: settings.devices.first(),
         classes: &settings.prompts.classes,
-        templates: &settings.prompts.templates,
+        prompts: &settings.prompts.lists,
     };
     let ResolvedClassifier {
         classifier,
@@ -73,11 +73,14 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         Origin::Cache(path) => format!("from the cache: {}", path.shown()),
         Origin::Built | Origin::File(_) => "built".into(),
     };
+    let templates = match recipe.templates {
+        0 => "their own prompts".into(),
+        templates => count(templates, "template"),
+    };
     show(&format!(
-        "{}: {} of {}, {} dimensions, {from}\n",
+        "{}: {} of {templates}, {} dimensions, {from}\n",
         out.shown(),
         count(recipe.classes, "class"),
-        count(recipe.templates, "template"),
         classifier.embedding()
     ))?;
     Ok(ExitCode::Success)

@@ -41,13 +41,13 @@ pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
         }
     };
     show(&format!(
-        "{}: {}{}, {} bytes\n",
+        "{}: {}, {} bytes{}\n",
         settings.output.shown(),
         count(summary.tensors, "tensor"),
+        summary.bytes,
         checkpoint
             .nested_under()
-            .map_or(String::new(), |key| format!(" of those under {key}")),
-        summary.bytes
+            .map_or(String::new(), |key| format!(", the weights under {key}"))
     ))?;
     Ok(ExitCode::Success)
 }

@@ -2,7 +2,10 @@
 
 mod evaluate;
 mod features;
+mod judging;
 mod parts;
+mod prompts;
+mod suite;
 mod sweep;
 
 use std::path::{Path, PathBuf};
@@ -22,7 +25,6 @@ use crate::data::check::Depth;
 use crate::data::{ClassFolders, DataLocation, Set};
 use crate::inference::classifiers::ClassifierSource;
 use crate::inference::devices::Devices;
-use crate::inference::loading;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
 use crate::model::config::DEMO;
@@ -30,12 +32,14 @@ use crate::text::{ClassNames, Templates};
 
 pub use evaluate::Evaluate;
 pub use features::EvaluateFeatures;
-pub use parts::{Execution, Model, Outputs, Prompts};
+pub use parts::{Execution, Model, Outputs};
+pub use prompts::Prompts;
+pub use suite::{FailedSet, Place, Suite};
 pub use sweep::Sweep;
 
 use parts::{
-    Opened, check_distinct, check_folder, check_no_input, classifier_source, cores, devices,
-    expectations, folders, given, model, set, source,
+    Opened, check_distinct, check_folder, check_model, check_no_input, classifier_source, cores,
+    devices, expectations, folders, given, model, set, source,
 };
 
 /// What to do, completely determined.
@@ -49,6 +53,7 @@ pub enum Settings {
     Inspect(Inspect),
     Convert(Convert),
     Sweep(Sweep),
+    Suite(Box<Suite>),
     Merge(Merge),
     Compare(Compare),
     Models(ListModels),
@@ -72,6 +77,7 @@ pub struct ListModels {
 pub enum Document {
     Result,
     Comparison,
+    Suite,
 }
 
 #[derive(Debug)]
@@ -152,7 +158,7 @@ pub enum CheckedSet {
     This(Set),
     /// Other classes.
     Listed {
-        folders: ClassFolders,
+        folders: Box<ClassFolders>,
         names: ClassNames,
     },
 }
@@ -170,6 +176,7 @@ impl Settings {
             Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
             Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
             Some(Command::Convert(args)) => Self::Convert(Convert::new(args)?),
+            Some(Command::Suite(args)) => Self::evaluation(args.evaluate)?,
             Some(Command::Sweep(args)) => Self::Sweep(Sweep::of_file(args)?),
             Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
             Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
@@ -180,6 +187,7 @@ impl Settings {
             Some(Command::Schema(args)) => Self::Schema(match args.of {
                 DocumentArg::Result => Document::Result,
                 DocumentArg::Comparison => Document::Comparison,
+                DocumentArg::Suite => Document::Suite,
             }),
             Some(Command::Completions(args)) => Self::Completions(args.shell),
             Some(Command::Man) => Self::Man,
@@ -205,6 +213,7 @@ impl Settings {
             Self::EvaluateFeatures(settings) => settings.outputs.trace.as_deref(),
             Self::Demo(settings) => settings.outputs.trace.as_deref(),
             Self::Sweep(settings) => settings.trace.as_deref(),
+            Self::Suite(settings) => settings.sweep.trace.as_deref(),
             Self::Classifier(settings) => settings.trace.as_deref(),
             _ => None,
         }
@@ -217,11 +226,12 @@ impl Settings {
             return Ok(Self::EvaluateFeatures(Box::new(settings)));
         }
         let checkpoints = sweep::checkpoints(&args)?;
+        if args.suite.is_some() {
+            return Ok(Self::Suite(Box::new(Suite::new(args, &checkpoints)?)));
+        }
         Ok(match checkpoints.as_slice() {
             [only] if args.out.is_none() => {
-                if let Some(path) = only {
-                    loading::check(path)?;
-                }
+                check_model(&args.model, only.as_deref())?;
                 let run = Evaluate::new(args, only.as_deref(), &mut Opened::default())?;
                 Self::Evaluate(Box::new(run))
             }
@@ -254,7 +264,7 @@ impl Classifier {
         }
         Ok(Self {
             model,
-            prompts: Prompts::new(args.prompts)?,
+            prompts: Prompts::new(&args.prompts)?.check()?,
             out,
             classifier_source: classifier_source(args.cache),
             devices: devices(&args.compute)?,
@@ -388,11 +398,12 @@ impl DataCheck {
                 source: source(args.source),
                 labels: args.labels,
                 real: false,
+                numbers: args.label_numbers.map(Into::into),
             },
             set: match (args.dataset, args.classnames) {
                 (_, Some(file)) => {
                     let names = ClassNames::from_file(&file)?;
-                    let folders = folders(&names);
+                    let folders = folders(&names).into();
                     CheckedSet::Listed { folders, names }
                 }
                 (Some(dataset), None) => CheckedSet::This(set(dataset)),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{
-    BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, ExpectArgs, ModelArgs, OutputArgs,
-    PromptArgs, RunArgs, SourceArg,
+    BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, ExpectArgs, ModelArgs, ModelNameArgs,
+    OutputArgs, RunArgs, SourceArg,
 };
 use crate::app::json_output::JsonTarget;
 use crate::classifier::cache::Cache;
@@ -18,23 +18,13 @@ use crate::inference::loading;
 use crate::metrics::expectation::{Expectations, Tolerance};
 use crate::model::ModelConfig;
 use crate::report::predictions;
-use crate::text::{ClassNames, Templates, imagenet};
+use crate::text::{ClassNames, imagenet};
 use crate::util::destination::Destination;
 use crate::util::output_file::OutputError;
 use crate::util::usage::UsageError;
 
 /// A configuration, and where its weights are.
 pub type Model = Chosen;
-
-/// Class names and templates, and the folders that the classes have.
-#[derive(Debug)]
-pub struct Prompts {
-    pub classes: ClassNames,
-    pub folders: ClassFolders,
-    pub templates: Templates,
-    pub classnames_file: Option<PathBuf>,
-    pub templates_file: Option<PathBuf>,
-}
 
 /// How the work is done.
 #[derive(Debug, Clone)]
@@ -58,11 +48,20 @@ pub struct Outputs {
     pub trace: Option<PathBuf>,
 }
 
+/// Refuses a model that is none, and a checkpoint that is not there, without opening it.
+pub(super) fn check_model(args: &ModelNameArgs, checkpoint: Option<&Path>) -> Result<(), Error> {
+    if let Some(model) = &args.model {
+        ModelConfig::from_name_or_file(model)?;
+    }
+    match checkpoint {
+        Some(path) => Ok(loading::check(path)?),
+        None => Ok(()),
+    }
+}
+
 /// The model that the flags mean.
 pub(super) fn model(args: &ModelArgs) -> Result<Model, Error> {
-    if let Some(path) = &args.ckpt_path {
-        loading::check(path)?;
-    }
+    check_model(&args.name, args.ckpt_path.as_deref())?;
     let asked = Asked {
         model: args.name.model.as_deref(),
         pretrained: args.name.pretrained.as_deref(),
@@ -70,35 +69,6 @@ pub(super) fn model(args: &ModelArgs) -> Result<Model, Error> {
         weights: args.name.weights.as_deref(),
     };
     Ok(choose(asked, &mut Console::default())?)
-}
-
-impl Prompts {
-    /// The built-in class names and templates.
-    pub fn imagenet() -> Self {
-        Self {
-            classes: ClassNames::imagenet(),
-            folders: ClassFolders::imagenet(),
-            templates: Templates::imagenet(),
-            classnames_file: None,
-            templates_file: None,
-        }
-    }
-
-    pub(super) fn new(args: PromptArgs) -> Result<Self, Error> {
-        let mut prompts = Self::imagenet();
-        if let Some(path) = &args.templates {
-            prompts.templates = Templates::from_file(path)?;
-        }
-        if let Some(path) = &args.classnames {
-            prompts.classes = ClassNames::from_file(path)?;
-            prompts.folders = folders(&prompts.classes);
-        }
-        Ok(Self {
-            classnames_file: args.classnames,
-            templates_file: args.templates,
-            ..prompts
-        })
-    }
 }
 
 impl Execution {
@@ -145,9 +115,6 @@ impl Outputs {
             check_no_input(path, flag, inputs)?;
         }
         check_distinct(&files)?;
-        for (_, path) in &files {
-            check_folder(path)?;
-        }
         let predictions = args.predictions.map(|path| {
             let format = predictions::Format::of(&path)?;
             Ok::<_, UsageError>((path, format))

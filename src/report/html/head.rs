@@ -18,7 +18,7 @@ pub(super) fn head(report: &Report) -> String {
         "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8><meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data:; style-src {}; script-src {}; base-uri 'none'; form-action 'none'\"><meta name=viewport content=\"width=device-width, initial-scale=1\"><title>{} – uta-eval</title><style>{STYLE}</style></head>\n",
         source(STYLE),
         source(SCRIPT),
-        text(&title(report)),
+        text(title(report)),
     )
 }
 

@@ -13,6 +13,7 @@
 mod base64;
 mod charts;
 mod class_table;
+pub(in crate::report) mod escape;
 mod gallery;
 mod head;
 mod page;
@@ -27,17 +28,7 @@ pub use thumbnail::{SIDE, thumbnail};
 
 use std::borrow::Cow;
 
-use crate::util::escape::visible;
-
-/// Text of others, to stand between tags: names of classes and files, messages.
-fn text(of_others: &str) -> String {
-    htmlize::escape_text(visible(of_others)).into_owned()
-}
-
-/// Text of others, to stand in a quoted attribute.
-fn attribute(of_others: &str) -> String {
-    htmlize::escape_attribute(visible(of_others)).into_owned()
-}
+use escape::{escape_attribute as attribute, escape_text as text};
 
 /// A share in percent, with two digits behind the point.
 fn percent(value: Option<f64>) -> Cow<'static, str> {

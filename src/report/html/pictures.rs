@@ -106,7 +106,7 @@ fn picture(page: &mut String, judgement: &Judgement, names: &Names, thumbnail: O
         Some(uri) => write!(
             page,
             "<img src=\"{uri}\" width=160 height=160 alt=\"{}\" loading=lazy>",
-            attribute(&format!("a picture of {label}"))
+            attribute(format!("a picture of {label}"))
         ),
         None => write!(page, "<div class=none>not at hand</div>"),
     };

@@ -15,7 +15,7 @@ pub(super) fn title(page: &mut String, report: &Report) {
     let _ = write!(
         page,
         "<p class=kicker>Zero-shot evaluation</p><h1>{}</h1><p class=soft>Accuracy on {} of {}, ranked among {}.</p>",
-        text(&head::title(report)),
+        text(head::title(report)),
         grouped_count(evaluated, "picture"),
         grouped_count(data.classes_present, "class"),
         grouped_count(data.classes, "class")
@@ -88,7 +88,7 @@ pub(super) fn banners(page: &mut String, report: &Report) {
         } else {
             ("bad", "Expectation missed")
         };
-        banner(class, name, &text(&checked.to_string()));
+        banner(class, name, &text(checked.to_string()));
     }
     if report.interrupted {
         let done = report.statistics.top1.total + report.unreadable.len() as u64;
@@ -144,7 +144,7 @@ fn sentence(message: &str) -> String {
     } else {
         "."
     };
-    text(&format!("{upper}{}{end}", letters.as_str()))
+    text(format!("{upper}{}{end}", letters.as_str()))
 }
 
 /// The numbers that matter.
