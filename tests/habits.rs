@@ -185,7 +185,16 @@ fn a_mistyped_model_is_recognised() {
         ("UTA_B", "did you mean UTA-B?"),
         ("ViT-B16", "did you mean ViT-B-16?"),
     ] {
-        let arguments = ["--imagenet-path", "x", "--ckpt-path", "y", "--model", name];
+        let checkpoint = demo("uta_demo.safetensors");
+        let checkpoint = checkpoint.to_str().unwrap();
+        let arguments = [
+            "--imagenet-path",
+            "x",
+            "--ckpt-path",
+            checkpoint,
+            "--model",
+            name,
+        ];
         run(&arguments)
             .ended_with(2)
             .said(&["unknown model", meant, "uta-eval models"]);
