@@ -136,6 +136,20 @@ fn an_empty_label_is_refused() {
 }
 
 #[test]
+fn labels_that_are_one_or_were_meant_to_be_several_are_told_of() {
+    run(&classify(&[&zebra(), "--labels", "a zebra"]))
+        .ended_with(0)
+        .warned(&["there is one label", "--labels \"a dog,a cat\""]);
+    for labels in ["a zebra;a dog", "a zebra; a dog,a cat"] {
+        run(&classify(&[&zebra(), "--labels", labels]))
+            .ended_with(0)
+            .warned(&["has a semicolon", "--labels \"a zebra,a dog\""]);
+    }
+    let ran = run(&classify(&[&zebra(), "--labels", "a zebra,a dog"])).ended_with(0);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
 fn inspect_tells_model_tensors_and_dtypes() {
     let checkpoint = demo("uta_demo.safetensors");
     run(&["inspect", checkpoint.to_str().unwrap()])

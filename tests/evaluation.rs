@@ -13,6 +13,7 @@ struct Report {
     schema_version: u32,
     interrupted: bool,
     program: Program,
+    provenance: Provenance,
     model: Model,
     checkpoint: Checkpoint,
     data: Data,
@@ -36,6 +37,15 @@ struct Report {
     peak_memory_bytes: Option<u64>,
     warnings: Vec<String>,
     judgements: Vec<(String, usize, usize, u8, u32, u8)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Provenance {
+    started: String,
+    hosts: Vec<String>,
+    processors: Vec<String>,
+    command: String,
 }
 
 #[derive(Deserialize)]
@@ -294,6 +304,16 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     let right = report.judgements.iter().filter(|j| j.3 == 1 && j.1 == j.2);
     assert_eq!(right.count() as u64, report.top1.correct);
     assert_eq!(report.tied_classes, [[657, 744], [836, 837]]);
+    let provenance = &report.provenance;
+    let (date, time) = provenance.started.split_once('T').unwrap();
+    assert!(date.len() == 10 && time.ends_with('Z'), "{date} {time}");
+    assert_eq!(
+        [provenance.hosts.len(), provenance.processors.len()],
+        [1, 1]
+    );
+    let command = &provenance.command;
+    assert!(command.starts_with("uta-eval "), "{command}");
+    assert!(command.contains(" --json - "), "{command}");
     let seconds = report.seconds;
     assert!(seconds.load + seconds.classifier + seconds.evaluation <= seconds.total);
     let first = seconds.first_batch.unwrap();

@@ -232,7 +232,12 @@ fn one_run_gives_the_bits_of_a_run_on_each_set_and_pythons_averages() {
     let folder = Folder::new();
     let root = sets(&folder);
     let out = folder.join("out");
-    let ran = suite(&folder, &root, &["--out", out.to_str().unwrap()]).ended_with(0);
+    let more = ["--out", out.to_str().unwrap(), "-v"];
+    let ran = suite(&folder, &root, &more).ended_with(0);
+    let stage = |ran: &Ran, name: &str| ran.stderr.matches(name).count();
+    // ImageNet's classes, and ObjectNet's own.
+    assert_eq!(stage(&ran, "building the classifier:"), 2, "{}", ran.stderr);
+    assert_eq!(stage(&ran, "loading the text tower:"), 1, "{}", ran.stderr);
     let found = read(&out.join("suite.json"));
     let row = &found["rows"][0];
     let expected: Expected = fixture_json("suite/expected.json");
@@ -240,9 +245,11 @@ fn one_run_gives_the_bits_of_a_run_on_each_set_and_pythons_averages() {
     for (place, (name, path, flags)) in alone(&root).into_iter().enumerate() {
         let json = folder.join("alone.json");
         let mut more = vec!["--imagenet-path", path.to_str().unwrap()];
-        more.extend(["--json", json.to_str().unwrap()]);
+        more.extend(["--json", json.to_str().unwrap(), "-v"]);
         more.extend(flags);
-        run(&arguments(&folder, &[], &more)).ended_with(0);
+        let one = run(&arguments(&folder, &[], &more)).ended_with(0);
+        let loading = "loading the checkpoint:";
+        assert_eq!(stage(&ran, loading), stage(&one, loading), "{}", ran.stderr);
         let of_suite = read(&out.join(format!("001-uta_demo-{name}.json")));
         let alone = read(&json);
         assert_eq!(of_suite["classifier"]["key"], alone["classifier"]["key"]);

@@ -44,7 +44,44 @@ pub struct ResolvedClassifier {
 /// Classifiers of this process, by the keys of their recipes: models with equal text towers share
 /// one.
 #[derive(Debug, Default)]
-pub struct SharedClassifiers(HashMap<String, ResolvedClassifier>);
+pub struct SharedClassifiers {
+    by_key: HashMap<String, ResolvedClassifier>,
+    /// The text tower that was loaded last, and what names it: several classifiers may be built by
+    /// it.
+    tower: Option<(String, TextTower)>,
+}
+
+impl SharedClassifiers {
+    /// Frees the text tower, when no other classifier is built by it.
+    pub fn drop_tower(&mut self) {
+        self.tower = None;
+    }
+
+    /// The text tower that is asked for, loaded unless it is there.
+    fn tower(
+        &mut self,
+        request: &ClassifierRequest<'_>,
+        recipe: &Recipe,
+        progress: &mut dyn Progress,
+    ) -> Result<&TextTower, InferenceError> {
+        let compute = request.compute;
+        let name = format!(
+            "{} {} {}",
+            recipe.text_tower,
+            compute.precision(),
+            compute.device()
+        );
+        let loaded = match self.tower.take().filter(|(known, _)| *known == name) {
+            Some(loaded) => loaded,
+            None => {
+                progress.start(Work::Waiting("loading the text tower"));
+                let tower = loading::text_tower(request.weights, request.config, compute)?;
+                (name, tower)
+            }
+        };
+        Ok(&self.tower.insert(loaded).1)
+    }
+}
 
 /// Where a classifier came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,16 +158,17 @@ pub fn resolve(
     warnings: &mut Vec<Warning>,
 ) -> Result<ResolvedClassifier, InferenceError> {
     let _span = info_span!("get the classifier").entered();
+    progress.start(Work::Waiting("preparing the prompts"));
     let (recipe, tokens) = recipe(request)?;
     let key = recipe.key();
     if let (Some(resolved), ClassifierSource::Cache(_) | ClassifierSource::None) =
-        (shared.0.get(&key), source)
+        (shared.by_key.get(&key), source)
     {
         return Ok(resolved.clone());
     }
-    let resolved = find_or_build(request, source, recipe, tokens, progress, warnings)?;
+    let resolved = find_or_build(request, source, shared, recipe, tokens, progress, warnings)?;
     if !matches!(source, ClassifierSource::File(_)) {
-        shared.0.insert(key, resolved.clone());
+        shared.by_key.insert(key, resolved.clone());
     }
     Ok(resolved)
 }
@@ -138,6 +176,7 @@ pub fn resolve(
 fn find_or_build(
     request: &ClassifierRequest<'_>,
     source: &ClassifierSource,
+    shared: &mut SharedClassifiers,
     recipe: Recipe,
     prompts: PromptTokens,
     progress: &mut dyn Progress,
@@ -174,14 +213,13 @@ fn find_or_build(
             origin,
         });
     }
-    progress.start(Work::Waiting("loading the text tower"));
-    let tower = loading::text_tower(request.weights, request.config, request.compute)?;
+    let tower = shared.tower(request, &recipe, progress)?;
     let cache = match source {
         ClassifierSource::Cache(cache) => Some(cache),
         _ => None,
     };
     let classifier = build(
-        &tower,
+        tower,
         &prompts.tokens,
         prompts.averaging,
         cache.map(|c| (c, &recipe)),

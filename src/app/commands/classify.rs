@@ -62,6 +62,9 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     for warning in &settings.model.warnings {
         console.warn(warning);
     }
+    for warning in doubts(settings.labels.names()) {
+        console.warn(&warning);
+    }
     let config = &settings.model.config;
     let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
 
@@ -143,6 +146,18 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     } else {
         ExitCode::Success
     })
+}
+
+/// What is odd about labels: they are one, or were meant to be several.
+fn doubts(labels: &[String]) -> Vec<Warning> {
+    let semicolon = labels.iter().find(|label| label.contains(';'));
+    match (semicolon, labels) {
+        (Some(label), _) => vec![Warning::SemicolonInLabel {
+            label: label.clone(),
+        }],
+        (None, [_]) => vec![Warning::OneLabel],
+        _ => Vec::new(),
+    }
 }
 
 impl fmt::Display for Classification {

@@ -76,7 +76,7 @@ impl CheckedData {
                     classes: (0..data.classes).collect(),
                     data,
                     set: None,
-                    folders: folders.clone(),
+                    folders: folders.as_ref().clone(),
                     names: names.clone(),
                 });
             }

@@ -240,6 +240,7 @@ impl<'a> Passes<'a> {
                 Err(error) => outcomes.failed(*number, &error, console),
             }
         }
+        self.shared.drop_tower();
     }
 
     /// Evaluates what is ready, one data set after the other.
@@ -281,7 +282,7 @@ impl<'a> Passes<'a> {
         again: &[Ready<'a>],
         outcomes: &mut dyn Outcomes,
         console: &mut Console,
-    ) -> Result<Vec<(usize, Result<Findings, Error>)>, Error> {
+    ) -> Result<Vec<Found>, Error> {
         let Some(pictures) = ready.first().map(|ready| Arc::clone(&ready.pictures)) else {
             return Ok(Vec::new());
         };
@@ -330,6 +331,9 @@ impl<'a> Passes<'a> {
         Ok(found)
     }
 }
+
+/// What came of an evaluation that others judge again, with its number.
+type Found = (usize, Result<Findings, Error>);
 
 /// What was found in pictures, by their names.
 type Findings = HashMap<String, Finding>;

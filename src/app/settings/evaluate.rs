@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::judging::Judged;
 use super::parts::{
-    Execution, Model, Opened, Outputs, check_folder, classifier_source, expectations, given, source,
+    Execution, Model, Opened, Outputs, check_folder, classifier_source, expectations,
 };
 use super::prompts::Prompts;
 use crate::app::console::Console;
 use crate::app::error::Error;
-use crate::app::flags::{EvaluateArgs, LabelsArg, PicturesArgs};
+use crate::app::flags::EvaluateArgs;
 use crate::data::{DataLocation, Protocol, Truth};
 use crate::evaluation::shard::Shard;
 use crate::inference::accuracy;
@@ -253,22 +253,6 @@ pub(super) fn chosen(args: &EvaluateArgs, checkpoint: Option<&Path>) -> Result<M
         weights: args.model.weights.as_deref(),
     };
     Ok(choose(asked, &mut Console::default())?)
-}
-
-/// Where the pictures are.
-pub(super) fn location(args: &PicturesArgs) -> Result<DataLocation, Error> {
-    let (real, labels) = match &args.labels {
-        Some(LabelsArg::Real) => (true, None),
-        Some(LabelsArg::File(path)) => (false, Some(path.clone())),
-        None => (false, None),
-    };
-    Ok(DataLocation {
-        path: given(args.imagenet_path.clone(), "--imagenet-path")?,
-        source: source(args.source),
-        labels,
-        real,
-        numbers: args.label_numbers.map(Into::into),
-    })
 }
 
 fn check_image_size(given: Option<usize>, config: &ModelConfig) -> Result<(), Error> {

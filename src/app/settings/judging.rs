@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::evaluate::location;
-use super::parts::set;
+use super::parts::{given, set, source};
 use super::prompts::{NamesFrom, Prompts};
 use crate::app::error::Error;
-use crate::app::flags::{EvaluateArgs, LabelsArg};
+use crate::app::flags::{EvaluateArgs, LabelsArg, PicturesArgs};
 use crate::data::{Beside, ClassFolders, DataLocation, Protocol, Rules, Set, Truth};
 use crate::text::{ClassNames, Templates, imagenet};
 
@@ -35,12 +34,32 @@ impl Judged {
     }
 }
 
+/// Where the pictures are.
+fn location(args: &PicturesArgs) -> Result<DataLocation, Error> {
+    let (real, labels) = match &args.labels {
+        Some(LabelsArg::Real) => (true, None),
+        Some(LabelsArg::File(path)) => (false, Some(path.clone())),
+        None => (false, None),
+    };
+    Ok(DataLocation {
+        path: given(args.imagenet_path.clone(), "--imagenet-path")?,
+        source: source(args.source),
+        labels,
+        real,
+        numbers: args.label_numbers.map(Into::into),
+    })
+}
+
 fn judging(args: &EvaluateArgs, location: &DataLocation) -> Result<(Protocol, Prompts), Error> {
     let rules: Rules = args.protocol.into();
     let real = args.pictures.labels == Some(LabelsArg::Real);
     let mut prompts = Prompts::new(&args.prompts)?;
     let mut asked = args.dataset.map(set);
-    let beside = if real { None } else { Beside::find(location)? };
+    let beside = if real {
+        None
+    } else {
+        Beside::find(&location.path, location.source)?
+    };
     if let Some(beside) = &beside {
         if args.prompts.templates.is_empty() && args.classifier.classifier.is_none() {
             prompts.take_templates(beside)?;

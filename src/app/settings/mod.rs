@@ -158,7 +158,7 @@ pub enum CheckedSet {
     This(Set),
     /// Other classes.
     Listed {
-        folders: ClassFolders,
+        folders: Box<ClassFolders>,
         names: ClassNames,
     },
 }
@@ -403,7 +403,7 @@ impl DataCheck {
             set: match (args.dataset, args.classnames) {
                 (_, Some(file)) => {
                     let names = ClassNames::from_file(&file)?;
-                    let folders = folders(&names);
+                    let folders = folders(&names).into();
                     CheckedSet::Listed { folders, names }
                 }
                 (Some(dataset), None) => CheckedSet::This(set(dataset)),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::detect::shards_of;
 use super::error::{DataError, LayoutError};
-use super::location::DataLocation;
 use super::pattern::is_pattern;
+use super::source::Source;
 
 /// What the hub's data sets call their files.
 const CLASS_NAMES: &str = "classnames.txt";
@@ -26,15 +26,14 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// The texts that belong to the shards or tables of a location; none where it has none, or its
-    /// pictures are kept in another way.
+    /// The texts that belong to the shards or tables at a path, of a source if that is known; none
+    /// where there are none, or the pictures are kept in another way.
     ///
     /// # Errors
     /// When the folder cannot be read, or the data set is none of pictures with one class each.
-    pub fn find(location: &DataLocation) -> Result<Option<Self>, DataError> {
-        let path = &location.path;
+    pub fn find(path: &Path, source: Option<Source>) -> Result<Option<Self>, DataError> {
         let folder = if path.is_dir() {
-            shards_of(path, location.source)?
+            shards_of(path, source)?
         } else {
             let is_there = path.is_file() || is_pattern(path);
             path.parent().filter(|_| is_there).map(Path::to_path_buf)

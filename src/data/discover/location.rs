@@ -102,7 +102,7 @@ impl DataLocation {
         if matches!(classes.naming(), Naming::Nothing | Naming::Sorted) {
             return Ok(told.unwrap_or_else(|| classes.clone()));
         }
-        let Some(beside) = Beside::find(self)? else {
+        let Some(beside) = Beside::find(&self.path, self.source)? else {
             return Ok(told.unwrap_or_else(|| classes.clone()));
         };
         let names = read_names(&beside.class_names)?;
@@ -126,7 +126,7 @@ impl DataLocation {
     /// When it is none of the sets: why it is not ImageNet.
     pub fn recognise(&self) -> Result<(Set, DataSet), DataError> {
         let find = |set: Set| self.find(&set.folders()).map(|data| (set, data));
-        if let Some(beside) = Beside::find(self)?
+        if let Some(beside) = Beside::find(&self.path, self.source)?
             && let Some(set) = Set::with_names(&read_names(&beside.class_names)?)
         {
             return find(set);

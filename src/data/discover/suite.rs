@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::beside::Beside;
 use super::error::DataError;
-use super::location::DataLocation;
 use crate::data::containers::ContainerError;
 use crate::data::containers::file_names::{Ignored, has_ending, is_picture};
 use crate::data::containers::folder::Contents;
@@ -116,7 +115,7 @@ impl Candidates {
             }
             return Ok(());
         }
-        if matches!(Beside::find(&DataLocation::new(path.clone())), Ok(Some(_))) {
+        if matches!(Beside::find(path, None), Ok(Some(_))) {
             let set = SuiteSet::other(name);
             self.found.entry(set).or_default().push(path.clone());
             return Ok(());

@@ -4,6 +4,7 @@ mod gif;
 mod png;
 mod pnm;
 pub(super) mod tiff;
+mod words;
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -177,10 +178,10 @@ pub(super) fn convert_error(error: ImageError) -> PictureError {
             PictureError::Truncated
         }
         ImageError::Unsupported(e) => PictureError::Unsupported {
-            what: e.to_string(),
+            what: words::unsupported(&e),
         },
         e => PictureError::Corrupt {
-            reason: e.to_string(),
+            reason: words::damage(&e),
         },
     }
 }
