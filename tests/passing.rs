@@ -95,7 +95,7 @@ fn what_the_system_could_not_read_is_tried_again_by_the_next_run() {
         // Still so: the same end.
         case.run(&[("FAULT_OPEN", &failing(errno, 999))])
             .ended_with(6)
-            .warned(&["1 of them could not be read by the system's fault, and are tried again"]);
+            .warned(&["1 of them could not be read by the system's fault, and is tried again"]);
         case.run(&[]).ended_with(0);
         for field in ["judgements", "top1", "top5", "per_class", "unreadable"] {
             assert_eq!(case.result()[field], whole[field], "errno {errno}");
