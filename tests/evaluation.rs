@@ -81,6 +81,7 @@ struct Data {
     classes_present: usize,
     classes: usize,
     dataset: Option<String>,
+    protocol: String,
     labels: String,
     unlabelled: usize,
     ignored: Ignored,
@@ -99,7 +100,16 @@ struct Ignored {
 struct Prompts {
     templates: usize,
     templates_file: Option<String>,
+    lists: Vec<PromptList>,
+    classnames: String,
     classnames_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PromptList {
+    file: Option<String>,
+    weight: f64,
 }
 
 #[derive(Deserialize)]
@@ -223,10 +233,17 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
         (report.data.labels.as_str(), report.data.unlabelled),
         ("original", 0)
     );
+    assert_eq!(report.data.protocol, "clip-benchmark");
     assert_eq!(
         (report.prompts.templates, report.prompts.classnames_file),
         (1, None)
     );
+    assert_eq!(report.prompts.classnames, "built-in");
+    let [list] = &report.prompts.lists[..] else {
+        panic!()
+    };
+    assert_eq!(list.file, report.prompts.templates_file);
+    assert_eq!(list.weight, 1.0);
     assert!(
         report
             .prompts

@@ -204,6 +204,9 @@ fn masked_sets_agree_with_a_direct_calculation_from_the_logits_of_all_classes() 
         for more in ["--dataset", set, "--classifier", out, "--predictions", file] {
             arguments.push(more.into());
         }
+        if set == "objectnet" {
+            arguments.extend(["--protocol".into(), "objectnet".into()]);
+        }
         run(&arguments)
             .ended_with(0)
             .printed(&[set, &format!("ranked among {classes}")]);
@@ -335,7 +338,7 @@ fn objectnets_other_folders_are_left_out_and_counted_and_several_classes_may_be_
     ];
     let more: Vec<&str> = more
         .iter()
-        .chain(&["--dataset", "objectnet"])
+        .chain(&["--dataset", "objectnet", "--protocol", "objectnet"])
         .copied()
         .collect();
     for place in [folder.path().to_path_buf(), folder.join("objectnet-1.0")] {
@@ -351,6 +354,100 @@ fn objectnets_other_folders_are_left_out_and_counted_and_several_classes_may_be_
     }
 }
 
+/// By CLIP_benchmark's rules: pictures are whole, and classes are the names of the 113 folders, in
+/// the 80 templates.
+#[test]
+fn objectnet_is_ranked_among_its_own_names_unless_its_authors_protocol_is_asked_for() {
+    let folder = Folder::new();
+    let asset = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/sets");
+    let read = |name: &str| std::fs::read_to_string(asset.join(name)).unwrap();
+    let (list, names) = (read("objectnet.tsv"), read("objectnet_names.txt"));
+    let shared = list
+        .lines()
+        .filter_map(|line| Some(line.split_once('\t')?.0));
+    let shared: Vec<&str> = shared.collect();
+    let lines: Vec<String> = shared
+        .iter()
+        .zip(names.lines())
+        .map(|(folder, name)| format!("{folder}\t{name}\n"))
+        .collect();
+    assert_eq!(lines.len(), 113);
+    let names = folder.write("names.tsv", lines.concat());
+    let templates = folder.write("templates.txt", "a photo of a {c}.\n");
+    let classifier = folder.join("classifier.safetensors");
+    let checkpoint = demo("uta_demo.safetensors");
+    run(&[
+        "classifier",
+        "--no-cache",
+        "--model",
+        "uta_demo",
+        "--ckpt-path",
+        checkpoint.to_str().unwrap(),
+        "--classnames",
+        names.to_str().unwrap(),
+        "--templates",
+        templates.to_str().unwrap(),
+        "--out",
+        classifier.to_str().unwrap(),
+    ])
+    .ended_with(0);
+    let parts = Parts::new(&classifier);
+    let all: Vec<usize> = (0..113).collect();
+    for (place, class) in [("banana", LADYBUG), ("bicycle", ZEBRA)] {
+        for number in 0..3 {
+            let framed = framed(&picture(class, number));
+            folder.write(
+                &format!("objectnet-1.0/images/{place}/{number}.png"),
+                framed,
+            );
+        }
+    }
+    folder.write("objectnet-1.0/images/air_freshener/a.png", "left out");
+
+    let predictions = folder.join("predictions.jsonl");
+    let more = ["--dataset", "objectnet", "--json", "-"];
+    let mut more: Vec<&str> = more.into();
+    more.extend(["--predictions", predictions.to_str().unwrap()]);
+    let set = folder.join("objectnet-1.0");
+    let own = json(&evaluate(&folder, &set, &more).ended_with(0));
+    assert_eq!(own["data"]["protocol"], "clip-benchmark");
+    assert_eq!(own["data"]["classes"], 113);
+    assert_eq!(own["data"]["ignored"]["other_folders"], 1);
+    let found = self::lines(&predictions);
+    assert_eq!(found.len(), 6);
+    for line in &found {
+        let picture = Path::new(&line.path);
+        let place = picture.iter().rev().nth(1).unwrap();
+        let (best, logits) = parts.best(picture, &all);
+        assert_eq!(line.top5, best, "{}", line.path);
+        assert_eq!(line.logits, logits, "{}", line.path);
+        assert_eq!(line.right, None);
+        let class = shared.iter().position(|folder| place == *folder);
+        assert_eq!(Some(line.label), class, "{}", line.path);
+    }
+
+    // Results of the two protocols are not compared.
+    let write = |name: &str, protocol: &str| {
+        let file = folder.join(name);
+        let more = ["--dataset", "objectnet", "--protocol", protocol, "--json"];
+        let mut more: Vec<&str> = more.into();
+        more.push(file.to_str().unwrap());
+        evaluate(&folder, &set, &more).ended_with(0);
+        file
+    };
+    let files = [
+        write("own.json", "clip-benchmark"),
+        write("authors.json", "objectnet"),
+    ];
+    run(&[
+        "compare",
+        files[0].to_str().unwrap(),
+        files[1].to_str().unwrap(),
+    ])
+    .ended_with(2)
+    .said(&["protocol (clip-benchmark and objectnet)", "--protocol"]);
+}
+
 #[test]
 fn a_picture_that_is_all_border_cannot_be_read() {
     let folder = Folder::new();
@@ -358,7 +455,8 @@ fn a_picture_that_is_all_border_cannot_be_read() {
     let tiny = image::RgbImage::new(4, 9);
     tiny.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     folder.write("images/banana/a.png", bytes.into_inner());
-    evaluate(&folder, folder.path(), &["--dataset", "objectnet"])
+    let more = ["--dataset", "objectnet", "--protocol", "objectnet"];
+    evaluate(&folder, folder.path(), &more)
         .ended_with(6)
         .warned(&["its 4 x 9 pixels are all border"]);
 }
@@ -534,6 +632,10 @@ fn flags_that_do_not_belong_to_a_set_are_refused_before_anything_is_read() {
         (
             &["--classnames", names, "--dataset", "imagenet-a"],
             "--dataset imagenet-a has",
+        ),
+        (
+            &["--protocol", "objectnet", "--dataset", "imagenet-a"],
+            "--protocol objectnet is about objectnet, not about imagenet-a",
         ),
         (
             &[

@@ -19,6 +19,9 @@ mod gpu;
 /// Preprocessing against Pillow, byte for byte.
 mod pictures;
 
+/// Seeded damage to pictures, checkpoints and archives.
+mod fuzz;
+
 /// Class names, templates and the tokenizer against the reference's ids and hostile files.
 mod texts;
 
@@ -39,6 +42,9 @@ mod outputs;
 
 /// Many checkpoints at once.
 mod sweep;
+
+/// Prompts of each class, several lists with weights, names told apart.
+mod prompts;
 
 /// Merged, compared, expected and described results.
 mod results;
@@ -71,6 +77,9 @@ mod errors;
 
 /// The same pictures from folders, flat folders with labels, and archives.
 mod sources;
+
+/// All data sets of a paper's row in one run.
+mod suite;
 
 /// Logs that cannot be written, full disks, signals: what befalls a run.
 #[cfg(target_os = "linux")]

@@ -353,8 +353,8 @@ fn a_long_line_is_told_by_its_beginning() {
 fn a_bad_template_file_is_refused_with_file_and_line() {
     for (bytes, message, hint) in [
         (
-            &b"a {}\na photo of a {c}.\n"[..],
-            "list.txt:2: template without `{}`: `a photo of a {c}.`",
+            &b"a {}\na photo of a {d}.\n"[..],
+            "list.txt:2: template without `{}` or `{c}`: `a photo of a {d}.`",
             "write `{}` where",
         ),
         (

@@ -19,7 +19,8 @@ pub enum ExitCode {
     SkippedPictures = 6,
     /// The computation failed: out of memory, a defect.
     Failure = 7,
-    /// Some evaluations of a sweep failed; the others are done.
+    /// Some evaluations of a sweep or suite failed, or a set of a suite cannot be evaluated; the others
+    /// are done.
     PartOfSweep = 8,
     /// The user ended it, as shells number it.
     Interrupted = 130,

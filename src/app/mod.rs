@@ -24,6 +24,8 @@ pub mod signals;
 pub mod stderr;
 /// Standard output.
 pub mod stdout;
+/// A suite's file.
+pub mod suite_file;
 /// A sweep's file as command lines.
 pub mod sweep_file;
 /// What each thread did, and when, as a Chrome trace.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::util::brief::cut_lines;
+use crate::util::brief::lines;
 use crate::util::escape::visible;
 use crate::util::output_file::OutputError;
 
@@ -29,5 +29,5 @@ pub fn print(text: &str) -> Result<(), OutputError> {
 /// # Errors
 /// As [`print`].
 pub fn show(text: &str) -> Result<(), OutputError> {
-    print(&visible(&cut_lines(text)))
+    print(&visible(&lines(text)))
 }

@@ -14,7 +14,8 @@ use crate::util::regular_file;
 const MOST_BYTES: u64 = 16 << 20;
 
 /// Flags that belong to the sweep and not to one of its evaluations.
-const NOT_OF_A_RUN: [&str; 9] = [
+const NOT_OF_A_RUN: [&str; 10] = [
+    "suite",
     "json",
     "predictions",
     "report",
@@ -25,6 +26,9 @@ const NOT_OF_A_RUN: [&str; 9] = [
     "resume",
     "shard",
 ];
+
+/// Flags that one evaluation may have several times: a list inside of the list.
+const SEVERAL: [&str; 2] = ["templates", "template-weights"];
 
 /// The key of the tables.
 const RUN: &str = "run";
@@ -45,6 +49,8 @@ pub enum SweepFileError {
     },
     #[error("{}: {reason}", path.display())]
     Key { path: PathBuf, reason: String },
+    #[error("{}: {reason}", path.display())]
+    Suite { path: PathBuf, reason: String },
 }
 
 impl SweepFileError {
@@ -52,6 +58,9 @@ impl SweepFileError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "check the name",
+            Self::Suite { .. } => {
+                "write the sets and their paths: [sets], then imagenet = \"PATH\", imagenet-a = { path = \"PATH\", labels = \"FILE\" }"
+            }
             Self::Syntax { .. } | Self::Key { .. } => {
                 "write flags without their dashes: model = \"eva_base_p16\", ckpt-path = [\"a.safetensors\", \"b*.safetensors\"]"
             }
@@ -72,18 +81,7 @@ pub struct Line {
 /// # Errors
 /// When the file cannot be read or says something else.
 pub fn read(path: &Path) -> Result<Vec<Line>, SweepFileError> {
-    let text =
-        regular_file::read_text(path, MOST_BYTES).map_err(|source| SweepFileError::Unreadable {
-            path: path.into(),
-            source,
-        })?;
-    let table: Table = text
-        .parse()
-        .map_err(|e: toml::de::Error| SweepFileError::Syntax {
-            path: path.into(),
-            line: e.span().map_or(1, |span| line_number(&text, span.start)),
-            reason: e.message().replace('\n', "; "),
-        })?;
+    let table = table(path)?;
     let tables = matches!(table.get(RUN), Some(Value::Array(_)));
     let lines = flags(table).map_err(|reason| SweepFileError::Key {
         path: path.into(),
@@ -98,6 +96,24 @@ pub fn read(path: &Path) -> Result<Vec<Line>, SweepFileError> {
         flags,
     };
     Ok(lines.into_iter().map(line).collect())
+}
+
+/// What a TOML file says.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub fn table(path: &Path) -> Result<Table, SweepFileError> {
+    let text =
+        regular_file::read_text(path, MOST_BYTES).map_err(|source| SweepFileError::Unreadable {
+            path: path.into(),
+            source,
+        })?;
+    text.parse()
+        .map_err(|e: toml::de::Error| SweepFileError::Syntax {
+            path: path.into(),
+            line: e.span().map_or(1, |span| line_number(&text, span.start)),
+            reason: e.message().replace('\n', "; "),
+        })
 }
 
 /// The line of a text in which a byte is, counted from 1.
@@ -192,9 +208,17 @@ fn choices(key: &str, value: &Value) -> Result<Vec<Vec<String>>, String> {
         Value::Boolean(false) => Ok(Vec::new()),
         other => Err(format!("{key} cannot be a {}", other.type_str())),
     };
+    let together = |value: &Value| match value {
+        Value::Array(values) if values.is_empty() => Err(format!("{key} has an empty list")),
+        Value::Array(values) if SEVERAL.contains(&key) => {
+            let flags = values.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+            Ok(flags.concat())
+        }
+        value => one(value),
+    };
     match value {
         Value::Array(values) if values.is_empty() => Err(format!("{key} is an empty list")),
-        Value::Array(values) => values.iter().map(one).collect(),
+        Value::Array(values) => values.iter().map(together).collect(),
         value => Ok(vec![one(value)?]),
     }
 }
@@ -233,11 +257,24 @@ mod tests {
     }
 
     #[test]
+    fn a_list_in_a_list_is_several_files_of_one_evaluation() {
+        let text = r#"templates = ["a.txt", ["built-in", "b.json"]]
+            template-weights = [[0.5, 2]]"#;
+        let expected = [
+            "--template-weights 0.5 --template-weights 2 --templates a.txt",
+            "--template-weights 0.5 --template-weights 2 --templates built-in --templates b.json",
+        ];
+        assert_eq!(lines(text).unwrap(), expected);
+    }
+
+    #[test]
     fn what_is_no_flag_of_an_evaluation_is_refused() {
         for text in [
             "json = \"x\"",
             "limit = []",
             "limit = [[1]]",
+            "templates = [[]]",
+            "templates = [[[\"a\"]]]",
             "run = 3",
             "run = [1]",
             "model = { a = 1 }",

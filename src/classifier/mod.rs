@@ -1,8 +1,10 @@
 //! The zero-shot classifier: one column of text features for each class.
 //!
 //! A class's column is the mean of its prompts' features, each of unit length, scaled to unit
-//! length itself.
+//! length itself. Of several lists of prompts, it is the weighted mean of the columns that each list
+//! gives alone, scaled to unit length again.
 
+mod averaging;
 pub mod cache;
 pub mod file;
 /// Features and a classifier in, ranked classes out.
@@ -19,6 +21,7 @@ use tracing::info_span;
 use crate::model::micro_batch::is_out_of_memory;
 use crate::model::{Forest, Kept, TextTower};
 use crate::util::vector::{dot, normalised};
+pub use averaging::Averaging;
 pub use trie::{Run, Trie};
 
 /// Logits are this multiple of the cosine between picture and class. The reference uses the
@@ -128,7 +131,8 @@ impl Classifier {
 pub struct Partial {
     /// The first node that is not done.
     next: usize,
-    /// For each class, the sum of its prompts' features, each of unit length. [classes, embedding]
+    /// For each list of prompts and class, the sum of the prompts' features, each of unit length.
+    /// [lists x classes, embedding]
     sums: Vec<f64>,
 }
 
@@ -150,7 +154,7 @@ pub enum Progress<'a> {
 
 /// Encodes all prompts and averages them class by class.
 ///
-/// `trie` holds each prompt's tokens, class by class; every class has the same number of prompts.
+/// `trie` holds each prompt's tokens, in the order that `averaging` says.
 /// With `partial`, an earlier build of the same trie goes on where it was interrupted; one
 /// of another size is not used.
 ///
@@ -159,24 +163,21 @@ pub enum Progress<'a> {
 pub fn build(
     tower: &TextTower,
     trie: &Trie,
-    classes: usize,
+    averaging: impl Into<Averaging>,
     partial: Option<Partial>,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Classifier> {
     let embedding = tower.embedding()?;
-    let fits = |p: &Partial| p.sums.len() == classes * embedding && p.next <= trie.len();
+    let averaging = averaging.into();
+    let values = averaging.sums() * embedding;
+    let fits = |p: &Partial| p.sums.len() == values && p.next <= trie.len();
     let mut partial = partial.filter(fits).unwrap_or_else(|| Partial {
         next: 0,
-        sums: vec![0.0; classes * embedding],
+        sums: vec![0.0; values],
     });
-    let per_class = trie.ends().len() / classes.max(1);
     // Ordered by node, and so in the same order for classes with the same prompts.
-    let mut ends: Vec<(usize, usize)> = trie
-        .ends()
-        .iter()
-        .enumerate()
-        .map(|(prompt, node)| (*node, prompt / per_class))
-        .collect();
+    let ends = trie.ends().iter().copied();
+    let mut ends: Vec<(usize, usize)> = ends.zip(averaging.sum_of(trie.ends().len())).collect();
     ends.sort_unstable();
     let mut nodes = tower.nodes_of_a_run();
     loop {
@@ -192,18 +193,12 @@ pub fn build(
             Err(error) => return Err(error),
         }
     }
-    let column = |sum: &[f64]| -> Vec<f32> {
-        let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
-        sum.iter()
-            .map(|v| (v / length.max(f64::MIN_POSITIVE)) as f32)
-            .collect()
-    };
-    let columns: Vec<Vec<f32>> = partial.sums.chunks_exact(embedding).map(column).collect();
+    let columns = averaging.columns(&partial.sums, embedding);
     Ok(Classifier::new(embedding, &columns))
 }
 
-/// Encodes the nodes that are left, `nodes` at once. `ends` are nodes and the classes of the prompts
-/// that end there, by node. On an error, `partial` is as far as the last run that was finished.
+/// Encodes the nodes that are left, `nodes` at once. `ends` are nodes and the sums to which the prompts
+/// that end there belong, by node. On an error, `partial` is as far as the last run that was finished.
 fn advance(
     tower: &TextTower,
     trie: &Trie,
@@ -225,14 +220,14 @@ fn advance(
         let behind = run.start + run.forest.tokens.len();
         let mut rows: Vec<u32> = Vec::new();
         let mut of_row: Vec<Vec<usize>> = Vec::new();
-        while let Some((node, class)) = ends.next_if(|(node, _)| *node < behind) {
+        while let Some((node, sum)) = ends.next_if(|(node, _)| *node < behind) {
             let row = (node - run.start) as u32;
             if rows.last() != Some(&row) {
                 rows.push(row);
                 of_row.push(Vec::new());
             }
             if let Some(of_row) = of_row.last_mut() {
-                of_row.push(class);
+                of_row.push(sum);
             }
         }
         if !rows.is_empty() {
@@ -242,9 +237,9 @@ fn advance(
             tower.wait()?;
             let features = features.to_vec2::<f32>()?;
             let features: Vec<Vec<f32>> = features.par_iter().map(|f| normalised(f)).collect();
-            for (features, classes) in features.iter().zip(&of_row) {
-                for class in classes {
-                    let sum = &mut partial.sums[class * embedding..(class + 1) * embedding];
+            for (features, sums) in features.iter().zip(&of_row) {
+                for place in sums {
+                    let sum = &mut partial.sums[place * embedding..(place + 1) * embedding];
                     sum.iter_mut()
                         .zip(features)
                         .for_each(|(s, v)| *s += f64::from(*v));

@@ -23,6 +23,7 @@ pub struct Recipe {
     /// Of all prompts' tokens, class by class: prompts and tokenizer together.
     pub prompts: Hash,
     pub classes: usize,
+    /// Prompts for each class; 0 where not all classes have the same number.
     pub templates: usize,
     /// The text tower's arithmetic, e.g. `f32`.
     pub precision: String,
@@ -47,6 +48,31 @@ impl Recipe {
             templates: prompts.len() / names.len().max(1),
             precision: precision.into(),
             algorithm: ALGORITHM,
+        }
+    }
+
+    /// The same, of several lists of prompts or with different numbers of prompts for each class:
+    /// `counts` and `weights` as in [`Averaging::of_lists`](super::Averaging::of_lists).
+    #[must_use]
+    pub fn of_lists(self, counts: &[Vec<usize>], weights: &[f64]) -> Self {
+        let of_class = |class: usize| counts.iter().map(|list| list[class]).sum::<usize>();
+        let all: Vec<usize> = (0..self.classes).map(of_class).collect();
+        let equal = all.windows(2).all(|pair| pair[0] == pair[1]);
+        if equal && counts.len() == 1 {
+            return self;
+        }
+        let mut hasher = Sha256::new();
+        hasher.update(&self.prompts);
+        for (list, weight) in counts.iter().zip(weights) {
+            hasher.update(weight.to_bits().to_le_bytes());
+            for count in list {
+                hasher.update((*count as u64).to_le_bytes());
+            }
+        }
+        Self {
+            prompts: hex::digest(hasher),
+            templates: if equal { self.templates } else { 0 },
+            ..self
         }
     }
 
@@ -178,6 +204,21 @@ mod tests {
         keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), 8);
+    }
+
+    #[test]
+    fn lists_and_weights_change_the_key_and_one_list_of_equal_counts_does_not() {
+        assert_eq!(recipe().of_lists(&[vec![1, 1]], &[2.0]), recipe());
+        let keys = [
+            recipe(),
+            recipe().of_lists(&[vec![2, 0]], &[1.0]),
+            recipe().of_lists(&[vec![1, 0], vec![0, 1]], &[1.0, 1.0]),
+            recipe().of_lists(&[vec![1, 0], vec![0, 1]], &[1.0, 2.0]),
+            recipe().of_lists(&[vec![0, 1], vec![1, 0]], &[1.0, 1.0]),
+        ]
+        .map(|recipe| recipe.key());
+        let distinct: std::collections::HashSet<&String> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
     }
 
     #[test]

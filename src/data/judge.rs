@@ -16,9 +16,9 @@ pub fn judge(data: &mut DataSet, protocol: &Protocol) -> Result<usize, DataError
     if protocol.truth == Truth::Real {
         return relabel(data);
     }
-    if let (Some(set), Some(_)) = (protocol.set, protocol.size) {
+    if protocol.choices.is_some() {
         let judged = |sample: &Sample| Sample {
-            right: set.right(sample.label),
+            right: protocol.right(sample.label),
             ..sample.clone()
         };
         data.samples = data.samples.iter().map(judged).collect();

@@ -33,12 +33,15 @@ mod unreadable;
 
 pub use containers::file_names::Ignored;
 pub use containers::read::read;
-pub use discover::{DataError, DataLocation, DataSet, Remark, Source};
+pub use discover::{
+    Beside, DataError, DataLocation, DataSet, LabelNumbers, Remark, Source, SuiteFolder,
+    SuiteProblem,
+};
 pub use judge::judge;
 pub use labels::KNOWN as LABEL_FILES;
 pub use labels::devkit::wnids as devkit_wnids;
 pub use loader::{Batch, Loader, LoaderSettings};
 pub use name::Name;
 pub use sample::{Sample, Samples, Storage};
-pub use sets::{ClassFolders, Protocol, Set, Truth};
+pub use sets::{ClassFolders, Protocol, Rules, Set, SuiteSet, Truth};
 pub use unreadable::{Fault, Unreadable};

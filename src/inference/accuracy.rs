@@ -24,11 +24,6 @@ pub fn published(chosen: &Chosen, protocol: &Protocol) -> Result<Published, Usag
         Some(set) if *protocol == Protocol::of(set) => set,
         _ => return Err(none(format!("figures are not of {}", protocol.name()))),
     };
-    if set == Set::ObjectNet {
-        return Err(none(
-            "those on ObjectNet are of uncut pictures, ranked among its own 113 class names".into(),
-        ));
-    }
     if let Some(of_paper) = chosen.config.published {
         return match set {
             Set::ImageNet => Ok(Published {
@@ -93,7 +88,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::data::Truth;
+    use crate::data::{Rules, Truth};
     use crate::model::ModelConfig;
 
     fn chosen(model: &str, tag: Option<&str>) -> Chosen {
@@ -117,6 +112,7 @@ mod tests {
             (Set::A, 31.55, 0.3),
             (Set::R, 69.33, 0.15),
             (Set::Sketch, 42.29, 0.1),
+            (Set::ObjectNet, 44.31, 0.2),
         ] {
             let published = published(&openai, &Protocol::of(set)).unwrap();
             assert_eq!(published.top1_percent, percent, "{set:?}");
@@ -145,6 +141,9 @@ mod tests {
         };
         let openai = chosen("ViT-B-32", Some("openai"));
         refused(&openai, &real, &["real labels", "--expect-top1"]);
-        refused(&openai, &Protocol::listed(None), &["other classes"]);
+        let listed = Protocol::listed(Rules::default(), None);
+        refused(&openai, &listed, &["other classes"]);
+        let authors = Protocol::by(Rules::ObjectNet, Set::ObjectNet);
+        refused(&openai, &authors, &["by the protocol objectnet"]);
     }
 }

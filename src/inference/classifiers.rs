@@ -10,13 +10,13 @@ use tracing::info_span;
 use crate::classifier::cache::Cache;
 use crate::classifier::file::{self, ClassifierFileError};
 use crate::classifier::recipe::Recipe;
-use crate::classifier::{self, Classifier, Trie};
+use crate::classifier::{self, Averaging, Classifier, Trie};
 use crate::inference::loading;
 use crate::inference::weights::Weights;
 use crate::inference::{InferenceError, Progress, Work};
 use crate::model::config::{Mlp, TEXT_EPS};
 use crate::model::{Compute, ModelConfig, TextTower};
-use crate::text::{ClassNames, Templates, Tokenizer, prompts};
+use crate::text::{ClassNames, PromptLists, Templates, Tokenizer, prompts};
 use crate::util::warning::Warning;
 
 /// How often the state of a build is kept. Less work than this is not worth going on with.
@@ -75,15 +75,23 @@ pub struct ClassifierRequest<'a> {
     pub config: &'a ModelConfig,
     pub compute: &'a Compute,
     pub classes: &'a ClassNames,
-    pub templates: &'a Templates,
+    pub prompts: &'a PromptLists,
+}
+
+/// All prompts as tokens, and how they are averaged.
+#[derive(Debug, Clone)]
+pub struct PromptTokens {
+    pub tokens: Vec<Vec<u32>>,
+    pub averaging: Averaging,
 }
 
 /// The recipe of the classifier, and all prompts as tokens.
 ///
 /// # Errors
 /// Only if the embedded tokenizer is damaged.
-pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, Vec<Vec<u32>>), InferenceError> {
-    let tokens = tokens(request.classes, request.templates)?;
+pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, PromptTokens), InferenceError> {
+    let prompts = request.prompts.prompts(request.classes);
+    let tokens = Tokenizer::clip()?.encode_batch_to_end(&prompts.texts);
     // The number of heads, the kind of GELU and the epsilon are nowhere in the weights, but decide what
     // they mean.
     let transformer = &request.config.text.transformer;
@@ -95,8 +103,10 @@ pub fn recipe(request: &ClassifierRequest<'_>) -> Result<(Recipe, Vec<Vec<u32>>)
         tower += &format!(", epsilon {}", transformer.eps);
     }
     let names = request.classes.names();
-    let recipe = Recipe::new(tower, names, &tokens, request.compute.precision());
-    Ok((recipe, tokens))
+    let recipe = Recipe::new(tower, names, &tokens, request.compute.precision())
+        .of_lists(&prompts.counts, &prompts.weights);
+    let averaging = Averaging::of_lists(prompts.counts, prompts.weights);
+    Ok((recipe, PromptTokens { tokens, averaging }))
 }
 
 /// Gets the classifier.
@@ -118,7 +128,7 @@ pub fn resolve(
     {
         return Ok(resolved.clone());
     }
-    let resolved = find_or_build(request, source, recipe, &tokens, progress, warnings)?;
+    let resolved = find_or_build(request, source, recipe, tokens, progress, warnings)?;
     if !matches!(source, ClassifierSource::File(_)) {
         shared.0.insert(key, resolved.clone());
     }
@@ -129,7 +139,7 @@ fn find_or_build(
     request: &ClassifierRequest<'_>,
     source: &ClassifierSource,
     recipe: Recipe,
-    tokens: &[Vec<u32>],
+    prompts: PromptTokens,
     progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
 ) -> Result<ResolvedClassifier, InferenceError> {
@@ -172,8 +182,8 @@ fn find_or_build(
     };
     let classifier = build(
         &tower,
-        tokens,
-        request.classes.len(),
+        &prompts.tokens,
+        prompts.averaging,
         cache.map(|c| (c, &recipe)),
         progress,
         warnings,
@@ -195,7 +205,7 @@ fn find_or_build(
     })
 }
 
-/// Encodes prompts, tokens of `classes` classes, with a progress bar.
+/// Encodes prompts, given as tokens, with a progress bar.
 ///
 /// With a cache, an interrupted build of the same recipe goes on where it was.
 ///
@@ -204,7 +214,7 @@ fn find_or_build(
 pub fn build(
     tower: &TextTower,
     tokens: &[Vec<u32>],
-    classes: usize,
+    averaging: impl Into<Averaging>,
     cache: Option<(&Cache, &Recipe)>,
     progress: &mut dyn Progress,
     warnings: &mut Vec<Warning>,
@@ -219,21 +229,22 @@ pub fn build(
     }
     progress.start(Work::Classifier(trie.len()));
     let mut kept = Instant::now();
-    let classifier = classifier::build(tower, &trie, classes, partial, &mut |event| match event {
-        classifier::Progress::Smaller { nodes } => {
-            tell(progress, warnings, Warning::SmallerRuns { nodes });
-        }
-        classifier::Progress::Done(partial) => {
-            progress.advance(partial.nodes());
-            if let Some((cache, recipe)) = cache
-                && kept.elapsed() > KEEP_EVERY
-            {
-                // If this fails, so will keeping the finished classifier, and that is reported.
-                let _ = cache.put_partial(recipe, partial);
-                kept = Instant::now();
+    let classifier =
+        classifier::build(tower, &trie, averaging, partial, &mut |event| match event {
+            classifier::Progress::Smaller { nodes } => {
+                tell(progress, warnings, Warning::SmallerRuns { nodes });
             }
-        }
-    })?;
+            classifier::Progress::Done(partial) => {
+                progress.advance(partial.nodes());
+                if let Some((cache, recipe)) = cache
+                    && kept.elapsed() > KEEP_EVERY
+                {
+                    // If this fails, so will keeping the finished classifier, and that is reported.
+                    let _ = cache.put_partial(recipe, partial);
+                    kept = Instant::now();
+                }
+            }
+        })?;
     progress.finish();
     Ok(classifier)
 }

@@ -140,7 +140,8 @@ impl ImageEncoder {
 /// An image encoder and the classifier of the classes to choose among.
 #[derive(Debug)]
 pub struct ZeroShot {
-    encoder: ImageEncoder,
+    /// Classifiers of several data sets may share it.
+    encoder: Arc<ImageEncoder>,
     ranker: Ranker,
     on_device: Option<OnDevice>,
     /// Whether predictions come with the features that they are made from.
@@ -161,13 +162,17 @@ impl ZeroShot {
     ///
     /// # Errors
     /// Only when the device cannot hold the classifier.
-    pub fn new(encoder: ImageEncoder, classifier: impl Into<Arc<Classifier>>) -> Result<Self> {
+    pub fn new(
+        encoder: impl Into<Arc<ImageEncoder>>,
+        classifier: impl Into<Arc<Classifier>>,
+    ) -> Result<Self> {
         Self::with(encoder, Ranker::new(classifier.into(), None))
     }
 
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with(encoder: ImageEncoder, ranker: Ranker) -> Result<Self> {
+    pub fn with(encoder: impl Into<Arc<ImageEncoder>>, ranker: Ranker) -> Result<Self> {
+        let encoder = encoder.into();
         let on_device = match encoder.backend.ranker() {
             Some(_) => Some(OnDevice::new(ranker.classifier(), &encoder.device)?),
             None => None,

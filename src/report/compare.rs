@@ -61,14 +61,16 @@ pub struct Side {
     pub precision: String,
     /// As `--dataset` names it; `null` for other classes than ImageNet's. The same in both.
     pub dataset: Option<String>,
+    /// Whose rules decided how pictures were judged. The same in both.
+    #[schemars(extend("enum" = super::PROTOCOLS))]
+    pub protocol: String,
     /// Classes each picture was ranked among. The same in both.
     #[schemars(range(min = 1))]
     pub classes: usize,
     /// `original`, or `real` for the ReaL labels. The same in both.
     #[schemars(extend("enum" = super::LABELS))]
     pub labels: String,
-    /// Templates for each class.
-    #[schemars(range(min = 1))]
+    /// Prompts for each class; 0 where not all classes have the same number.
     pub templates: usize,
     /// The file given with `--templates`; `null` for the built-in list, and where features were
     /// evaluated with another classifier.
@@ -213,6 +215,7 @@ impl Side {
             checkpoint_weights: report.checkpoint.weights.clone(),
             precision: report.settings.precision.to_string(),
             dataset: report.data.dataset.clone(),
+            protocol: report.data.protocol.clone(),
             classes: report.data.classes,
             labels: report.data.labels.clone(),
             templates: report.prompts.templates,
@@ -250,6 +253,7 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError>
         [
             ("data set", data.dataset.clone().unwrap_or("none".into())),
             ("classes to rank among", data.classes.to_string()),
+            ("protocol", data.protocol.clone()),
             ("labels", data.labels.clone()),
         ]
     };
@@ -269,7 +273,7 @@ fn check_protocol(names: &str, a: &Report, b: &Report) -> Result<(), UsageError>
                 "{names} were judged by different rules; they differ in {}",
                 differences.join(", ")
             ),
-            "compare results with the same --dataset, --labels and classes",
+            "compare results with the same --dataset, --protocol, --labels and classes",
         ))
     }
 }

@@ -152,6 +152,7 @@ fn decisive(report: &Report) -> Vec<(&'static str, String)> {
             "data set",
             report.data.dataset.clone().unwrap_or("none".into()),
         ),
+        ("protocol", report.data.protocol.clone()),
         ("labels", report.data.labels.clone()),
         ("classes", report.data.classes.to_string()),
         ("pictures found", report.data.pictures.to_string()),

@@ -10,6 +10,7 @@ pub mod models;
 pub mod predictions;
 pub mod read;
 pub mod schema;
+pub mod suite;
 pub mod table;
 pub mod text;
 
@@ -198,6 +199,10 @@ pub struct Data {
     pub classes: usize,
     /// As `--dataset` names it; `null` for other classes than ImageNet's.
     pub dataset: Option<String>,
+    /// Whose rules decided among which classes pictures were ranked: `clip-benchmark`, or
+    /// `objectnet` for those of ObjectNet's authors.
+    #[schemars(extend("enum" = PROTOCOLS))]
+    pub protocol: String,
     /// `original`, or `real` for the ReaL labels, any of which is right.
     #[schemars(extend("enum" = LABELS))]
     pub labels: String,
@@ -207,19 +212,39 @@ pub struct Data {
     pub ignored: Ignored,
 }
 
+/// The names of protocols.
+const PROTOCOLS: [&str; 2] = ["clip-benchmark", "objectnet"];
+
 /// The names of whose labels are right.
 const LABELS: [&str; 2] = ["original", "real"];
 
 /// The texts of the classifier.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prompts {
-    /// Templates for each class.
+    /// Prompts for each class; 0 where not all classes have the same number.
     pub templates: usize,
-    /// The file given with `--templates`; `null` for the built-in list, and where features were
-    /// evaluated with another classifier.
+    /// The file given with `--templates`, or found beside the pictures; the first of several. `null`
+    /// for the built-in list, and where features were evaluated with another classifier.
     pub templates_file: Option<PathText>,
-    /// The file given with `--classnames`; `null` for the built-in list.
+    /// The lists that are averaged; empty where a classifier's file was given, which does not name
+    /// them.
+    pub lists: Vec<PromptListInfo>,
+    /// Whose class names: `built-in`, `distinct` for the built-in ones without two that are the same,
+    /// `objectnet` for those of ObjectNet's folders, or `file`.
+    #[schemars(extend("enum" = ["built-in", "distinct", "objectnet", "file"]))]
+    pub classnames: String,
+    /// The file given with `--classnames`, or found beside the pictures; `null` for built-in lists.
     pub classnames_file: Option<PathText>,
+}
+
+/// A list of prompts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PromptListInfo {
+    /// Its file; `null` for the built-in list.
+    pub file: Option<PathText>,
+    /// Its weight among the others.
+    #[schemars(range(min = 0))]
+    pub weight: f64,
 }
 
 /// Where the text classifier came from.

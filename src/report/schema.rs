@@ -8,11 +8,17 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 
 use super::compare::{COMPARISON_VERSION, Comparison};
+use super::suite::{SUITE_VERSION, Suite};
 use super::{Report, SCHEMA_VERSION};
 
 /// Of a result.
 pub fn result() -> Schema {
     schema::<Report>("Result", SCHEMA_VERSION)
+}
+
+/// Of a suite.
+pub fn suite() -> Schema {
+    schema::<Suite>("Suite", SUITE_VERSION)
 }
 
 /// Of a comparison.

@@ -98,6 +98,7 @@ impl Display for Report {
             "data         {}{} ({}{}): {} pictures of {} classes, ranked among {}",
             match self.data.dataset.as_deref() {
                 None | Some("imagenet") => String::new(),
+                Some("objectnet") => format!("objectnet (protocol {}), ", self.data.protocol),
                 Some(set) => format!("{set}, "),
             },
             self.data.path.display(),
@@ -117,16 +118,15 @@ impl Display for Report {
                 self.data.unlabelled
             )?;
         }
+        let templates = match self.prompts.templates {
+            0 => "each class's own prompts".into(),
+            templates => format!("{templates} templates"),
+        };
         match &self.classifier.path {
-            None => writeln!(
-                f,
-                "classifier   built from {} templates",
-                self.prompts.templates
-            )?,
+            None => writeln!(f, "classifier   built from {templates}")?,
             Some(path) => writeln!(
                 f,
-                "classifier   of {} templates, from the {}: {}",
-                self.prompts.templates,
+                "classifier   of {templates}, from the {}: {}",
                 self.classifier.origin,
                 path.display()
             )?,

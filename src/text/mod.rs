@@ -4,6 +4,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`prompts`] | class names and templates, built in or read from a file, and the prompts they make |
+//! | [`prompting`] | lists of prompts, also of each class's own, and their weights |
 //! | [`imagenet`] | the 1000 ImageNet folder names and the class each of them is |
 //! | [`clean`] | what happens to a text before it is split: repair, HTML entities, white space, case |
 //! | `mojibake` | the part of that repair that undoes wrong decodings |
@@ -11,19 +12,21 @@
 //! | [`tokenizer`] | CLIP's byte-pair encoding |
 //!
 //! The lists are compiled in from `assets/text`; the only functions here that touch the disk are
-//! `ClassNames::from_file` and `Templates::from_file`. Nothing here prints, and nothing here knows
+//! `ClassNames::from_file`, `ClassNames::from_lines` and `PromptList::from_file`. Nothing here prints, and nothing here knows
 //! the model.
 
 pub mod clean;
 pub mod entities;
 pub mod imagenet;
 mod mojibake;
+pub mod prompting;
 pub mod prompts;
 pub mod tokenizer;
 
 use std::path::{Path, PathBuf};
 
 use crate::util::brief;
+pub use prompting::{PromptList, PromptLists};
 
 pub use prompts::{ClassNames, Templates, prompts};
 pub use tokenizer::{CONTEXT, END_OF_TEXT, START_OF_TEXT, Tokenizer, VOCABULARY};
@@ -73,7 +76,7 @@ pub enum TextError {
         line: usize,
     },
     /// A template has no place for the class name.
-    #[error("{}:{line}: template without `{{}}`: `{}`", path.display(), brief::excerpt(template))]
+    #[error("{}:{line}: template without `{{}}` or `{{c}}`: `{}`", path.display(), brief::excerpt(template))]
     NoPlaceholder {
         /// The file.
         path: PathBuf,
@@ -81,6 +84,26 @@ pub enum TextError {
         line: usize,
         /// The template as it stands in the file.
         template: String,
+    },
+    /// A JSON file is none of prompts for classes.
+    #[error("{}: no prompts for classes: {reason}", path.display())]
+    NoClassPrompts {
+        /// The file.
+        path: PathBuf,
+        /// What it says instead.
+        reason: String,
+    },
+    /// A JSON file has no prompts for some classes.
+    #[error("{}: {count} of {classes} classes have no prompts ({examples})", path.display())]
+    ClassesWithoutPrompts {
+        /// The file.
+        path: PathBuf,
+        /// How many have none.
+        count: usize,
+        /// How many there are.
+        classes: usize,
+        /// Some that have none.
+        examples: String,
     },
     /// Some lines are `folder<TAB>name`, others a plain name.
     #[error(
@@ -178,6 +201,13 @@ impl TextError {
             Self::NoPlaceholder { .. } => {
                 "write `{}` where the class name goes, such as `a photo of a {}.`".to_owned()
             }
+            Self::NoClassPrompts { .. } => {
+                r#"write {"class": ["prompt", …], …}, with a list of texts for each class"#.to_owned()
+            }
+            Self::ClassesWithoutPrompts { .. } => {
+                "keys are class names as the class list has them, or WordNet ids; --classnames gives other names"
+                    .to_owned()
+            }
             Self::MixedColumns { .. } => {
                 "give every line a folder and a tab, or none of them".to_owned()
             }
@@ -208,6 +238,8 @@ impl TextError {
             | Self::Empty { path, .. }
             | Self::BlankLine { path, .. }
             | Self::NoPlaceholder { path, .. }
+            | Self::NoClassPrompts { path, .. }
+            | Self::ClassesWithoutPrompts { path, .. }
             | Self::MixedColumns { path, .. }
             | Self::BadColumns { path, .. }
             | Self::OtherSeparator { path, .. }

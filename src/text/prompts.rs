@@ -17,8 +17,9 @@ use crate::util::{brief, regular_file};
 /// Bytes of a file; a larger one is something else.
 const MOST_BYTES: u64 = 256 << 20;
 
-/// The place in a template where the class name goes.
+/// The places in a template where the class name goes: as Python's formats number and name it.
 const PLACEHOLDER: &str = "{}";
+const NAMED_PLACEHOLDER: &str = "{c}";
 
 /// The names of the classes, in class order. Two classes may bear the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,16 @@ impl ClassNames {
             names: names.lines().map(str::to_owned).collect(),
             folders: None,
         }
+    }
+
+    /// The same, with names of their own for the two classes that share one with another: the first
+    /// words that WordNet has for them.
+    pub fn distinct() -> Self {
+        let mut distinct = Self::imagenet();
+        for (class, name) in [(744, "projectile"), (836, "sunglass")] {
+            distinct.names[class] = name.to_owned();
+        }
+        distinct
     }
 
     /// Names given one by one.
@@ -99,6 +110,18 @@ impl ClassNames {
         })
     }
 
+    /// Reads names from a file with a name on every line, whatever is in it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is not UTF-8, is empty or has a blank line inside.
+    pub fn from_lines(path: &Path) -> Result<Self, TextError> {
+        let text = read(path, ListKind::ClassNames)?;
+        let lines = entries(&text, path, ListKind::ClassNames)?;
+        let names = lines.iter().map(|line| line.trim().to_owned());
+        Ok(Self::from_names(names.collect()))
+    }
+
     /// How many classes there are; never 0.
     pub fn len(&self) -> usize {
         self.names.len()
@@ -125,7 +148,7 @@ impl ClassNames {
     }
 }
 
-/// Prompt templates, each with at least one `{}`.
+/// Prompt templates, each with at least one `{}` or `{c}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Templates {
     templates: Vec<String>,
@@ -147,26 +170,26 @@ impl Templates {
         }
     }
 
-    /// Reads templates from a file, one per line, each with `{}` once or more.
+    /// Reads templates from a file, one per line, each with `{}` or `{c}` once or more.
     ///
     /// # Errors
     ///
     /// If the file cannot be read, is not UTF-8, is empty, has a blank line inside or a template
-    /// without `{}`. The error names the line.
+    /// without a place for the name. The error names the line.
     pub fn from_file(path: &Path) -> Result<Self, TextError> {
         let text = read(path, ListKind::Templates)?;
         let lines = entries(&text, path, ListKind::Templates)?;
         let mut templates = Vec::with_capacity(lines.len());
         for (line, entry) in (1..).zip(lines) {
             let template = entry.trim().to_owned();
-            if !template.contains(PLACEHOLDER) {
+            if !template.contains(PLACEHOLDER) && !template.contains(NAMED_PLACEHOLDER) {
                 return Err(TextError::NoPlaceholder {
                     path: path.to_owned(),
                     line,
                     template,
                 });
             }
-            templates.push(template);
+            templates.push(template.replace(NAMED_PLACEHOLDER, PLACEHOLDER));
         }
         Ok(Self { templates })
     }
@@ -186,7 +209,7 @@ impl Templates {
         &self.templates
     }
 
-    /// Template number `t` with every `{}` replaced by `name`.
+    /// Template number `t` with every place for the name filled by `name`.
     ///
     /// # Panics
     ///
@@ -208,7 +231,7 @@ pub fn prompts<'a>(
 }
 
 /// Reads a file as UTF-8, without its byte order mark.
-fn read(path: &Path, kind: ListKind) -> Result<String, TextError> {
+pub(super) fn read(path: &Path, kind: ListKind) -> Result<String, TextError> {
     let bytes = regular_file::read(path, MOST_BYTES).map_err(|source| TextError::Read {
         kind,
         path: path.to_owned(),

@@ -1,6 +1,9 @@
 /// What archives may hold, and what is refused in them.
 mod archives;
 
+/// Class names and templates that lie beside shards and tables.
+mod beside;
+
 /// Label files: their forms, and the orders of numbers.
 mod labels;
 
@@ -17,4 +20,4 @@ mod sets;
 mod traps;
 
 /// Builders of archives, tables and label files.
-mod util;
+pub mod util;

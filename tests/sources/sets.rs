@@ -45,8 +45,12 @@ fn sets_are_read_from_archives_with_their_own_class_folders() {
         .map(|(i, name)| (format!("objectnet-1.0/images/{name}/{i}.png"), png.clone()))
         .collect();
     let objects = folder.write("objectnet.tar", tar(&objects));
-    let found = result(&objects, &["--dataset", "objectnet"]);
+    let authors = ["--dataset", "objectnet", "--protocol", "objectnet"];
+    let found = result(&objects, &authors);
     assert_eq!(labels(&found), [954]);
+    assert_eq!(found["data"]["ignored"]["other_folders"], 2);
+    let found = result(&objects, &["--dataset", "objectnet"]);
+    assert_eq!(labels(&found), [2]);
     assert_eq!(found["data"]["ignored"]["other_folders"], 2);
 }
 

@@ -49,7 +49,7 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         config,
         compute: settings.devices.first(),
         classes: &settings.prompts.classes,
-        templates: &settings.prompts.templates,
+        prompts: &settings.prompts.lists,
     };
     let ResolvedClassifier {
         classifier,
@@ -72,11 +72,14 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
         Origin::Cache(path) => format!("from the cache: {}", path.shown()),
         Origin::Built | Origin::File(_) => "built".into(),
     };
+    let templates = match recipe.templates {
+        0 => "their own prompts".into(),
+        templates => format!("{templates} templates"),
+    };
     show(&format!(
-        "{}: {} classes of {} templates, {} dimensions, {from}\n",
+        "{}: {} classes of {templates}, {} dimensions, {from}\n",
         out.shown(),
         recipe.classes,
-        recipe.templates,
         classifier.embedding()
     ))?;
     Ok(ExitCode::Success)

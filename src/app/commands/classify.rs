@@ -66,7 +66,8 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
 
     // The pictures first: they are quickly read, the model is not.
-    let preprocessor = preprocessor(config);
+    // As the demos of CLIP prepare pictures; evaluations convert to RGB first.
+    let preprocessor = preprocessor(config).resizing_first();
     let mut crops = Vec::new();
     let mut unreadable = 0;
     for path in &settings.pictures {

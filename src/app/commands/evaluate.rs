@@ -1,8 +1,10 @@
 //! The main job: a checkpoint's accuracy on a folder of pictures.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Instant;
 
+use super::loaded::LoadedModel;
 use super::prepared::{Pictures, PreparedEvaluation};
 use super::result_files::{ResultFiles, tell_unwritten};
 use super::shared_pass::{self, FinishedEvaluation};
@@ -61,10 +63,11 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     {
         console.warn(warning);
     }
+    let model = LoadedModel::load(settings, start, weights, &mut console)?;
     let prepared = PreparedEvaluation::prepare(
         settings,
         start,
-        weights,
+        &Rc::new(model),
         &pictures,
         journal.as_mut(),
         &mut SharedClassifiers::default(),
@@ -90,7 +93,7 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
         journal.as_ref(),
         &mut console,
     )?;
-    let FinishedEvaluation { report, tally } = pass
+    let FinishedEvaluation { report, tally, .. } = pass
         .ended
         .pop()
         .unwrap_or(Err(EvaluationError::Interrupted.into()))?;

@@ -177,9 +177,11 @@ fn report(
     if settings.classifier.is_some() {
         // Which they were is known to whoever made the classifier.
         prompts.templates_file = None;
+        prompts.lists = Vec::new();
     }
     let classes = match &settings.classes {
         Some((file, classes)) => {
+            prompts.classnames = "file".into();
             prompts.classnames_file = Some(file.as_path().into());
             classes
         }

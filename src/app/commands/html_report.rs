@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use tracing::info_span;
 
 use crate::data::loader::load;
-use crate::data::{DataLocation, Sample, Samples, Set, Source, Truth};
+use crate::data::{
+    ClassFolders, DataLocation, Protocol, Rules, Sample, Samples, Set, Source, Truth,
+};
 use crate::metrics::Judgement;
 use crate::picture::Preprocessor;
 use crate::picture::preprocessing::Interpolation;
@@ -25,8 +27,7 @@ pub fn write(
 ) -> Result<(), OutputError> {
     let _span = info_span!("write the page").entered();
     // What the model saw, in another size.
-    let set = report.data.dataset.as_deref().and_then(Set::by_name);
-    let border = set.map_or(0, Set::border);
+    let border = protocol(report).border;
     let preprocessor = Preprocessor::new(SIDE, Interpolation::Bicubic).without_border(border);
     let gallery = Gallery::new(&report.judgements, |name| {
         thumbnail(&load(&find(name)?, preprocessor).ok()?)
@@ -50,10 +51,28 @@ pub fn pictures(report: &Report) -> HashMap<String, Sample> {
         source: Some(data.source),
         labels: data.labels_file.as_deref().map(Into::into),
         real: data.labels == Truth::Real.name(),
+        numbers: None,
     };
-    let set = data.dataset.as_deref().and_then(Set::by_name);
-    let found = location.find(&set.unwrap_or_default().folders());
+    let folders = protocol(report)
+        .folders()
+        .unwrap_or_else(ClassFolders::imagenet);
+    // Names are all that is asked; the labels are in the result.
+    let found = location.find(&folders).or_else(|_| {
+        let any = ClassFolders::numbered(usize::MAX);
+        location.find(&any)
+    });
     let samples = found.map_or_else(|_| Samples::default(), |found| found.samples);
     let named = |sample: &Sample| (sample.name.in_set().to_string(), sample.clone());
     samples.iter().map(named).collect()
+}
+
+/// How the pictures of a result were judged.
+fn protocol(report: &Report) -> Protocol {
+    let data = &report.data;
+    let rules = Rules::by_name(&data.protocol).unwrap_or_default();
+    let set = data.dataset.as_deref().and_then(Set::by_name);
+    set.map_or_else(
+        || Protocol::listed(rules, None),
+        |set| Protocol::by(rules, set),
+    )
 }

@@ -12,12 +12,15 @@ pub mod guide;
 pub mod help;
 mod html_report;
 pub mod inspect;
+mod loaded;
 pub mod merge;
 pub mod models;
+mod passes;
 pub mod prepared;
 mod result_files;
 pub mod schema;
 pub mod shared_pass;
+pub mod suite;
 pub mod sweep;
 mod sweep_names;
 
@@ -31,8 +34,10 @@ use crate::app::trace;
 /// # Errors
 /// Whatever stops the command.
 pub fn run(settings: Settings) -> Result<ExitCode, Error> {
-    if let Settings::Sweep(settings) = &settings {
-        sweep::create_folder(settings)?;
+    match &settings {
+        Settings::Sweep(settings) => sweep::create_folder(settings)?,
+        Settings::Suite(settings) => sweep::create_folder(&settings.sweep)?,
+        _ => {}
     }
     if settings.computes() {
         start_threads()?;
@@ -72,6 +77,7 @@ fn command(settings: Settings) -> Result<ExitCode, Error> {
         Settings::Classify(settings) => classify::run(&settings),
         Settings::Inspect(settings) => inspect::run(&settings),
         Settings::Convert(settings) => convert::run(&settings),
+        Settings::Suite(settings) => suite::run(&settings),
         Settings::Sweep(settings) => sweep::run(&settings),
         Settings::Merge(settings) => merge::run(&settings),
         Settings::Compare(settings) => compare::run(&settings),

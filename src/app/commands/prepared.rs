@@ -1,15 +1,17 @@
 //! A checkpoint made ready for pictures, and the report on it.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::info_span;
 
+use super::loaded::LoadedModel;
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::settings::Evaluate;
-use crate::checkpoint::{CheckpointError, dtype_name};
+use crate::checkpoint::dtype_name;
 use crate::classifier;
 use crate::classifier::ranker::Ranker;
 use crate::data::file_state::FileStates;
@@ -19,9 +21,8 @@ use crate::evaluation::{Finding, Outcome};
 use crate::inference::classifiers::{
     self, ClassifierRequest, ClassifierSource, ResolvedClassifier, SharedClassifiers,
 };
-use crate::inference::loading;
 use crate::inference::weights::Weights;
-use crate::inference::zero_shot::{ImageEncoder, ZeroShot};
+use crate::inference::zero_shot::ZeroShot;
 use crate::metrics::Statistics;
 use crate::model::ModelConfig;
 use crate::picture::Preprocessor;
@@ -126,27 +127,27 @@ pub struct PreparedEvaluation<'a> {
     pub zero_shots: Vec<ZeroShot>,
     /// What a journal knows of its pictures.
     pub known: Vec<Finding>,
+    /// Whether what is found is kept, for another judgement of the same pictures.
+    pub keeps_findings: bool,
     pub seconds: report::Seconds,
     pub warnings: Vec<Warning>,
     /// When its turn came.
     pub start: Instant,
-    weights: Arc<Weights>,
-    sha256: Hash,
+    model: Rc<LoadedModel>,
     /// The classifier of all classes.
     pub resolved: ResolvedClassifier,
     tied_classes: Vec<Vec<usize>>,
 }
 
 impl<'a> PreparedEvaluation<'a> {
-    /// Opens, checks and loads a checkpoint, and gets its classifier. All that can be wrong with
-    /// it is found here.
+    /// Gets the classifier of a loaded checkpoint. All that can be wrong with it is found here.
     ///
     /// # Errors
     /// Whatever is wrong.
     pub fn prepare(
         settings: &'a Evaluate,
         start: Instant,
-        weights: Arc<Weights>,
+        model: &Rc<LoadedModel>,
         pictures: &Pictures,
         journal: Option<&mut Journal>,
         shared: &mut SharedClassifiers,
@@ -154,63 +155,29 @@ impl<'a> PreparedEvaluation<'a> {
     ) -> Result<Self, Error> {
         let config = &settings.model.config;
         let devices = &settings.run.devices;
-        let mut seconds = report::Seconds::default();
+        let mut seconds = report::Seconds {
+            load: model.take_seconds(),
+            ..report::Seconds::default()
+        };
         let remark = devices.remark.iter();
-        let mut warnings: Vec<Warning> = remark.chain(&pictures.warnings).cloned().collect();
-        console.detail(&format!(
-            "the model is {}, by {}; the checkpoint has the layout {}",
-            config.display_name(),
-            settings.model.decided_by,
-            weights.layout.name()
-        ));
-        if let Some(prefix) = weights.checkpoint.stripped_prefix() {
-            console.detail(&format!("every key of the checkpoint begins with {prefix}"));
-        }
-        let remark = loading::remark(&weights.checkpoint, settings.model.location());
-        for warning in settings.model.warnings.iter().chain(&remark) {
-            console.warn(warning);
-            warnings.push(warning.clone());
-        }
-        let mut sha256 = Hash::start(&weights)?;
-        console.wait_for("loading the checkpoint");
-        // Reading the text tower for its fingerprint takes the time that loading the vision tower
-        // takes anyway; and a vision weight that is not a number is found before the long part.
-        let (fingerprint, vision) = std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("fingerprint".into());
-            let fingerprint = thread.spawn_scoped(scope, || {
-                let _span = info_span!("fingerprint of the text tower").entered();
-                weights.text_fingerprint()
-            });
-            let warn = &mut |warning| {
-                console.warn(&warning);
-                warnings.push(warning);
-            };
-            let vision = loading::vision_towers(&weights, config, devices.replicas(), warn);
-            // Where there is no thread for it, it takes its turn.
-            let fingerprint = match fingerprint.map(|thread| thread.join()) {
-                Ok(Ok(fingerprint)) => fingerprint,
-                _ => weights.text_fingerprint(),
-            };
-            (fingerprint, vision)
-        });
-        let (fingerprint, vision) = (fingerprint?, vision?);
+        let others = pictures.warnings.iter().chain(&model.warnings);
+        let mut warnings: Vec<Warning> = remark.chain(others).cloned().collect();
         let request = ClassifierRequest {
-            weights: &weights,
-            fingerprint: &fingerprint,
+            weights: &model.weights,
+            fingerprint: &model.fingerprint,
             config,
             compute: devices.first(),
             classes: &settings.prompts.classes,
-            templates: &settings.prompts.templates,
+            prompts: &settings.prompts.lists,
         };
         let known = match journal {
             Some(journal) => {
-                let identity = identity(&request, settings, pictures, sha256.get()?)?;
+                let sha256 = model.sha256()?;
+                let identity = identity(&request, settings, pictures, &sha256)?;
                 journal.begin(&settings.name, identity)?
             }
             None => Vec::new(),
         };
-        seconds.load = start.elapsed().as_secs_f64();
-
         let clock = Instant::now();
         let resolved = classifiers::resolve(
             &request,
@@ -223,12 +190,11 @@ impl<'a> PreparedEvaluation<'a> {
         let choices = settings.protocol.choices.as_ref();
         let ranker = Ranker::new(Arc::clone(&resolved.classifier), choices);
         let tied_classes = ranker.tied_classes();
-        let encoders =
-            ImageEncoder::for_replicas(vision, &config.preprocessing, devices.replicas())?;
-        let zero_shots = encoders
-            .into_iter()
+        let zero_shots = model
+            .encoders
+            .iter()
             .map(|encoder| {
-                let zero_shot = ZeroShot::with(encoder, ranker.clone())?;
+                let zero_shot = ZeroShot::with(Arc::clone(encoder), ranker.clone())?;
                 Ok(match settings.outputs.features {
                     Some(_) => zero_shot.keeping_features(),
                     None => zero_shot,
@@ -241,12 +207,19 @@ impl<'a> PreparedEvaluation<'a> {
             tied_classes,
             zero_shots,
             known,
+            keeps_findings: false,
             seconds,
             warnings,
             start,
-            weights,
-            sha256,
+            model: Rc::clone(model),
         })
+    }
+
+    /// Begins now: what it waited for since it was prepared is not counted.
+    pub fn begin(&mut self) {
+        let prepared = Duration::from_secs_f64(self.seconds.load + self.seconds.classifier);
+        let now = Instant::now();
+        self.start = now.checked_sub(prepared).unwrap_or(now);
     }
 
     /// The result. `seconds` are complete except for the total; `computed` is the number of
@@ -262,7 +235,7 @@ impl<'a> PreparedEvaluation<'a> {
         interrupted: bool,
     ) -> Result<Report, Error> {
         let settings = self.settings;
-        let sha256 = self.sha256.get()?.to_string();
+        let sha256 = self.model.sha256()?;
         let mut seconds = self.seconds;
         seconds.total = self.start.elapsed().as_secs_f64();
         self.warnings
@@ -289,7 +262,7 @@ impl<'a> PreparedEvaluation<'a> {
             interrupted,
             program: report::Program::default(),
             model: report::Model::of(&settings.model, settings.published.as_ref()),
-            checkpoint: checkpoint_info(&self.weights, sha256),
+            checkpoint: checkpoint_info(&self.model.weights, sha256),
             data: report::Data {
                 path: data.root.as_path().into(),
                 source: data.source,
@@ -300,14 +273,17 @@ impl<'a> PreparedEvaluation<'a> {
                 classes_present: data.classes_present,
                 classes,
                 dataset: settings.protocol.set.map(|set| set.name().into()),
+                protocol: settings.protocol.rules.name().into(),
                 labels: settings.protocol.truth.name().into(),
                 unlabelled: pictures.unlabelled,
                 ignored: data.ignored,
             },
             prompts: report::Prompts {
                 templates: self.resolved.recipe.templates,
-                templates_file: settings.prompts.templates_file.clone().map(Into::into),
-                classnames_file: settings.prompts.classnames_file.clone().map(Into::into),
+                templates_file: settings.prompts.templates_file().cloned().map(Into::into),
+                lists: prompt_lists(settings),
+                classnames: settings.prompts.names.name().into(),
+                classnames_file: settings.prompts.names.file().cloned().map(Into::into),
             },
             classifier: report::ClassifierInfo::of(&self.resolved),
             settings: run_settings(settings),
@@ -389,44 +365,6 @@ pub fn preprocessor(config: &ModelConfig) -> Preprocessor {
         .resizing(preprocessing.resize)
 }
 
-/// A file's SHA-256, which a thread computes meanwhile.
-struct Hash {
-    weights: Arc<Weights>,
-    thread: Option<std::thread::JoinHandle<Result<String, CheckpointError>>>,
-    value: String,
-}
-
-impl Hash {
-    fn start(weights: &Arc<Weights>) -> Result<Self, Error> {
-        let weights = Arc::clone(weights);
-        let file = Arc::clone(&weights);
-        let thread = std::thread::Builder::new()
-            .name("sha256".into())
-            .spawn(move || {
-                let _span = info_span!("SHA-256 of the checkpoint").entered();
-                file.checkpoint.sha256()
-            })
-            .map_err(|source| Error::Threads {
-                what: "a thread",
-                source,
-            })?;
-        Ok(Self {
-            weights,
-            thread: Some(thread),
-            value: String::new(),
-        })
-    }
-
-    /// Waits for it.
-    fn get(&mut self) -> Result<&str, CheckpointError> {
-        if let Some(thread) = self.thread.take() {
-            let hash = thread.join();
-            self.value = hash.unwrap_or_else(|_| self.weights.checkpoint.sha256())?;
-        }
-        Ok(&self.value)
-    }
-}
-
 fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo {
     let checkpoint = &weights.checkpoint;
     let mut dtypes: Vec<String> = checkpoint.entries().map(|e| dtype_name(e.dtype)).collect();
@@ -444,6 +382,22 @@ fn checkpoint_info(weights: &Weights, sha256: String) -> report::CheckpointInfo 
         sha256,
         dtypes,
     }
+}
+
+/// The lists of prompts that a classifier is made of.
+fn prompt_lists(settings: &Evaluate) -> Vec<report::PromptListInfo> {
+    // Which they were is known to whoever made the classifier.
+    if matches!(settings.classifier, ClassifierSource::File(_)) {
+        return Vec::new();
+    }
+    let prompts = &settings.prompts;
+    let lists = prompts.files.iter().cloned().zip(prompts.lists.weights());
+    lists
+        .map(|(file, weight)| report::PromptListInfo {
+            file: file.map(Into::into),
+            weight,
+        })
+        .collect()
 }
 
 fn run_settings(settings: &Evaluate) -> report::RunSettings {

@@ -1,4 +1,4 @@
-//! `uta-eval schema`: the JSON schema of a result or a comparison.
+//! `uta-eval schema`: the JSON schema of a result, a comparison or a suite.
 
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
@@ -15,6 +15,7 @@ pub fn run(document: Document) -> Result<ExitCode, Error> {
     let schema = match document {
         Document::Result => schema::result(),
         Document::Comparison => schema::comparison(),
+        Document::Suite => schema::suite(),
     };
     print(&json_output::document(&schema)?)?;
     Ok(ExitCode::Success)

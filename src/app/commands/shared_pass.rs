@@ -21,6 +21,8 @@ use crate::util::warning::Warning;
 pub struct FinishedEvaluation {
     pub report: Report,
     pub tally: Tally,
+    /// What was found in each picture, in order, if the prepared keeps it.
+    pub findings: Vec<Finding>,
 }
 
 /// What became of all of them.
@@ -80,6 +82,7 @@ pub fn run(
             first_batch: None,
             unreadable: 0,
             warnings: Vec::new(),
+            findings: prepared.keeps_findings.then(|| prepared.known.clone()),
         })
         .collect();
 
@@ -140,49 +143,84 @@ pub fn run(
         .collect();
     let watched: Vec<_> = watchers
         .into_iter()
-        .map(|watcher| (watcher.first_batch, watcher.warnings))
+        .map(|watcher| (watcher.first_batch, watcher.warnings, watcher.findings))
         .collect();
     console.clear();
     let (mut warned, mut warned_of_change) = (false, false);
     let ended = evaluations.into_iter().zip(results).zip(watched);
     let ended = ended
-        .map(|((mut prepared, result), (first_batch, mut warnings))| {
-            let (outcome, time, computed) = result?;
-            prepared.warnings.append(&mut warnings);
-            prepared.seconds.first_batch = first_batch.map(|time| time.as_secs_f64());
-            prepared.seconds.evaluation = time.as_secs_f64();
-            if let Some(warning) = report::unreadable_warning(&outcome.unreadable)
-                && !std::mem::replace(&mut warned, true)
-            {
-                console.warn(&warning);
-                let passing = outcome
-                    .unreadable
-                    .iter()
-                    .filter(|u| u.fault != Fault::Picture);
-                let count = passing.count();
-                if count > 0 {
-                    let resumed = journal.is_some();
-                    console.warn(&Warning::UnavailablePictures { count, resumed });
+        .map(
+            |((mut prepared, result), (first_batch, mut warnings, findings))| {
+                let (outcome, time, computed) = result?;
+                prepared.warnings.append(&mut warnings);
+                prepared.seconds.first_batch = first_batch.map(|time| time.as_secs_f64());
+                prepared.seconds.evaluation = time.as_secs_f64();
+                if let Some(warning) = report::unreadable_warning(&outcome.unreadable)
+                    && !std::mem::replace(&mut warned, true)
+                {
+                    console.warn(&warning);
+                    let passing = outcome
+                        .unreadable
+                        .iter()
+                        .filter(|u| u.fault != Fault::Picture);
+                    let count = passing.count();
+                    if count > 0 {
+                        let resumed = journal.is_some();
+                        console.warn(&Warning::UnavailablePictures { count, resumed });
+                    }
                 }
-            }
-            if let Some(warning) = report::changed_warning(&outcome.changed)
-                && !std::mem::replace(&mut warned_of_change, true)
-            {
-                console.warn(&warning);
-            }
-            let tally = outcome.tally;
-            let interrupted = interrupted && outcome.pictures() < samples.len();
-            let report = prepared.report(pictures, outcome, computed, interrupted)?;
-            let (top1, classes) = (&report.statistics.top1, report.data.classes);
-            if let Some(warning) = report::chance_warning(top1, classes) {
-                console.warn(&warning);
-            }
-            Ok(FinishedEvaluation { report, tally })
-        })
+                if let Some(warning) = report::changed_warning(&outcome.changed)
+                    && !std::mem::replace(&mut warned_of_change, true)
+                {
+                    console.warn(&warning);
+                }
+                let tally = outcome.tally;
+                let interrupted = interrupted && outcome.pictures() < samples.len();
+                let report = prepared.report(pictures, outcome, computed, interrupted)?;
+                let (top1, classes) = (&report.statistics.top1, report.data.classes);
+                if let Some(warning) = report::chance_warning(top1, classes) {
+                    console.warn(&warning);
+                }
+                Ok(FinishedEvaluation {
+                    report,
+                    tally,
+                    findings: findings.unwrap_or_default(),
+                })
+            },
+        )
         .collect();
     Ok(Pass { ended, decoded })
 }
 
+/// Counts what was found in pictures, one finding for each in order.
+///
+/// # Errors
+/// When the pictures are others.
+pub fn judge(findings: Vec<Finding>, pictures: &Pictures) -> Result<Outcome, EvaluationError> {
+    if findings.len() != pictures.samples.len() {
+        return Err(EvaluationError::Interrupted);
+    }
+    let mut silent = Silent;
+    let evaluator = Evaluator::new(Vec::new(), &mut silent, &pictures.samples, findings)?;
+    Ok(evaluator.outcome)
+}
+
+/// Wants to know nothing.
+struct Silent;
+
+impl Observer for Silent {
+    fn found(&mut self, _: usize, _: &[Finding]) -> Result<(), EvaluationError> {
+        Ok(())
+    }
+    fn predicted(&mut self, _: &Sample, _: &Prediction) -> Result<(), EvaluationError> {
+        Ok(())
+    }
+    fn unreadable(&mut self, _: &Unreadable) -> Result<(), EvaluationError> {
+        Ok(())
+    }
+    fn warned(&mut self, _: Warning) {}
+    fn batch_done(&mut self, _: &Tally, _: usize) {}
+}
 /// What a new attempt came to: the names of changed pictures, or why it failed.
 type Tried = Result<Vec<Arc<str>>, EvaluationError>;
 
@@ -234,10 +272,15 @@ struct Watcher<'a> {
     /// Pictures that could not be read.
     unreadable: usize,
     warnings: Vec<Warning>,
+    /// What was found, if that is kept.
+    findings: Option<Vec<Finding>>,
 }
 
 impl Observer for Watcher<'_> {
     fn found(&mut self, first: usize, findings: &[Finding]) -> Result<(), EvaluationError> {
+        if let Some(kept) = &mut self.findings {
+            kept.extend_from_slice(findings);
+        }
         let Some(journal) = self.journal else {
             return Ok(());
         };

@@ -1,40 +1,19 @@
-//! Several evaluations: pictures are decoded once for all that want the same crops, and equal text
-//! towers share one classifier.
+//! Several evaluations, and the table of them.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Instant;
 
-use super::prepared::{Pictures, PreparedEvaluation};
-use super::result_files::PictureRecords;
-use super::shared_pass;
+use super::passes::{Outcomes, Passes};
 use super::sweep_names::{SweepNames, TABLES};
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
 use crate::app::json_output;
-use crate::app::settings::{Evaluate, Sweep};
+use crate::app::settings::Sweep;
 use crate::app::stdout::show;
-use crate::evaluation::EvaluationError;
-use crate::evaluation::journal::Journal;
-use crate::inference::classifiers::SharedClassifiers;
-use crate::inference::loading;
-use crate::inference::weights::Weights;
 use crate::report::Report;
 use crate::report::table::{self, Columns, Failure, Figures, Row, Table};
-use crate::util::interrupt;
-use crate::util::memory;
 use crate::util::output_file::{OutputError, OutputFile};
 use crate::util::warning::Warning;
-
-/// Part of the free memory that loaded towers may take; the rest is for activations and for text
-/// towers.
-const SHARE_FOR_TOWERS: f64 = 0.6;
-
-/// Bytes of towers that are loaded together where the free memory is not known.
-const UNKNOWN_MEMORY: u64 = 4 << 30;
 
 /// Evaluates everything, and prints the table.
 ///
@@ -47,37 +26,21 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
     if let Some(folder) = &sweep.out {
         check_folder(sweep, folder, &sweep_names, &console)?;
     }
-    let journal = sweep.journal.as_deref().map(Journal::open).transpose()?;
-    if let Some(warning) = journal
-        .as_ref()
-        .and_then(|journal| journal.warning.as_ref())
-    {
-        console.warn(warning);
-    }
+    let mut passes = Passes::new(&sweep.runs, sweep.journal.as_deref(), &console)?;
     let mut running = Running {
         sweep,
-        journal: journal.map(RefCell::new),
-        shared: SharedClassifiers::default(),
         rows: sweep.runs.iter().map(|_| None).collect(),
         columns: Columns::of(&sweep_names.further, sweep_names.labels.iter()),
         sweep_names,
         told: false,
         skipped: false,
-        decoded: 0,
         unwritten: None,
     };
     for remark in sweep.remarks() {
         console.warn(remark);
     }
-    let mut groups = running.groups(&mut console);
-    while let Some(group) = groups.pop() {
-        let rest = running.pass(group, &mut console)?;
-        groups.extend(rest);
-        if interrupt::requested() {
-            break;
-        }
-    }
-    console.say(&format!("{} pictures were decoded", running.decoded));
+    passes.run(&mut running, &mut console)?;
+    console.say(&format!("{} pictures were decoded", passes.decoded));
     running.finish(&console)
 }
 
@@ -116,17 +79,8 @@ pub fn create_folder(sweep: &Sweep) -> Result<(), Error> {
     Ok(())
 }
 
-/// Evaluations that can share a pass over the pictures.
-struct Group {
-    pictures: Arc<Pictures>,
-    /// Their numbers in the sweep, and their files.
-    members: Vec<(usize, Arc<Weights>)>,
-}
-
 struct Running<'a> {
     sweep: &'a Sweep,
-    journal: Option<RefCell<Journal>>,
-    shared: SharedClassifiers,
     /// What has come of each evaluation so far.
     rows: Vec<Option<Row>>,
     sweep_names: SweepNames,
@@ -136,150 +90,23 @@ struct Running<'a> {
     told: bool,
     /// Whether a picture could not be read.
     skipped: bool,
-    /// Pictures that went through a loader.
-    decoded: usize,
     /// How a result that could not be written makes the program end.
     unwritten: Option<ExitCode>,
 }
 
-impl<'a> Running<'a> {
-    /// Finds all that can be wrong in seconds, and what can share a pass; the last group is the
-    /// first to run.
-    fn groups(&mut self, console: &mut Console) -> Vec<Group> {
-        let mut found: HashMap<String, Arc<Pictures>> = HashMap::new();
-        let mut groups: Vec<(String, Group)> = Vec::new();
-        for (number, run) in self.sweep.runs.iter().enumerate() {
-            let set = run.stream();
-            let mut open = || -> Result<_, Error> {
-                let model = &run.model;
-                let weights = loading::open_for(model.location(), &model.config, console)?;
-                let pictures = match found.get(&set) {
-                    Some(pictures) => Arc::clone(pictures),
-                    None => Arc::new(Pictures::find(run, console)?),
-                };
-                Ok((weights, pictures))
-            };
-            let (weights, pictures) = match open() {
-                Ok(opened) => opened,
-                Err(error) => {
-                    self.failed(number, &error, console);
-                    continue;
-                }
-            };
-            found.insert(set.clone(), Arc::clone(&pictures));
-            let preprocessing = &run.model.config.preprocessing;
-            let shared = format!(
-                "{set} {} {:?} {:?} {:?} {} {}",
-                preprocessing.size,
-                preprocessing.interpolation,
-                preprocessing.resize,
-                run.run.loader,
-                run.run.devices.name(),
-                run.run.strict
-            );
-            match groups.iter_mut().find(|(key, _)| *key == shared) {
-                Some((_, group)) => group.members.push((number, weights)),
-                None => groups.push((
-                    shared,
-                    Group {
-                        pictures,
-                        members: vec![(number, weights)],
-                    },
-                )),
-            }
+impl Outcomes for Running<'_> {
+    fn ended(&mut self, number: usize, report: Report, console: &Console) {
+        // A disk that is full takes the figures not away.
+        if let Err(error) = self.keep(number, &report) {
+            console.error(&error.with_causes(), error.hint().as_deref());
+            self.unwritten.get_or_insert(error.exit_code());
         }
-        groups.into_iter().rev().map(|(_, group)| group).collect()
-    }
-
-    /// Evaluates as many of a group as memory holds. Returns the others, if there are any.
-    fn pass(&mut self, group: Group, console: &mut Console) -> Result<Option<Group>, Error> {
-        let Group { pictures, members } = group;
-        let budget = memory::available().map_or(UNKNOWN_MEMORY, |free| {
-            (free as f64 * SHARE_FOR_TOWERS) as u64
-        });
-        let mut taken = 0;
-        let mut evaluations: Vec<PreparedEvaluation<'a>> = Vec::new();
-        let mut numbers = Vec::new();
-        let mut members = members.into_iter().peekable();
-        while let Some((number, _)) = members.peek() {
-            let run = &self.sweep.runs[*number];
-            taken += run.tower_bytes();
-            if !evaluations.is_empty() && taken > budget {
-                break;
-            }
-            let Some((number, weights)) = members.next() else {
-                break;
-            };
-            match self.prepare(run, weights, &pictures, console) {
-                Ok(prepared) => {
-                    evaluations.push(prepared);
-                    numbers.push(number);
-                }
-                Err(error) => self.failed(number, &error, console),
-            }
-        }
-        let mut records: Vec<_> = evaluations
-            .iter()
-            .map(|_| PictureRecords::default())
-            .collect();
-        let files = records.iter_mut().collect();
-        let journal = self.journal.as_ref();
-        let pass = shared_pass::run(evaluations, files, &pictures, journal, console)?;
-        self.decoded += pass.decoded;
-        let failures = records.into_iter().flat_map(PictureRecords::into_failures);
-        if failures.count() > 0 {
-            self.unwritten.get_or_insert(ExitCode::Output);
-        }
-        for (number, result) in numbers.into_iter().zip(pass.ended) {
-            match result {
-                Ok(ended) => {
-                    // A disk that is full takes the figures not away.
-                    if let Err(error) = self.keep(number, &ended.report) {
-                        console.error(&error.with_causes(), error.hint().as_deref());
-                        self.unwritten.get_or_insert(error.exit_code());
-                    }
-                    self.ended(number, &ended.report, console);
-                }
-                Err(Error::Evaluation(EvaluationError::Interrupted)) => {}
-                Err(error) => self.failed(number, &error, console),
-            }
-        }
-        // The next attempt may succeed, and the last one is not forgiven.
-        if let Err(error) = self.write_tables() {
-            console.warn(&Warning::ResultNotWritten {
-                reason: error.with_causes(),
-            });
-        }
-        let members: Vec<_> = members.collect();
-        Ok((!members.is_empty()).then_some(Group { pictures, members }))
-    }
-
-    fn prepare(
-        &mut self,
-        run: &'a Evaluate,
-        weights: Arc<Weights>,
-        pictures: &Pictures,
-        console: &mut Console,
-    ) -> Result<PreparedEvaluation<'a>, Error> {
-        let start = Instant::now();
-        let mut journal = self.journal.as_ref().map(RefCell::borrow_mut);
-        let (journal, shared) = (journal.as_deref_mut(), &mut self.shared);
-        PreparedEvaluation::prepare(run, start, weights, pictures, journal, shared, console)
-    }
-
-    /// Writes the result of an evaluation, unless it is partial.
-    fn keep(&self, number: usize, report: &Report) -> Result<(), Error> {
-        match &self.sweep_names.labels[number].result {
-            Some(path) if !report.interrupted => {
-                json_output::write_file(OutputFile::create(path)?, report)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn ended(&mut self, number: usize, report: &Report, console: &Console) {
         self.skipped |= !report.unreadable.is_empty();
-        self.row(number, Ok(Figures::of(report)), console);
+        self.row(number, Ok(Figures::of(&report)), console);
+    }
+
+    fn unwritten(&mut self) {
+        self.unwritten.get_or_insert(ExitCode::Output);
     }
 
     /// Tells all that is wrong; the table has room for the beginning.
@@ -290,6 +117,28 @@ impl<'a> Running<'a> {
         }
         let failure = Failure::new(&message, hint.as_deref());
         self.row(number, Err(failure), console);
+    }
+
+    /// Keeps what is done, whatever comes. The next attempt may succeed, and the last one is not
+    /// forgiven.
+    fn passed(&mut self, console: &Console) {
+        if let Err(error) = self.write_tables() {
+            console.warn(&Warning::ResultNotWritten {
+                reason: error.with_causes(),
+            });
+        }
+    }
+}
+
+impl Running<'_> {
+    /// Writes the result of an evaluation, unless it is partial.
+    fn keep(&self, number: usize, report: &Report) -> Result<(), Error> {
+        match &self.sweep_names.labels[number].result {
+            Some(path) if !report.interrupted => {
+                json_output::write_file(OutputFile::create(path)?, report)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps a row, and tells it.

@@ -75,16 +75,21 @@ impl SweepNames {
 
     /// Results in the folder that an earlier sweep left there and this one does not replace.
     pub fn stale(&self, folder: &Path) -> Vec<String> {
-        let own: BTreeSet<PathBuf> = self.files(folder).into_iter().collect();
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let paths = entries.map(|entry| entry.path());
-        let mut stale: Vec<String> = paths
-            .filter(|path| !own.contains(path) && is_result(path))
-            .filter_map(|path| Some(escape::name(path.file_name()?).into_owned()))
-            .collect();
-        stale.sort();
-        stale
+        stale(folder, self.files(folder))
     }
+}
+
+/// Results in a folder other than these files.
+pub fn stale(folder: &Path, own: Vec<PathBuf>) -> Vec<String> {
+    let own: BTreeSet<PathBuf> = own.into_iter().collect();
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut stale: Vec<String> = paths
+        .filter(|path| !own.contains(path) && is_result(path))
+        .filter_map(|path| Some(escape::name(path.file_name()?).into_owned()))
+        .collect();
+    stale.sort();
+    stale
 }
 
 /// What a row shows in any case. Facts that decide no result get a column only if rows that are
@@ -100,7 +105,7 @@ fn row_of(run: &Evaluate) -> String {
 }
 
 /// The shortest end of a path that no other path of the sweep has.
-fn distinct(path: &Path, others: &[&Path]) -> String {
+pub fn distinct(path: &Path, others: &[&Path]) -> String {
     let parts = |path: &Path| -> Vec<String> {
         let parts = path.iter().map(|part| escape::name(part).into_owned());
         parts.collect()
@@ -119,7 +124,7 @@ fn distinct(path: &Path, others: &[&Path]) -> String {
 }
 
 /// A name without what cannot be in one, or would be a nuisance there.
-fn file_name(name: &str) -> String {
+pub fn file_name(name: &str) -> String {
     let plain = |c: char| {
         if c.is_control() || matches!(c, '/' | '\\' | ':') {
             '-'

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand, ValueHint};
 
-use super::pictures::{DatasetArg, SourceArg};
+use super::pictures::{DatasetArg, LabelNumbersArg, SourceArg};
 use super::run::MOST_WORKERS;
 
 #[derive(Debug, Clone, Args)]
@@ -40,6 +40,9 @@ pub struct DataCheckArgs {
     /// Label file of a flat folder or a tar archive, as for an evaluation
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub labels: Option<PathBuf>,
+    /// What the numbers of labels count, as for an evaluation
+    #[arg(long, value_name = "WHAT")]
+    pub label_numbers: Option<LabelNumbersArg>,
     /// Which set it should be [default: what it looks like]
     #[arg(long, value_name = "SET")]
     pub dataset: Option<DatasetArg>,

@@ -6,26 +6,44 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::model::{ClassifierArgs, ModelNameArgs, PromptArgs};
-use super::pictures::{DatasetArg, PicturesArgs};
+use super::pictures::{DatasetArg, PicturesArgs, ProtocolArg};
 use super::run::{OutputArgs, RunArgs};
 
 #[derive(Debug, Clone, Args)]
 pub struct EvaluateArgs {
     #[command(flatten)]
     pub pictures: PicturesArgs,
-    /// Which data set it is
+    /// Evaluate all data sets of a suite in this folder, and make the row that a paper prints
     ///
-    /// Decides how class folders are matched and among which classes pictures are ranked:
-    /// imagenet-v2 has folders named by class index; of imagenet-a and imagenet-r the 200 classes
-    /// compete; of objectnet the 113 folders that ImageNet has classes for are evaluated, without
-    /// the red border of their pictures. `uta-eval guide data` states each protocol.
+    /// The same as `uta-eval suite ROOT`; see its help.
     #[arg(
         help_heading = "Pictures",
         long,
-        value_name = "SET",
-        default_value = "imagenet"
+        value_name = "ROOT|FILE.toml",
+        conflicts_with_all = ["imagenet_path", "source", "labels", "dataset", "predictions", "save_features"],
+        value_hint = ValueHint::AnyPath
     )]
-    pub dataset: DatasetArg,
+    pub suite: Option<PathBuf>,
+    /// Which data set it is [default: imagenet, or what classnames.txt beside shards says]
+    ///
+    /// Decides how class folders are matched and among which classes pictures are ranked:
+    /// imagenet-v2 has folders named by class index; of imagenet-a and imagenet-r the 200 classes
+    /// compete; of objectnet the 113 folders that ImageNet has classes for are evaluated, by the
+    /// rules that --protocol names. `uta-eval guide data` states them.
+    #[arg(help_heading = "Pictures", long, value_name = "SET")]
+    pub dataset: Option<DatasetArg>,
+    /// Whose rules decide how ObjectNet is judged
+    ///
+    /// clip-benchmark ranks whole pictures among ObjectNet's 113 names, as all published accuracies
+    /// of CLIP models do. objectnet is its authors' protocol: the red border is cut off, and pictures
+    /// are ranked among the 125 classes of ImageNet that show the same objects.
+    #[arg(
+        help_heading = "Pictures",
+        long,
+        value_name = "NAME",
+        default_value = "clip-benchmark"
+    )]
+    pub protocol: ProtocolArg,
     #[command(flatten)]
     pub model: ModelNameArgs,
     /// Checkpoint: .safetensors, or PyTorch's .pt, .pth or .bin; several make a sweep
@@ -95,13 +113,69 @@ pub struct EvaluateArgs {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "imagenet_path", "source", "labels", "dataset", "model", "pretrained", "weights", "ckpt_path",
-            "image_size", "templates", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
+            "imagenet_path", "suite", "source", "labels", "label_numbers", "dataset", "protocol", "model", "pretrained", "weights", "ckpt_path", "image_size",
+            "templates", "template_weights", "cache_dir", "no_cache", "limit", "shard", "device", "precision",
             "batch_size", "workers", "strict", "resume", "out", "save_features"
         ],
         value_hint = ValueHint::FilePath
     )]
     pub from_features: Option<PathBuf>,
+}
+
+/// The flags of an evaluation, with a suite's folder in place of pictures.
+#[derive(Debug, Clone)]
+pub struct SuiteArgs {
+    pub evaluate: EvaluateArgs,
+}
+
+/// Flags of an evaluation that a suite decides itself.
+const NOT_OF_A_SUITE: [&str; 7] = [
+    "imagenet_path",
+    "source",
+    "labels",
+    "dataset",
+    "from_features",
+    "predictions",
+    "save_features",
+];
+
+impl Args for SuiteArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let mut command = EvaluateArgs::augment_args(command).mut_arg("suite", |argument| {
+            argument
+                .long(None)
+                .index(1)
+                .required(true)
+                .help("Folder with the data sets, or a TOML file that says where they are")
+                .long_help(SUITE_ROOT)
+        });
+        for name in NOT_OF_A_SUITE {
+            command = command.mut_arg(name, |argument| argument.hide(true));
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+const SUITE_ROOT: &str = "\
+Folder with the data sets, or a TOML file that says where they are
+
+Sets are found by the names of their folders or archives: imagenet, imagenetv2-matched-frequency-\
+format-val, imagenet-a, imagenet-r, sketch, objectnet-1.0 and the like, or clip-benchmark's wds_*. \
+`uta-eval guide suite` lists the names and describes the file.";
+
+impl clap::FromArgMatches for SuiteArgs {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let evaluate = EvaluateArgs::from_arg_matches(matches)?;
+        Ok(Self { evaluate })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        self.evaluate.update_from_arg_matches(matches)
+    }
 }
 
 #[derive(Debug, Clone, Args)]

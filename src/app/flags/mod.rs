@@ -11,9 +11,9 @@ mod tools;
 use clap::{Args, Parser, Subcommand};
 
 pub use data::{DataArgs, DataCheckArgs, DataCommand};
-pub use evaluate::{DemoArgs, EvaluateArgs, ExpectArg, ExpectArgs, SweepArgs};
+pub use evaluate::{DemoArgs, EvaluateArgs, ExpectArg, ExpectArgs, SuiteArgs, SweepArgs};
 pub use model::{CacheArgs, ClassifierArgs, ModelArgs, ModelNameArgs, PromptArgs};
-pub use pictures::{DatasetArg, LabelsArg, PicturesArgs, SourceArg};
+pub use pictures::{DatasetArg, LabelNumbersArg, LabelsArg, PicturesArgs, ProtocolArg, SourceArg};
 pub use results::{CompareArgs, DocumentArg, MergeArgs, ModelsArgs, SchemaArgs};
 pub use run::{BatchSizeArg, ComputeArgs, OutputArgs, PrecisionArg, RunArgs};
 pub use tools::{
@@ -44,7 +44,7 @@ Exit codes:
   5  a result cannot be written
   6  the evaluation or check ended, but some pictures could not be read and are not counted
   7  the computation failed
-  8  some evaluations of a sweep failed
+  8  some evaluations of a sweep or suite failed, or a set of a suite cannot be evaluated
   130  interrupted; the result, if there is one, is partial and says so"
     };
 }
@@ -122,6 +122,12 @@ pub enum Command {
     /// Reads .safetensors and PyTorch's .pt, .pth or .bin, removes nesting and prefixes. The new
     /// file appears whole or not at all; an existing file is never overwritten.
     Convert(ConvertArgs),
+    /// Evaluate all data sets of a paper's row: ImageNet, V2, A, R, Sketch, ObjectNet
+    ///
+    /// Finds the sets in a folder and evaluates one checkpoint or several on them. Each picture is
+    /// decoded once and each tower loaded once. Ends in the row: top-1 and top-5 for each set, their
+    /// average, and the drop from ImageNet to it, beside the published figures.
+    Suite(Box<SuiteArgs>),
     /// Evaluate many checkpoints, models, data sets or precisions
     ///
     /// Pictures are decoded once for all that want the same crops and fit in memory together, and

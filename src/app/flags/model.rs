@@ -58,17 +58,31 @@ pub struct ModelArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Prompts and classifier")]
 pub struct PromptArgs {
-    /// Prompt templates, one per line with {} for the class name
+    /// Prompt templates, one per line with {} or {c} for the class name; or JSON with prompts
     ///
-    /// Default: the 80 templates that CLIP's authors chose for ImageNet.
+    /// FILE.json has each class's own prompts, as {"class": ["prompt", ...]}. The flag may be given
+    /// several times: then a class's vector is the mean of those that the files give alone, see
+    /// --template-weights. built-in stands for the default: the 80 templates that CLIP's authors
+    /// chose for ImageNet. Templates that lie beside shards are taken without this flag.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub templates: Option<PathBuf>,
-    /// Class names, one per line: `name`, or `folder<TAB>name`
+    pub templates: Vec<PathBuf>,
+    /// Weights of several --templates, with commas between [default: equal]
+    #[arg(
+        long,
+        value_name = "WEIGHTS",
+        value_delimiter = ',',
+        requires = "templates",
+        allow_negative_numbers = true
+    )]
+    pub template_weights: Vec<f64>,
+    /// Class names, one per line: `name`, or `folder<TAB>name`; or `distinct`
     ///
     /// 1000 lines without a folder are names of the ImageNet classes, in their order; another
     /// number are names of the class folders, in their sorted order. With folders, any classes can
-    /// be evaluated. Default: the names that CLIP's authors chose.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// be evaluated. Default: the names that CLIP's authors chose, by which accuracies are
+    /// published. distinct: the same, but no two classes share one ("missile" is 657 and
+    /// "projectile" 744; "sunglass" is 836 and "sunglasses" 837).
+    #[arg(long, value_name = "FILE|distinct", value_hint = ValueHint::FilePath)]
     pub classnames: Option<PathBuf>,
 }
 
@@ -83,7 +97,7 @@ pub struct ClassifierArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["templates", "cache_dir", "no_cache"],
+        conflicts_with_all = ["templates", "template_weights", "cache_dir", "no_cache"],
         value_hint = ValueHint::FilePath
     )]
     pub classifier: Option<PathBuf>,

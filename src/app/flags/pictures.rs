@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use crate::data::{LabelNumbers, Rules};
+
 /// Where the pictures are, and what says their classes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pictures")]
@@ -19,7 +21,7 @@ pub struct PicturesArgs {
     #[arg(
         long,
         value_name = "PATH",
-        required_unless_present = "from_features",
+        required_unless_present_any = ["from_features", "suite"],
         value_hint = ValueHint::AnyPath
     )]
     pub imagenet_path: Option<PathBuf>,
@@ -48,6 +50,50 @@ pub struct PicturesArgs {
         value_hint = ValueHint::FilePath
     )]
     pub labels: Option<LabelsArg>,
+    /// What the numbers of labels count, in a set of some of ImageNet's classes
+    ///
+    /// set: its own class folders, sorted (0 to 199 in ImageNet-A and -R). imagenet: ImageNet's 1000
+    /// classes. Where classnames.txt lies beside shards, its names tell, and this flag is not
+    /// needed.
+    #[arg(long, value_name = "WHAT")]
+    pub label_numbers: Option<LabelNumbersArg>,
+}
+
+/// What the numbers of labels count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LabelNumbersArg {
+    /// The set's own class folders, sorted
+    Set,
+    /// ImageNet's 1000 classes
+    Imagenet,
+}
+
+impl From<LabelNumbersArg> for LabelNumbers {
+    fn from(numbers: LabelNumbersArg) -> Self {
+        match numbers {
+            LabelNumbersArg::Set => Self::OfSet,
+            LabelNumbersArg::Imagenet => Self::OfImageNet,
+        }
+    }
+}
+
+/// Whose rules decide how a set is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ProtocolArg {
+    /// CLIP_benchmark's, by which CLIP models are published
+    #[default]
+    ClipBenchmark,
+    /// That of ObjectNet's authors
+    Objectnet,
+}
+
+impl From<ProtocolArg> for Rules {
+    fn from(protocol: ProtocolArg) -> Self {
+        match protocol {
+            ProtocolArg::ClipBenchmark => Self::ClipBenchmark,
+            ProtocolArg::Objectnet => Self::ObjectNet,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

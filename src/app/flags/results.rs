@@ -65,4 +65,6 @@ pub enum DocumentArg {
     Result,
     /// What `uta-eval compare` writes
     Comparison,
+    /// What `uta-eval suite` writes
+    Suite,
 }

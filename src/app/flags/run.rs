@@ -134,7 +134,7 @@ impl OutputArgs {
 }
 
 /// Where results go beside the text on standard output.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Results")]
 pub struct OutputArgs {
     /// Write the result as JSON; `-` is standard output, then without the text

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::judging::Judged;
 use super::parts::{
-    Execution, Model, Opened, Outputs, Prompts, check_folder, classifier_source, expectations,
-    given, set, source,
+    Execution, Model, Opened, Outputs, check_folder, classifier_source, expectations, given, source,
 };
+use super::prompts::Prompts;
 use crate::app::console::Console;
 use crate::app::error::Error;
-use crate::app::flags::{EvaluateArgs, LabelsArg};
-use crate::data::{DataLocation, Protocol, Set, Truth};
+use crate::app::flags::{EvaluateArgs, LabelsArg, PicturesArgs};
+use crate::data::{DataLocation, Protocol, Truth};
 use crate::evaluation::shard::Shard;
 use crate::inference::accuracy;
 use crate::inference::choice::{Asked, choose};
@@ -19,7 +20,6 @@ use crate::metrics::expectation::{Expectations, Published};
 use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
 use crate::report::predictions;
-use crate::text::imagenet;
 use crate::util::escape;
 
 #[derive(Debug)]
@@ -48,15 +48,62 @@ impl Evaluate {
     pub fn stream(&self) -> String {
         let shard = self.shard.map(|shard| shard.to_string());
         format!(
-            "{} as {} {:?} {:?} {:?} {:?} {:?}",
+            "{} as {} {:?} {:?} {:?} {:?} {:?} {:?}",
             escape::name(self.pictures.path.as_os_str()),
             self.protocol.name(),
             self.pictures.source,
             self.pictures.labels,
+            self.pictures.numbers,
             self.limit,
             shard,
-            self.prompts.classnames_file
+            self.prompts.names
         )
+    }
+
+    /// Names the loaded towers: evaluations in which it is equal share them.
+    pub fn model_key(&self) -> String {
+        let checkpoint = &self.model.checkpoint;
+        let checkpoint = checkpoint
+            .canonicalize()
+            .unwrap_or_else(|_| checkpoint.clone());
+        let devices = &self.run.devices;
+        format!(
+            "{} {:?} {} {}",
+            checkpoint.display(),
+            self.model.config,
+            devices.name(),
+            devices.first().precision()
+        )
+    }
+
+    /// Names the crops and how they come: evaluations in which it is equal can share passes.
+    pub fn crops_key(&self) -> String {
+        let preprocessing = &self.model.config.preprocessing;
+        format!(
+            "{} {:?} {:?} {:?} {} {}",
+            preprocessing.size,
+            preprocessing.interpolation,
+            preprocessing.resize,
+            self.run.loader,
+            self.run.devices.name(),
+            self.run.strict
+        )
+    }
+
+    /// Whether it judges the pictures of another evaluation by their ReaL labels, so that what the
+    /// other finds is all that it takes. Of parts of a data set the two take different pictures.
+    pub fn judges_again(&self, other: &Self) -> bool {
+        let (real, plain) = (&self.pictures, &other.pictures);
+        let whole = |run: &Self| run.limit.is_none() && run.shard.is_none();
+        self.protocol.truth == Truth::Real
+            && other.protocol == Protocol::default()
+            && (&real.path, real.source) == (&plain.path, plain.source)
+            && self.prompts.classes == other.prompts.classes
+            && self.prompts.lists == other.prompts.lists
+            && self.prompts.names == other.prompts.names
+            && format!("{:?}", self.classifier) == format!("{:?}", other.classifier)
+            && whole(self)
+            && whole(other)
     }
 
     /// What may tell it from other evaluations of its model, checkpoint, set and precision, with
@@ -75,14 +122,8 @@ impl Evaluate {
         vec![
             ("pictures", file(Some(&self.pictures.path), "")),
             ("labels", file(self.pictures.labels.as_ref(), "the set's")),
-            (
-                "templates",
-                file(prompts.templates_file.as_ref(), "built-in"),
-            ),
-            (
-                "class names",
-                file(prompts.classnames_file.as_ref(), "built-in"),
-            ),
+            ("templates", prompts.lists_label()),
+            ("class names", prompts.names_label()),
             ("classifier", file(classifier, "of the templates")),
             (
                 "weights",
@@ -103,7 +144,8 @@ impl Evaluate {
         let name = name
             .unwrap_or_else(|| escape::name(self.pictures.path.as_os_str()))
             .into_owned();
-        if self.protocol == Protocol::default() || self.protocol == Protocol::listed(None) {
+        let plain = self.protocol == Protocol::default() || self.protocol.set.is_none();
+        if plain {
             name
         } else {
             format!("{name} ({})", self.protocol.name())
@@ -138,13 +180,23 @@ impl Evaluate {
         for output in outputs.filter(|_| args.out.is_none()) {
             check_folder(output)?;
         }
-        let asked = Asked {
-            model: args.model.model.as_deref(),
-            pretrained: args.model.pretrained.as_deref(),
-            checkpoint,
-            weights: args.model.weights.as_deref(),
-        };
-        let model = choose(asked, &mut Console::default())?;
+        let model = chosen(&args, checkpoint)?;
+        let judged = Judged::of(&args)?;
+        Self::of(args, model, judged, opened)
+    }
+
+    /// The evaluation of a model on pictures that are judged in a way.
+    pub(super) fn of(
+        args: EvaluateArgs,
+        model: Model,
+        judged: Judged,
+        opened: &mut Opened,
+    ) -> Result<Self, Error> {
+        let Judged {
+            pictures,
+            protocol,
+            prompts,
+        } = judged;
         check_image_size(args.image_size, &model.config)?;
         let shard = args.shard.as_deref().map(Shard::from_flag).transpose()?;
         let expectations = expectations(&args.expect)?;
@@ -154,22 +206,9 @@ impl Evaluate {
                 "give --expect, --expect-top1 and --expect-top5 to uta-eval merge",
             ));
         }
-        let mut prompts = Prompts::new(args.prompts)?;
-        let real = args.pictures.labels == Some(LabelsArg::Real);
-        let protocol = protocol(set(args.dataset), real, &mut prompts)?;
         let published = match accuracy::published(&model, &protocol) {
             Err(error) if expectations.published() => return Err(error.into()),
             published => published.ok(),
-        };
-        let labels = match args.pictures.labels {
-            Some(LabelsArg::File(path)) => Some(path),
-            Some(LabelsArg::Real) | None => None,
-        };
-        let pictures = DataLocation {
-            path: given(args.pictures.imagenet_path, "--imagenet-path")?,
-            source: source(args.pictures.source),
-            labels,
-            real,
         };
         if args.resume.is_some() && args.outputs.save_features.is_some() {
             return Err(Error::usage(
@@ -180,16 +219,15 @@ impl Evaluate {
         let inputs = [&model.checkpoint, &pictures.path];
         let journal = args.resume;
         let classifier = args.classifier.classifier;
-        let (names, templates) = (&prompts.classnames_file, &prompts.templates_file);
-        let others = [&pictures.labels, &classifier, names, templates];
-        let others = others.into_iter().flatten();
+        let others = [&pictures.labels, &classifier].into_iter().flatten();
+        let others = others.chain(prompts.all_files());
         let inputs: Vec<&PathBuf> = inputs.into_iter().chain(others).collect();
         let outputs = Outputs::new(args.outputs, journal.as_deref(), &inputs)?;
         Ok(Self {
             name: "evaluation".into(),
             protocol,
             journal,
-            prompts: prompts.into(),
+            prompts,
             classifier: match classifier {
                 Some(path) => ClassifierSource::File(path),
                 None => classifier_source(args.classifier.cache),
@@ -206,40 +244,31 @@ impl Evaluate {
     }
 }
 
-/// How the pictures of a data set are judged; the prompts get its folders.
-fn protocol(set: Set, real: bool, prompts: &mut Prompts) -> Result<Protocol, Error> {
-    let others = prompts.classes.folders().is_some() || prompts.classes.len() != imagenet::CLASSES;
-    let mut protocol = match (others, set) {
-        (false, set) => {
-            prompts.folders = set.folders();
-            Protocol::of(set)
-        }
-        (true, Set::ImageNet) => Protocol::listed(None),
-        (true, Set::ObjectNet) if prompts.classes.folders().is_some() => {
-            let folders = prompts.classes.folders().unwrap_or_default();
-            prompts.folders = set.listed_folders(folders);
-            Protocol::listed(Some(set))
-        }
-        (true, set) => {
-            return Err(Error::usage(
-                format!(
-                    "--dataset {} has ImageNet's classes, but --classnames lists others",
-                    set.name()
-                ),
-                "leave --dataset out to evaluate the folders that the file lists, or list the names of ImageNet's 1000 classes",
-            ));
-        }
+/// The model that flags choose, and its weights.
+pub(super) fn chosen(args: &EvaluateArgs, checkpoint: Option<&Path>) -> Result<Model, Error> {
+    let asked = Asked {
+        model: args.model.model.as_deref(),
+        pretrained: args.model.pretrained.as_deref(),
+        checkpoint,
+        weights: args.model.weights.as_deref(),
     };
-    if real {
-        if others || set != Set::ImageNet {
-            return Err(Error::usage(
-                "--labels real is about ImageNet's validation set",
-                "leave --labels out for other data sets and other classes",
-            ));
-        }
-        protocol.truth = Truth::Real;
-    }
-    Ok(protocol)
+    Ok(choose(asked, &mut Console::default())?)
+}
+
+/// Where the pictures are.
+pub(super) fn location(args: &PicturesArgs) -> Result<DataLocation, Error> {
+    let (real, labels) = match &args.labels {
+        Some(LabelsArg::Real) => (true, None),
+        Some(LabelsArg::File(path)) => (false, Some(path.clone())),
+        None => (false, None),
+    };
+    Ok(DataLocation {
+        path: given(args.imagenet_path.clone(), "--imagenet-path")?,
+        source: source(args.source),
+        labels,
+        real,
+        numbers: args.label_numbers.map(Into::into),
+    })
 }
 
 fn check_image_size(given: Option<usize>, config: &ModelConfig) -> Result<(), Error> {

@@ -2,7 +2,10 @@
 
 mod evaluate;
 mod features;
+mod judging;
 mod parts;
+mod prompts;
+mod suite;
 mod sweep;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +32,9 @@ use crate::text::{ClassNames, Templates};
 
 pub use evaluate::Evaluate;
 pub use features::EvaluateFeatures;
-pub use parts::{Execution, Model, Outputs, Prompts};
+pub use parts::{Execution, Model, Outputs};
+pub use prompts::Prompts;
+pub use suite::{FailedSet, Place, Suite};
 pub use sweep::Sweep;
 
 use parts::{
@@ -48,6 +53,7 @@ pub enum Settings {
     Inspect(Inspect),
     Convert(Convert),
     Sweep(Sweep),
+    Suite(Box<Suite>),
     Merge(Merge),
     Compare(Compare),
     Models(ListModels),
@@ -71,6 +77,7 @@ pub struct ListModels {
 pub enum Document {
     Result,
     Comparison,
+    Suite,
 }
 
 #[derive(Debug)]
@@ -169,6 +176,7 @@ impl Settings {
             Some(Command::Classify(args)) => Self::Classify(Box::new(Classify::new(args)?)),
             Some(Command::Inspect(args)) => Self::Inspect(Inspect::new(args)?),
             Some(Command::Convert(args)) => Self::Convert(Convert::new(args)?),
+            Some(Command::Suite(args)) => Self::evaluation(args.evaluate)?,
             Some(Command::Sweep(args)) => Self::Sweep(Sweep::of_file(args)?),
             Some(Command::Merge(args)) => Self::Merge(Merge::new(args)?),
             Some(Command::Compare(args)) => Self::Compare(Compare::new(args)?),
@@ -179,6 +187,7 @@ impl Settings {
             Some(Command::Schema(args)) => Self::Schema(match args.of {
                 DocumentArg::Result => Document::Result,
                 DocumentArg::Comparison => Document::Comparison,
+                DocumentArg::Suite => Document::Suite,
             }),
             Some(Command::Completions(args)) => Self::Completions(args.shell),
             Some(Command::Man) => Self::Man,
@@ -204,6 +213,7 @@ impl Settings {
             Self::EvaluateFeatures(settings) => settings.outputs.trace.as_deref(),
             Self::Demo(settings) => settings.outputs.trace.as_deref(),
             Self::Sweep(settings) => settings.trace.as_deref(),
+            Self::Suite(settings) => settings.sweep.trace.as_deref(),
             Self::Classifier(settings) => settings.trace.as_deref(),
             _ => None,
         }
@@ -216,6 +226,9 @@ impl Settings {
             return Ok(Self::EvaluateFeatures(Box::new(settings)));
         }
         let checkpoints = sweep::checkpoints(&args)?;
+        if args.suite.is_some() {
+            return Ok(Self::Suite(Box::new(Suite::new(args, &checkpoints)?)));
+        }
         Ok(match checkpoints.as_slice() {
             [only] if args.out.is_none() => {
                 check_model(&args.model, only.as_deref())?;
@@ -251,7 +264,7 @@ impl Classifier {
         }
         Ok(Self {
             model,
-            prompts: Prompts::new(args.prompts)?,
+            prompts: Prompts::new(&args.prompts)?.check()?,
             out,
             classifier_source: classifier_source(args.cache),
             devices: devices(&args.compute)?,
@@ -385,6 +398,7 @@ impl DataCheck {
                 source: source(args.source),
                 labels: args.labels,
                 real: false,
+                numbers: args.label_numbers.map(Into::into),
             },
             set: match (args.dataset, args.classnames) {
                 (_, Some(file)) => {

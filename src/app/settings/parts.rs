@@ -6,7 +6,7 @@ use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{
     BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, ExpectArgs, ModelArgs, ModelNameArgs,
-    OutputArgs, PromptArgs, RunArgs, SourceArg,
+    OutputArgs, RunArgs, SourceArg,
 };
 use crate::app::json_output::JsonTarget;
 use crate::classifier::cache::Cache;
@@ -18,23 +18,13 @@ use crate::inference::loading;
 use crate::metrics::expectation::{Expectations, Tolerance};
 use crate::model::ModelConfig;
 use crate::report::predictions;
-use crate::text::{ClassNames, Templates, imagenet};
+use crate::text::{ClassNames, imagenet};
 use crate::util::destination::Destination;
 use crate::util::output_file::OutputError;
 use crate::util::usage::UsageError;
 
 /// A configuration, and where its weights are.
 pub type Model = Chosen;
-
-/// Class names and templates, and the folders that the classes have.
-#[derive(Debug)]
-pub struct Prompts {
-    pub classes: ClassNames,
-    pub folders: ClassFolders,
-    pub templates: Templates,
-    pub classnames_file: Option<PathBuf>,
-    pub templates_file: Option<PathBuf>,
-}
 
 /// How the work is done.
 #[derive(Debug, Clone)]
@@ -79,35 +69,6 @@ pub(super) fn model(args: &ModelArgs) -> Result<Model, Error> {
         weights: args.name.weights.as_deref(),
     };
     Ok(choose(asked, &mut Console::default())?)
-}
-
-impl Prompts {
-    /// The built-in class names and templates.
-    pub fn imagenet() -> Self {
-        Self {
-            classes: ClassNames::imagenet(),
-            folders: ClassFolders::imagenet(),
-            templates: Templates::imagenet(),
-            classnames_file: None,
-            templates_file: None,
-        }
-    }
-
-    pub(super) fn new(args: PromptArgs) -> Result<Self, Error> {
-        let mut prompts = Self::imagenet();
-        if let Some(path) = &args.templates {
-            prompts.templates = Templates::from_file(path)?;
-        }
-        if let Some(path) = &args.classnames {
-            prompts.classes = ClassNames::from_file(path)?;
-            prompts.folders = folders(&prompts.classes);
-        }
-        Ok(Self {
-            classnames_file: args.classnames,
-            templates_file: args.templates,
-            ..prompts
-        })
-    }
 }
 
 impl Execution {

@@ -28,6 +28,20 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// No evaluation yet.
+    pub(super) fn empty(
+        out: Option<PathBuf>,
+        journal: Option<PathBuf>,
+        trace: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            runs: Vec::new(),
+            out,
+            journal,
+            trace,
+        }
+    }
+
     /// The evaluations of several checkpoints with the same flags.
     pub(super) fn of_checkpoints(
         args: &EvaluateArgs,
@@ -94,7 +108,7 @@ impl Sweep {
         Self::new(runs, args.out, args.resume, args.trace)
     }
 
-    fn new(
+    pub(super) fn new(
         mut runs: Vec<Evaluate>,
         out: Option<PathBuf>,
         journal: Option<PathBuf>,
@@ -167,8 +181,8 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         let stream = run.stream();
         let text = |path: &Path| escape::name(path.as_os_str()).into_owned();
         let mut name = format!("{model} {} {precision} {stream}", text(&checkpoint));
-        if let Some(templates) = &run.prompts.templates_file {
-            name += &format!(" templates {}", text(templates));
+        if run.prompts.all_files().next().is_some() {
+            name += &format!(" templates {}", run.prompts.lists_label());
         }
         if let Some(weights) = &run.model.weights {
             name += &format!(" weights {weights}");

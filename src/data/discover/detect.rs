@@ -15,7 +15,14 @@ use crate::data::sets::ClassFolders;
 const VALIDATION_TAR: &str = "ILSVRC2012_img_val.tar";
 
 /// Folders in which repositories of the Hugging Face hub keep their files.
-const HUB_FOLDERS: [&str; 4] = ["", "data", "default/validation", "validation"];
+const HUB_FOLDERS: [&str; 6] = [
+    "",
+    "data",
+    "default/validation",
+    "validation",
+    "default/test",
+    "test",
+];
 
 /// Endings of compressed archives, which are refused with a reason.
 const COMPRESSED: [&str; 5] = ["tgz", "gz", "zst", "xz", "bz2"];
@@ -118,6 +125,21 @@ fn files_below(root: &Path, source: Source) -> Result<Option<PathBuf>, DataError
             } else {
                 folder
             }));
+        }
+    }
+    Ok(None)
+}
+
+/// The folder that holds the shards or tables of a data set in a folder.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn shards_of(root: &Path, source: Option<Source>) -> Result<Option<PathBuf>, DataError> {
+    for kind in [Source::Parquet, Source::WebDataset] {
+        if source.is_none_or(|source| source == kind)
+            && let Some(folder) = files_below(root, kind)?
+        {
+            return Ok(Some(folder));
         }
     }
     Ok(None)

@@ -72,7 +72,7 @@ pub fn check(root: &Path, contents: &Contents, classes: &ClassFolders) -> Result
             set: set.name,
             folders: set.folders,
         },
-        Naming::Listed | Naming::Sorted => UnknownCause::NotListed,
+        Naming::Listed | Naming::Sorted | Naming::Nothing => UnknownCause::NotListed,
         Naming::Wnids if unknown.iter().any(|name| split(name)) => UnknownCause::Splits,
         Naming::Wnids if unknown.iter().all(|name| is_wnid(name)) => UnknownCause::OtherWnids,
         Naming::Wnids => UnknownCause::Names,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::beside::Beside;
 use super::data_set::DataSet;
 use super::detect::{detect, files_of};
 use super::error::{DataError, LabellingError};
@@ -11,8 +12,10 @@ use super::remark::Remark;
 use super::source::Source;
 use super::split::is_training;
 use super::{folders, sharded, tar};
+use crate::data::labels;
 use crate::data::sample::Sample;
-use crate::data::sets::{ClassFolders, ClassFoldersError, Set};
+use crate::data::sets::{ClassFolders, ClassFoldersError, Naming, Set};
+use crate::text::ClassNames;
 
 /// Where a data set is, and what is known of it beforehand.
 #[derive(Debug, Clone)]
@@ -24,6 +27,17 @@ pub struct DataLocation {
     pub labels: Option<PathBuf>,
     /// Whether the pictures are judged by their ReaL labels, which do for flat ones.
     pub real: bool,
+    /// What the numbers of labels count; told by the names beside the pictures when absent.
+    pub numbers: Option<LabelNumbers>,
+}
+
+/// What the numbers of labels count, in a set that has some of ImageNet's classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelNumbers {
+    /// The set's own class folders, sorted.
+    OfSet,
+    /// The classes of ImageNet.
+    OfImageNet,
 }
 
 impl DataLocation {
@@ -34,6 +48,7 @@ impl DataLocation {
             source: None,
             labels: None,
             real: false,
+            numbers: None,
         }
     }
 
@@ -43,7 +58,8 @@ impl DataLocation {
     /// # Errors
     /// When anything cannot be read, or a picture's class is in doubt.
     pub fn find(&self, classes: &ClassFolders) -> Result<DataSet, DataError> {
-        let labels = self.labels.as_deref();
+        let classes = &self.numbered(classes)?;
+        let label_file = self.labels.as_deref();
         // `val.tar/val` is a folder in an archive, as results name it.
         let (path, inner) = match tar::split(&self.path) {
             Some((archive, inner)) => (archive, inner),
@@ -51,15 +67,15 @@ impl DataLocation {
         };
         let (source, path) = match self.source {
             Some(source) => (source, files_of(path, source, classes)?),
-            None => detect(path, labels, self.real, classes)?,
+            None => detect(path, label_file, self.real, classes)?,
         };
         let is_there = path.exists() || is_pattern(&path);
-        if let (false, true, Some(labels)) = (source.takes_labels(), is_there, labels) {
+        if let (false, true, Some(labels)) = (source.takes_labels(), is_there, label_file) {
             let labels = labels.into();
             return Err(LabellingError::LabelsUnused { path, labels }.into());
         }
         let labelling = Labelling {
-            file: labels,
+            file: label_file,
             real: self.real,
             classes,
         };
@@ -75,12 +91,46 @@ impl DataLocation {
         Ok(data)
     }
 
+    /// The same classes, with numbers that count what is told or what the names beside the pictures
+    /// say.
+    fn numbered(&self, classes: &ClassFolders) -> Result<ClassFolders, DataError> {
+        let told = self.numbers.map(|numbers| match numbers {
+            LabelNumbers::OfSet => classes.clone().counting_folders(),
+            LabelNumbers::OfImageNet => classes.clone().counting_imagenet(),
+        });
+        // What the classes are is what the names say already, or what a list says.
+        if matches!(classes.naming(), Naming::Nothing | Naming::Sorted) {
+            return Ok(told.unwrap_or_else(|| classes.clone()));
+        }
+        let Some(beside) = Beside::find(self)? else {
+            return Ok(told.unwrap_or_else(|| classes.clone()));
+        };
+        let names = read_names(&beside.class_names)?;
+        let in_doubt = |reason| LabellingError::OtherClassNames {
+            names: beside.class_names.clone(),
+            reason,
+        };
+        let numbers = labels::class_names::numbers(&names, classes).map_err(in_doubt)?;
+        let counting = classes.clone().counting(numbers.into_iter().map(Some));
+        match told {
+            Some(told) if told.counted() != counting.counted() => {
+                Err(in_doubt("--label-numbers says otherwise".into()).into())
+            }
+            _ => Ok(counting),
+        }
+    }
+
     /// Finds out which set this is, and its pictures.
     ///
     /// # Errors
     /// When it is none of the sets: why it is not ImageNet.
     pub fn recognise(&self) -> Result<(Set, DataSet), DataError> {
         let find = |set: Set| self.find(&set.folders()).map(|data| (set, data));
+        if let Some(beside) = Beside::find(self)?
+            && let Some(set) = Set::with_names(&read_names(&beside.class_names)?)
+        {
+            return find(set);
+        }
         let (set, data) = find(Set::ImageNet).or_else(|mut why| {
             for set in Set::ALL.into_iter().skip(1) {
                 match find(set) {
@@ -102,6 +152,15 @@ impl DataLocation {
         };
         Ok((set, data))
     }
+}
+
+/// The names of classes that lie beside pictures, one a line.
+fn read_names(path: &Path) -> Result<Vec<String>, LabellingError> {
+    let names = ClassNames::from_lines(path).map_err(|e| LabellingError::OtherClassNames {
+        names: path.into(),
+        reason: e.to_string(),
+    })?;
+    Ok(names.names().to_vec())
 }
 
 /// A remark if models are trained on these pictures, by the name of their folder or first shard.

@@ -4,6 +4,7 @@
 //! `sharded` find the pictures of each source. Every picture gets a class, or the whole data set is
 //! refused.
 
+mod beside;
 mod data_set;
 mod detect;
 mod error;
@@ -18,10 +19,13 @@ mod sharded;
 mod shards;
 mod source;
 mod split;
+mod suite;
 mod tar;
 
+pub use beside::Beside;
 pub use data_set::DataSet;
 pub use error::{DataError, LabellingError};
-pub use location::DataLocation;
+pub use location::{DataLocation, LabelNumbers};
 pub use remark::Remark;
 pub use source::Source;
+pub use suite::{SuiteFolder, SuiteProblem};

@@ -82,6 +82,25 @@ impl Missing {
     }
 }
 
+impl Missing {
+    /// Replaces what was found by the gaps in files whose names are numbers, of which there are said
+    /// to be so many.
+    pub fn of_numbers(&mut self, numbers: Vec<u64>, all: u64, ending: &str) {
+        let numbers: BTreeSet<u64> = numbers.into_iter().collect();
+        if numbers.is_empty() || all > MOST || numbers.last() >= Some(&all) {
+            return;
+        }
+        let absent = (0..all).filter(|number| !numbers.contains(number));
+        *self = Self {
+            count: all - numbers.len() as u64,
+            examples: absent
+                .take(LISTED)
+                .map(|number| format!("{number}.{ending}"))
+                .collect(),
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,9 @@ use super::split;
 use crate::data::containers::file_names::{Ignored, has_ending};
 use crate::data::containers::folder::Contents;
 
+/// Says how many shards there are: one number.
+const COUNT: &str = "nshards.txt";
+
 /// The files of a data set, in the order of their names.
 #[derive(Debug, Default)]
 pub struct Shards {
@@ -48,8 +51,14 @@ impl Shards {
             }
             .into());
         }
-        ignored.not_pictures += contents.files.len() - names.len() + contents.folders.len();
-        let chosen = split::choose(path, names)?;
+        let known = contents.files.iter().filter(|name| *name == COUNT).count();
+        ignored.not_pictures += contents.files.len() - names.len() - known + contents.folders.len();
+        let mut chosen = split::choose(path, names)?;
+        if let Some(numbers) = numbers(&chosen.files) {
+            let mut numbered: Vec<(u64, &String)> = numbers.into_iter().zip(chosen.files).collect();
+            numbered.sort_unstable();
+            chosen.files = numbered.into_iter().map(|(_, name)| name).collect();
+        }
         let mut missing = Missing::default();
         for (name, series) in &series(&chosen.files) {
             if series.all.len() > 1 {
@@ -60,6 +69,9 @@ impl Shards {
                 .into());
             }
             missing.add(name, series);
+        }
+        if let Some(all) = told(path) {
+            missing.of_numbers(numbers(&chosen.files).unwrap_or_default(), all, ending);
         }
         let mut remarks = Vec::new();
         if missing.count > 0 {
@@ -81,4 +93,17 @@ impl Shards {
             ignored,
         })
     }
+}
+
+/// The numbers that are the names of files without their endings, as `12.tar` has; none if a name is
+/// something else.
+fn numbers(names: &[&String]) -> Option<Vec<u64>> {
+    let number = |name: &&String| name.split_once('.')?.0.parse().ok();
+    names.iter().map(number).collect()
+}
+
+/// How many shards a folder says that it has.
+fn told(folder: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(folder.join(COUNT)).ok()?;
+    text.trim().parse().ok()
 }

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use crate::data::sets::{ClassFolders, Naming};
-use crate::text::ClassNames;
+use crate::data::sets::{ClassFolders, Naming, Set};
+use crate::text::{ClassNames, imagenet};
 
 /// Of the names of classes that are known, one in so many may be known for another class: lists
 /// of synonyms name some classes as others are called.
@@ -41,7 +41,7 @@ pub fn order(names: &[String], classes: &ClassFolders) -> Result<Order, String> 
     }
     let known = match classes.naming() {
         Naming::Wnids | Naming::OfSet(_) => KnownNames::imagenet(),
-        Naming::Listed | Naming::Sorted => KnownNames::of_folders(names, folders),
+        Naming::Listed | Naming::Sorted | Naming::Nothing => KnownNames::of_folders(names, folders),
     };
     let meant: Vec<Vec<usize>> = names.iter().map(|name| known.classes(name)).collect();
     if let Some(order) = one_class_each(&meant) {
@@ -56,6 +56,40 @@ pub fn order(names: &[String], classes: &ClassFolders) -> Result<Order, String> 
     }
     check_places(names, &meant)?;
     Ok(Order::Classes)
+}
+
+/// What the numbers of labels count, by the names of the classes that lie beside the pictures: the
+/// class of each number.
+///
+/// # Errors
+/// Why the names are not those of the classes.
+pub fn numbers(names: &[String], classes: &ClassFolders) -> Result<Vec<usize>, String> {
+    let imagenet = matches!(classes.naming(), Naming::Wnids | Naming::OfSet(_))
+        && classes.len() == imagenet::CLASSES;
+    let own = classes.set_name().and_then(Set::by_name);
+    let of_set = |set: Set| set.own_names().is_some_and(|own| own == names);
+    if own.is_some_and(of_set) {
+        let folders = classes.clone().counting_folders().counted();
+        return Ok(folders.into_iter().flatten().flatten().collect());
+    }
+    // ObjectNet's own classes are none of ImageNet's.
+    let named = Set::with_names(names).filter(|set| *set != Set::ObjectNet);
+    let known = named.and_then(Set::classes);
+    let order = match known.filter(|_| imagenet) {
+        Some(known) => known,
+        None => match order(names, classes)? {
+            Order::These(these) => these,
+            Order::Classes => (0..classes.len()).collect(),
+        },
+    };
+    let Some(set) = own.filter(|set| set.classes().is_some()) else {
+        return Ok(order);
+    };
+    let of_the_set = classes.classes();
+    match order.iter().position(|class| !of_the_set.contains(class)) {
+        Some(place) => Err(format!("{:?} is no class of {}", names[place], set.name())),
+        None => Ok(order),
+    }
 }
 
 /// The class of each name, if each stands for one class and no two for the same.

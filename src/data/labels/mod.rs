@@ -4,7 +4,7 @@
 //! Where two of them contradict each other, or a number may count several things, the answer is an
 //! error: labels are never guessed.
 
-mod class_names;
+pub mod class_names;
 pub mod devkit;
 mod error;
 mod file;

@@ -1,10 +1,12 @@
 //! Which folder belongs to which class.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::objectnet;
 use crate::data::name::abridged;
 use crate::text::imagenet::{self, is_wnid};
 
@@ -53,6 +55,19 @@ pub struct ClassFolders {
     left_out: HashSet<String>,
     /// Folders below the path in which the class folders may lie.
     places: &'static [&'static str],
+    /// What the numbers of labels count.
+    numbers: Numbers,
+}
+
+/// What the numbers of labels count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Numbers {
+    /// The classes.
+    Classes,
+    /// Something else: number k stands for the class in place k.
+    These(Arc<[Option<usize>]>),
+    /// The classes, or the set's own folders: nothing has said which.
+    InDoubt,
 }
 
 /// What the folders are named by.
@@ -66,6 +81,8 @@ pub enum Naming {
     Listed,
     /// Anything: the classes are the sorted folders.
     Sorted,
+    /// Nothing: labels are numbers.
+    Nothing,
 }
 
 /// What is particular about the folders of a set other than ImageNet.
@@ -75,8 +92,6 @@ pub struct SetNaming {
     pub name: &'static str,
     /// Class folders of the whole set.
     pub folders: usize,
-    /// Whether the set has all of ImageNet's classes.
-    pub all_classes: bool,
     /// Whether its folders are numbers, however many zeros they begin with.
     pub numbers: bool,
 }
@@ -124,18 +139,60 @@ impl ClassFolders {
             naming: Naming::Listed,
             left_out: HashSet::new(),
             places: &IMAGENET_PLACES,
+            numbers: Numbers::Classes,
         }
     }
 
-    /// The folders of a set, which show ImageNet's classes.
-    pub(super) fn of_set(naming: SetNaming, class_of: HashMap<String, usize>) -> Self {
+    /// The folders of a set, which show some of so many classes.
+    pub(super) fn of_set(
+        naming: SetNaming,
+        class_of: HashMap<String, usize>,
+        classes: usize,
+    ) -> Self {
         Self {
             class_of,
-            classes: imagenet::CLASSES,
+            classes,
             naming: Naming::OfSet(naming),
             left_out: HashSet::new(),
             places: &IMAGENET_PLACES,
+            numbers: Numbers::Classes,
         }
+    }
+
+    /// So many classes without folders: a picture's label is a number.
+    pub fn numbered(classes: usize) -> Self {
+        Self {
+            classes,
+            naming: Naming::Nothing,
+            ..Self::named(&[])
+        }
+    }
+
+    /// The same, in doubt about what the numbers of labels count.
+    #[must_use]
+    pub(super) fn in_doubt(self) -> Self {
+        Self {
+            numbers: Numbers::InDoubt,
+            ..self
+        }
+    }
+
+    /// The same, with labels whose number k stands for the class in place k of a list.
+    #[must_use]
+    pub fn counting(self, classes: impl IntoIterator<Item = Option<usize>>) -> Self {
+        Self {
+            numbers: Numbers::These(classes.into_iter().collect()),
+            ..self
+        }
+    }
+
+    /// The same, with labels that count the class folders in their sorted order.
+    #[must_use]
+    pub fn counting_folders(self) -> Self {
+        let folders: BTreeMap<&String, usize> =
+            self.class_of.iter().map(|(name, c)| (name, *c)).collect();
+        let classes: Vec<usize> = folders.into_values().collect();
+        self.counting(classes.into_iter().map(Some))
     }
 
     /// As many folders as there are classes, of any names: folder k in sorted order belongs to
@@ -166,6 +223,22 @@ impl ClassFolders {
         }
     }
 
+    /// The same, with labels that count ImageNet's classes, which the folders stand for or show.
+    #[must_use]
+    pub fn counting_imagenet(self) -> Self {
+        if self.classes == imagenet::CLASSES {
+            let all = (0..imagenet::CLASSES).map(Some);
+            return self.counting(all);
+        }
+        let mut classes = vec![None; imagenet::CLASSES];
+        for (folder, of_imagenet) in objectnet::folders() {
+            for class in of_imagenet {
+                classes[*class] = self.class_of(folder);
+            }
+        }
+        self.counting(classes)
+    }
+
     /// What the folders are named by.
     pub fn naming(&self) -> Naming {
         self.naming
@@ -194,28 +267,50 @@ impl ClassFolders {
         }
     }
 
-    /// The class of an index from 0. `None` beyond the classes, and for a set of some of them, whose
-    /// labels may as well count its own.
+    /// The class of a label's number, from 0. `None` where there is none, or it is in doubt.
     pub fn of_index(&self, index: usize) -> Option<usize> {
-        let ambiguous = self.set_of_some_classes().is_some();
-        (!ambiguous && index < self.classes).then_some(index)
-    }
-
-    /// Why an index is none of a class.
-    pub fn no_index(&self) -> String {
-        match self.set_of_some_classes() {
-            Some(set) => format!(
-                "ambiguous: it may count the classes of {set} or the {} of ImageNet, so that WordNet ids are needed",
-                self.classes
-            ),
-            None => format!("beyond the {} classes, numbered from 0", self.classes),
+        match &self.numbers {
+            Numbers::Classes => (index < self.classes).then_some(index),
+            Numbers::These(classes) => *classes.get(index)?,
+            Numbers::InDoubt => None,
         }
     }
 
-    /// The set's name, if it has some of ImageNet's classes alone.
-    fn set_of_some_classes(&self) -> Option<&'static str> {
+    /// Why a number is none of a class.
+    pub fn no_index(&self) -> String {
+        match &self.numbers {
+            Numbers::InDoubt => format!(
+                "ambiguous: it may count the {} classes of {} or the {} of ImageNet; --label-numbers says which, and WordNet ids need no saying",
+                self.classes().len(),
+                self.set_name().unwrap_or("the set"),
+                self.classes
+            ),
+            Numbers::These(classes) => format!(
+                "of no class: the labels count {} from 0{}",
+                classes.len(),
+                match classes.iter().flatten().count() {
+                    all if all == classes.len() => String::new(),
+                    some => format!(", of which {some} belong to the set"),
+                }
+            ),
+            Numbers::Classes => format!("beyond the {} classes, numbered from 0", self.classes),
+        }
+    }
+
+    /// What a list of numbers would have to agree with: the class of each number, where that is
+    /// settled.
+    pub fn counted(&self) -> Option<Vec<Option<usize>>> {
+        match &self.numbers {
+            Numbers::Classes => Some((0..self.classes).map(Some).collect()),
+            Numbers::These(classes) => Some(classes.to_vec()),
+            Numbers::InDoubt => None,
+        }
+    }
+
+    /// The set's name, if the folders are those of a set other than ImageNet.
+    pub fn set_name(&self) -> Option<&'static str> {
         match self.naming {
-            Naming::OfSet(set) => (!set.all_classes).then_some(set.name),
+            Naming::OfSet(set) => Some(set.name),
             _ => None,
         }
     }
@@ -227,7 +322,7 @@ impl ClassFolders {
         let wnids = || words().filter(|word| word.len() == 9 && word.starts_with('n'));
         match self.naming {
             Naming::Wnids | Naming::OfSet(_) => wnids().rev().find_map(|word| self.class_of(word)),
-            Naming::Listed | Naming::Sorted => None,
+            Naming::Listed | Naming::Sorted | Naming::Nothing => None,
         }
     }
 
@@ -321,6 +416,7 @@ impl ClassFolders {
         }
         Ok(Self {
             places: self.places,
+            numbers: self.numbers.clone(),
             ..Self::named(folders)
         })
     }

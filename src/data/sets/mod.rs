@@ -7,7 +7,9 @@ mod class_folders;
 mod objectnet;
 mod protocol;
 mod set;
+mod suite_set;
 
 pub use class_folders::{ClassFolders, ClassFoldersError, Naming, spelled};
-pub use protocol::{Protocol, Truth};
+pub use protocol::{Protocol, Rules, Truth};
 pub use set::Set;
+pub use suite_set::SuiteSet;

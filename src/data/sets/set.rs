@@ -1,10 +1,11 @@
 //! The data sets that are evaluated with ImageNet's classes: their folders, classes and sizes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::class_folders::{ClassFolders, IMAGENET_PLACES, SetNaming};
 use super::objectnet;
-use crate::text::imagenet;
+use crate::text::{ClassNames, imagenet};
 
 /// The classes of sets that have some of ImageNet's, compiled in; `assets/sets/README.md` says
 /// where the lists come from.
@@ -102,15 +103,54 @@ impl Set {
                 .filter_map(|(folder, classes)| Some((folder.to_string(), *classes.first()?)))
                 .collect(),
         };
-        let naming = SetNaming {
-            name: self.name(),
-            folders: self.size().classes,
-            all_classes: self.classes().is_none(),
-            numbers: self == Self::V2,
+        let folders = ClassFolders::of_set(self.naming(), folders, imagenet::CLASSES);
+        let folders = match self {
+            // No number of a folder is one of the 125 classes, so that a number is a folder's.
+            Self::ObjectNet => folders.counting_folders(),
+            Self::A | Self::R => folders.in_doubt(),
+            Self::ImageNet | Self::V2 | Self::Sketch => folders,
         };
-        ClassFolders::of_set(naming, folders)
+        folders
             .within(self.inside())
             .leaving_out(self.archive_folders())
+    }
+
+    /// ObjectNet's folders as classes of their own: those that ImageNet has classes for, sorted.
+    pub fn objectnet_folders() -> ClassFolders {
+        let classes = objectnet::shared_folders().enumerate();
+        let classes: HashMap<String, usize> = classes
+            .map(|(class, folder)| (folder.to_string(), class))
+            .collect();
+        let count = classes.len();
+        ClassFolders::of_set(Self::ObjectNet.naming(), classes, count)
+            .within(Self::ObjectNet.inside())
+            .leaving_out(Self::ObjectNet.archive_folders())
+    }
+
+    /// The names of the set's own classes in the order of its folders, where they are not all of
+    /// ImageNet's.
+    pub fn own_names(self) -> Option<Vec<String>> {
+        let imagenet = ClassNames::imagenet();
+        let name = |class: usize| imagenet.name(class).unwrap_or_default().to_string();
+        match self {
+            Self::ImageNet | Self::V2 | Self::Sketch => None,
+            Self::A | Self::R => Some(self.classes()?.into_iter().map(name).collect()),
+            Self::ObjectNet => Some(objectnet::names().map(ToString::to_string).collect()),
+        }
+    }
+
+    /// The set whose own classes have exactly these names, in this order.
+    pub fn with_names(names: &[String]) -> Option<Self> {
+        let same = |set: &Self| set.own_names().is_some_and(|own| own == names);
+        Self::ALL.into_iter().find(same)
+    }
+
+    fn naming(self) -> SetNaming {
+        SetNaming {
+            name: self.name(),
+            folders: self.size().classes,
+            numbers: self == Self::V2,
+        }
     }
 
     /// The folders of listed classes, among the others that this set's archives have.
@@ -149,7 +189,7 @@ impl Set {
         }
     }
 
-    /// The classes that its pictures are ranked among, in ascending order; all when absent.
+    /// The classes of ImageNet that its pictures may show, in ascending order; all when absent.
     pub fn classes(self) -> Option<Vec<usize>> {
         let wnids = |list: &str| list.lines().filter_map(imagenet::class_of_wnid).collect();
         match self {

@@ -5,10 +5,11 @@
 
 use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 
-use crate::picture::{PictureError, Rgb, Room, check_size};
+use crate::picture::pixels::{Kind, Pixels};
+use crate::picture::{PictureError, Room, check_size};
 
 /// Decodes the first frame to RGB.
-pub(super) fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(), PictureError> {
+pub(super) fn decode(bytes: &[u8], out: &mut Pixels, room: &mut Room) -> Result<(), PictureError> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     // The sizes are checked below, before anything of their size is allocated.
@@ -31,9 +32,14 @@ pub(super) fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(),
     decoder
         .read_into_buffer(&mut indices)
         .map_err(convert_error)?;
-    let colours = colours(decoder.palette().map_err(convert_error)?);
-    let pixels = &mut out.pixels;
-    pixels.clear();
+    let palette = decoder.palette().map_err(convert_error)?;
+    // To Pillow, a palette of grays in order is none.
+    let mut entries = palette.as_chunks::<3>().0.iter().enumerate();
+    let grays = entries.all(|(i, entry)| *entry == [i as u8; 3]);
+    let kind = if grays { Kind::Colours } else { Kind::Steps };
+    let colours = colours(palette);
+    out.begin(width, height, kind);
+    let pixels = &mut out.colours;
     if (frame_width, frame_height) != (width, height) {
         let colour = colours[usize::from(uncovered)];
         pixels.extend(std::iter::repeat_n(colour, width * height).flatten());
@@ -47,7 +53,6 @@ pub(super) fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(),
     } else {
         pixels.extend(indices.iter().flat_map(|i| colours[usize::from(*i)]));
     }
-    (out.width, out.height) = (width, height);
     Ok(())
 }
 

@@ -11,11 +11,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::classifier::recipe::Recipe;
-
 use crate::data::{Ignored, Source, Unreadable};
 use crate::evaluation::shard::Shard;
 use crate::metrics::expectation::Published;
-use crate::report::{CheckpointInfo, Data, Model, Prompts, Report, RunSettings};
+use crate::report::{CheckpointInfo, Data, Model, PromptListInfo, Prompts, Report, RunSettings};
 use crate::text::ClassNames;
 use crate::util::path_text::PathText;
 
@@ -125,6 +124,7 @@ struct DataForm {
     classes_present: usize,
     classes: usize,
     dataset: Option<String>,
+    protocol: String,
     labels: String,
     unlabelled: usize,
     ignored: Ignored,
@@ -135,6 +135,8 @@ struct DataForm {
 struct PromptsForm {
     templates: usize,
     templates_file: Option<PathText>,
+    lists: Vec<PromptListInfo>,
+    classnames: String,
     classnames_file: Option<PathText>,
 }
 
@@ -184,10 +186,13 @@ mod tests {
             "data": {
                 "path": "d", "source": "folders", "labels_file": "l", "pictures": 3,
                 "selected": 2, "selected_sha256": "04", "classes_present": 1, "classes": 2,
-                "dataset": "imagenet", "labels": "original", "unlabelled": 0,
+                "dataset": "imagenet", "protocol": "clip-benchmark", "labels": "original", "unlabelled": 0,
                 "ignored": {"hidden": 1, "not_pictures": 2, "other_folders": 3},
             },
-            "prompts": {"templates": 1, "templates_file": "t", "classnames_file": "n"},
+            "prompts": {
+                "templates": 1, "templates_file": "t", "lists": [{"file": "t", "weight": 1.0}],
+                "classnames": "file", "classnames_file": "n",
+            },
             "settings": {
                 "precision": "f32", "device": "cpu", "batch_size": 8, "workers": 1, "threads": 2,
                 "limit": 2, "shard": {"index": 1, "of": 2},

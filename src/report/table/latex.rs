@@ -50,7 +50,7 @@ fn capitalised(name: &str) -> String {
 }
 
 /// Text that stands for itself in every font encoding.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in one_line(text).chars() {
         match c {

@@ -39,7 +39,7 @@ pub fn markdown(table: &Table) -> String {
 }
 
 /// Text that stands for itself. `_` is left as it is: inside of words it means nothing.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in one_line(text).chars() {
         match c {

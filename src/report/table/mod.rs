@@ -12,7 +12,9 @@ use crate::metrics::Accuracy;
 use crate::metrics::expectation::Checked;
 
 pub use self::csv::csv;
+pub(super) use latex::escape as escape_latex;
 pub use latex::latex;
+pub(super) use markdown::escape as escape_markdown;
 pub use markdown::markdown;
 pub use text::{Columns, text};
 
@@ -94,7 +96,8 @@ impl Figures {
     }
 }
 
-fn remarks(report: &Report) -> Vec<String> {
+/// What a reader of an accuracy has to know.
+pub(super) fn remarks(report: &Report) -> Vec<String> {
     let mut remarks = Vec::new();
     if report.interrupted {
         let done = report.judgements.len() + report.unreadable.len();

@@ -43,6 +43,8 @@ pub enum LabellingError {
         count: usize,
         example: Arc<str>,
     },
+    #[error("{} does not say what the labels' numbers mean: {reason}", names.display())]
+    OtherClassNames { names: PathBuf, reason: String },
     #[error("no picture of {} has a ReaL label", path.display())]
     NoRealLabels { path: PathBuf },
 }
@@ -68,6 +70,9 @@ impl LabellingError {
             }
             Self::Contradiction { .. } => {
                 "are the labels numbers of another order, or of other pictures? the order of the classes is that of the WordNet ids"
+            }
+            Self::OtherClassNames { .. } => {
+                "name the set with --dataset, or list these classes with --classnames; without both flags the file's own names are taken"
             }
             Self::NotOfTheValidationSet { .. } => {
                 "--labels real goes by file name, e.g. ILSVRC2012_val_00000293.JPEG"

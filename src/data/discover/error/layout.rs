@@ -39,6 +39,8 @@ pub enum LayoutError {
     },
     #[error("{} holds no pictures, only {files} other files", path.display())]
     NoPictures { path: PathBuf, files: usize },
+    #[error("{} says {task}: only pictures with one class each are evaluated", path.display())]
+    OtherTask { path: PathBuf, task: String },
     #[error("{} is named as a class, but is no folder that can be read", path.display())]
     NoClassFolder { path: PathBuf },
 }
@@ -86,6 +88,9 @@ impl LayoutError {
             }
             Self::NoPictures { .. } => {
                 format!("pictures are files that end in .{}", PICTURE_EXTENSIONS.join(", ."))
+            }
+            Self::OtherTask { .. } => {
+                "leave this data set out; its measure is none of an accuracy's".into()
             }
             Self::NoClassFolder { .. } => {
                 "a link that leads nowhere, or an archive to unpack? without it the accuracy would be of other classes; remove it to leave the class out".into()

@@ -30,6 +30,15 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// Whether its pictures are none that ReaL labels are known for.
+    pub fn is_without_real_labels(&self) -> bool {
+        use LabellingError::{NoRealLabels, NotOfTheValidationSet};
+        matches!(
+            self,
+            Self::Labelling(NotOfTheValidationSet { .. } | NoRealLabels { .. })
+        )
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
