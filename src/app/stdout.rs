@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
 
-use crate::util::brief::cut_lines;
+use crate::util::brief;
 use crate::util::escape::visible;
 use crate::util::output_file::OutputError;
 
@@ -49,5 +49,5 @@ pub fn show_with_headlines(text: &str, headline: fn(&str) -> usize) -> Result<()
 /// # Errors
 /// As [`print`].
 pub fn show(text: &str) -> Result<(), OutputError> {
-    print(&visible(&cut_lines(text)))
+    print(&visible(&brief::lines(text)))
 }

@@ -40,7 +40,7 @@ pub fn excerpt(text: &str) -> Cow<'_, str> {
 const LONGEST_LINE: usize = 5000;
 
 /// A text for people without lines that nobody reads to their end.
-pub fn cut_lines(text: &str) -> Cow<'_, str> {
+pub fn lines(text: &str) -> Cow<'_, str> {
     // Bytes are at least as many as characters.
     if text.split('\n').all(|line| line.len() <= LONGEST_LINE) {
         return text.into();
@@ -73,10 +73,7 @@ mod tests {
     fn only_lines_beyond_all_paths_are_cut() {
         let line = "é".repeat(LONGEST_LINE);
         let text = format!("a\n{line}\n");
-        assert_eq!(cut_lines(&text), text);
-        assert_eq!(
-            cut_lines(&format!("a\n{line}b\nc")),
-            format!("a\n{line}…\nc")
-        );
+        assert_eq!(lines(&text), text);
+        assert_eq!(lines(&format!("a\n{line}b\nc")), format!("a\n{line}…\nc"));
     }
 }
