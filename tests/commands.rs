@@ -215,7 +215,7 @@ fn convert_flattens_and_never_overwrites() {
     };
     run(&arguments("bf16"))
         .ended_with(0)
-        .printed(&["out.safetensors: ", " tensors, "]);
+        .printed(&["out.safetensors: ", " tensors of those under state_dict, "]);
     let tiny = fixture("tiny.json");
     run(&[
         "inspect",

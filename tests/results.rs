@@ -540,7 +540,7 @@ fn results_that_were_judged_by_different_rules_are_not_compared() {
     refused(&lie, &["lie.json contradicts itself: top-5"]);
     let endless = Path::new("/dev/zero");
     if endless.exists() {
-        refused(endless, &["/dev/zero cannot be read", "256 MiB"]);
+        refused(endless, &["/dev/zero cannot be read", "it is a device"]);
     }
 }
 
