@@ -50,7 +50,7 @@ Exit codes:
     };
 }
 
-/// Zero-shot ImageNet accuracy of UTA vision-language checkpoints.
+/// Zero-shot accuracy of CLIP-like checkpoints: UTA, OpenAI CLIP, OpenCLIP, EVA-CLIP and others.
 ///
 /// Without a subcommand, evaluates a checkpoint on a folder of ImageNet pictures and prints its
 /// top-1 and top-5 accuracy. Results go to standard output, everything else to standard error.
