@@ -8,6 +8,7 @@ use uta_eval::app::console::Talk;
 use uta_eval::app::defects;
 use uta_eval::app::flags::{BEGIN, Cli, TalkArgs};
 use uta_eval::app::settings::Settings;
+use uta_eval::app::suggestions::with_suggestion;
 use uta_eval::app::trace;
 use uta_eval::app::{signals, stderr};
 use uta_eval::kernels::keep_freed_memory;
@@ -31,7 +32,7 @@ fn program() -> ExitCode {
         stderr::lines(BEGIN);
         return uta_eval::app::exit_code::ExitCode::Usage.into();
     }
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| with_suggestion(error).exit());
     talk(cli.talk).choose();
     match Settings::new(cli).and_then(commands::run) {
         Ok(code) => code.into(),

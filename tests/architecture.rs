@@ -223,3 +223,28 @@ fn only_the_flags_know_clap() {
         );
     }
 }
+
+#[test]
+fn no_document_has_a_path_but_as_path_text() {
+    let mut documents = 0;
+    for (file, code) in files() {
+        for (at, derive) in code.match_indices("derive(") {
+            let rest = &code[at + derive.len()..];
+            let (derived, rest) = rest.split_once(")]").unwrap();
+            if !derived.contains("Serialize") {
+                continue;
+            }
+            documents += 1;
+            // Up to the end of the type, which begins in the first column.
+            let kind = rest.split("\n}").next().unwrap();
+            for path in ["PathBuf", "OsString", "Path>", "OsStr"] {
+                assert!(
+                    !kind.contains(path),
+                    "{} has {path} in\n{kind}",
+                    file.display()
+                );
+            }
+        }
+    }
+    assert!(documents > 30, "only {documents} were found");
+}

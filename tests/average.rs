@@ -123,7 +123,7 @@ fn every_command_with_a_checkpoint_takes_the_key() {
     let converted = converted.to_str().unwrap();
     run(&["convert", path, converted, "--weights", "model_ema"])
         .ended_with(0)
-        .printed(&["of those under model_ema"]);
+        .printed(&["the weights under model_ema"]);
     let picture = demo("imagenet/val")
         .read_dir()
         .unwrap()

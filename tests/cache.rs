@@ -61,11 +61,11 @@ fn a_second_run_takes_the_classifier_from_the_cache_and_gives_the_same_bits() {
     let (first, built) = evaluate(&folder, &slices(&flags));
     first
         .ended_with(0)
-        .printed(&["classifier   built from 1 templates"]);
+        .printed(&["classifier   built from 1 template"]);
     let (second, found) = evaluate(&folder, &slices(&flags));
     second
         .ended_with(0)
-        .printed(&["classifier   of 1 templates, from the cache: "]);
+        .printed(&["classifier   of 1 template, from the cache"]);
     assert!(
         built == found,
         "the cached classifier gives other predictions"
@@ -127,7 +127,7 @@ fn a_damaged_cache_file_is_ignored_with_a_warning_and_replaced() {
     ] {
         std::fs::write(&file, damaged).unwrap();
         let (ran, predictions) = evaluate(&folder, &slices(&flags));
-        let ran = ran.ended_with(0).printed(&["built from 1 templates"]);
+        let ran = ran.ended_with(0).printed(&["built from 1 template"]);
         assert!(
             ran.stderr.contains("warning: ") && ran.stderr.contains(reason),
             "{}",
@@ -208,10 +208,9 @@ fn a_classifier_built_ahead_of_time_is_used_with_the_templates_it_was_made_with(
     let checkpoint = demo("uta_demo.safetensors");
     classifier(&folder, &checkpoint, Path::new("uta_demo"), &out)
         .ended_with(0)
-        .printed(&["1000 classes of 1 templates, 64 dimensions, built"]);
+        .printed(&["1000 classes of 1 template, 64 dimensions, built"]);
     let (ran, predictions) = evaluate(&folder, &["--classifier", out.to_str().unwrap()]);
-    ran.ended_with(0)
-        .printed(&["of 1 templates, from the file: "]);
+    ran.ended_with(0).printed(&["of 1 template, from the file"]);
     let (_, built) = evaluate(&folder, &slices(&cached(&folder)));
     assert!(predictions == built);
 

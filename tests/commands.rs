@@ -38,6 +38,7 @@ struct Classification {
     schema_version: u32,
     model: String,
     checkpoint: String,
+    weights: Option<String>,
     pictures: Vec<Picture>,
 }
 
@@ -90,6 +91,7 @@ fn probabilities_are_the_softmax_of_the_logits_in_the_order_of_the_labels() {
         (4, "uta_demo")
     );
     assert!(found.checkpoint.ends_with("uta_demo.safetensors"));
+    assert_eq!(found.weights, None);
     assert_eq!(found.pictures.len(), 1);
     assert_eq!(found.pictures[0].path, ladybug());
     let labels = &found.pictures[0].labels;
@@ -131,6 +133,20 @@ fn an_empty_label_is_refused() {
     run(&classify(&[&zebra(), "--labels", "a zebra,,a dog"]))
         .ended_with(2)
         .said(&["--labels has an empty label", "single commas"]);
+}
+
+#[test]
+fn labels_that_are_one_or_were_meant_to_be_several_are_told_of() {
+    run(&classify(&[&zebra(), "--labels", "a zebra"]))
+        .ended_with(0)
+        .warned(&["there is one label", "--labels \"a dog,a cat\""]);
+    for labels in ["a zebra;a dog", "a zebra; a dog,a cat"] {
+        run(&classify(&[&zebra(), "--labels", labels]))
+            .ended_with(0)
+            .warned(&["has a semicolon", "--labels \"a zebra,a dog\""]);
+    }
+    let ran = run(&classify(&[&zebra(), "--labels", "a zebra,a dog"])).ended_with(0);
+    assert_eq!(ran.stderr, "");
 }
 
 #[test]
@@ -199,7 +215,7 @@ fn convert_flattens_and_never_overwrites() {
     };
     run(&arguments("bf16"))
         .ended_with(0)
-        .printed(&["out.safetensors: ", " tensors, "]);
+        .printed(&["out.safetensors: ", " tensors of those under state_dict, "]);
     let tiny = fixture("tiny.json");
     run(&[
         "inspect",

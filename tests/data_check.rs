@@ -282,7 +282,7 @@ fn what_cannot_be_evaluated_cannot_be_checked() {
     folder.write("tench/a.jpg", "x");
     check(folder.path(), &[])
         .ended_with(3)
-        .said(&["belong to no class (tench)"]);
+        .said(&["belongs to no class (tench)"]);
     check(Path::new("/no/such/folder"), &[])
         .ended_with(3)
         .said(&["does not exist"]);

@@ -104,16 +104,27 @@ fn a_checkpoint_whose_header_is_damaged() {
 
 #[test]
 fn a_checkpoint_of_another_variant_says_which() {
-    evaluate("eva_base_p16", &demo("uta_demo.safetensors"))
-        .ended_with(4)
-        .said(&[
-            "does not fit the model eva_base_p16",
-            "missing:",
-            "mis-shaped:",
-            "visual.cls_token: expected [1, 1, 768], found [1, 1, 96]",
-            "visual.blocks.{4..11}.norm1.bias (8 keys): expected [768]",
-            "the checkpoint looks like uta_demo: try --model uta_demo",
-        ]);
+    let checkpoint = demo("uta_demo.safetensors");
+    let ran = evaluate("eva_base_p16", &checkpoint).ended_with(4).said(&[
+        "does not fit the model eva_base_p16\n",
+        "1 fit; 416 missing, 115 mis-shaped\n",
+        "the checkpoint looks like uta_demo: try --model uta_demo",
+    ]);
+    assert_eq!(ran.stderr.lines().count(), 3, "{}", ran.stderr);
+    // The keys belong to inspect.
+    run(&[
+        "inspect",
+        checkpoint.to_str().unwrap(),
+        "--model",
+        "eva_base_p16",
+    ])
+    .ended_with(4)
+    .printed(&[
+        "416 missing:",
+        "115 mis-shaped:",
+        "visual.cls_token: expected [1, 1, 768], found [1, 1, 96]",
+        "visual.blocks.{4..11}.norm1.bias (8 keys): expected [768]",
+    ]);
 }
 
 #[test]
@@ -456,4 +467,29 @@ fn rotary_tables_in_two_axes_of_the_grid_are_read_row_by_row() {
     assert_eq!(write("apart.safetensors", 0.5, true), plain);
     // The file's tables count.
     assert_ne!(write("whole.safetensors", 1.0, false), plain);
+}
+
+#[test]
+fn no_line_for_people_is_longer_than_any_path() {
+    let picture = fixture("golden/photos/01_chelsea_420.jpg");
+    let picture = picture.to_str().unwrap();
+    let checkpoint = demo("uta_demo.safetensors");
+    let long = "a".repeat(20_000);
+    let labels = format!("{long},b");
+    let arguments = ["classify", picture, "--labels", &labels];
+    let model = [
+        "--model",
+        "uta_demo",
+        "--ckpt-path",
+        checkpoint.to_str().unwrap(),
+    ];
+    let classified = run(&[&arguments[..], &model].concat()).ended_with(0);
+    let missing = run(&["inspect", checkpoint.to_str().unwrap(), "--model", &long]).ended_with(2);
+    for line in classified.stdout.lines().chain(missing.stderr.lines()) {
+        assert!(
+            line.chars().count() < 6000,
+            "{} characters",
+            line.chars().count()
+        );
+    }
 }

@@ -13,6 +13,7 @@ struct Report {
     schema_version: u32,
     interrupted: bool,
     program: Program,
+    provenance: Provenance,
     model: Model,
     checkpoint: Checkpoint,
     data: Data,
@@ -40,6 +41,15 @@ struct Report {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Provenance {
+    started: String,
+    hosts: Vec<String>,
+    processors: Vec<String>,
+    command: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Program {
     name: String,
     version: String,
@@ -61,6 +71,8 @@ struct Checkpoint {
     path: String,
     name: String,
     format: String,
+    weights: Option<String>,
+    prefix: Option<String>,
     layout: String,
     bytes: u64,
     sha256: String,
@@ -192,6 +204,7 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     assert_eq!(report.model.decided_by, "--model");
     let checkpoint = report.checkpoint;
     assert_eq!(checkpoint.layout, "eva-clip");
+    assert_eq!((checkpoint.weights, checkpoint.prefix), (None, None));
     assert_eq!(
         (checkpoint.name.as_str(), checkpoint.bytes),
         ("uta_demo.safetensors", 4_201_194)
@@ -291,11 +304,22 @@ fn the_json_report_is_one_document_with_every_documented_fact() {
     let right = report.judgements.iter().filter(|j| j.3 == 1 && j.1 == j.2);
     assert_eq!(right.count() as u64, report.top1.correct);
     assert_eq!(report.tied_classes, [[657, 744], [836, 837]]);
+    let provenance = &report.provenance;
+    let (date, time) = provenance.started.split_once('T').unwrap();
+    assert!(date.len() == 10 && time.ends_with('Z'), "{date} {time}");
+    assert_eq!(
+        [provenance.hosts.len(), provenance.processors.len()],
+        [1, 1]
+    );
+    let command = &provenance.command;
+    assert!(command.starts_with("uta-eval "), "{command}");
+    assert!(command.contains(" --json - "), "{command}");
     let seconds = report.seconds;
     assert!(seconds.load + seconds.classifier + seconds.evaluation <= seconds.total);
     let first = seconds.first_batch.unwrap();
     assert!(seconds.load + seconds.classifier < first && first < seconds.total);
     assert!(report.pictures_per_second.unwrap() > 0.0);
+    assert!(report.changed.is_empty());
     // The embedded checkpoint alone has 4 MB.
     assert!(!cfg!(unix) || report.peak_memory_bytes.unwrap() > 4_000_000);
     assert_eq!(report.warnings.len(), 1);

@@ -15,7 +15,12 @@ fn library() -> &'static Path {
         let library = folder.join("libfaults.so");
         let compiler = std::env::var("RUSTC").unwrap_or("rustc".into());
         let built = Command::new(compiler)
-            .args(["--edition=2024", "--crate-type=cdylib", "-Copt-level=1", "-o"])
+            .args([
+                "--edition=2024",
+                "--crate-type=cdylib",
+                "-Copt-level=1",
+                "-o",
+            ])
             .args([&library, &fixture("faults.rs")])
             .output()
             .unwrap();
@@ -25,10 +30,14 @@ fn library() -> &'static Path {
     library
 }
 
+/// The variable that loads the library.
+pub fn preload() -> (&'static str, &'static str) {
+    ("LD_PRELOAD", library().to_str().unwrap())
+}
+
 /// Runs the program with faults, as `tests/fixtures/faults.rs` names them.
 pub fn run_with_faults<S: AsRef<OsStr>>(arguments: &[S], faults: &[(&str, &str)]) -> Ran {
-    let preload = ("LD_PRELOAD", library().to_str().unwrap());
-    run_with(arguments, &[&[preload], faults].concat())
+    run_with(arguments, &[&[preload()], faults].concat())
 }
 
 /// As [`run_with_faults`], to be started by the test.

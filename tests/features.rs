@@ -56,6 +56,7 @@ fn assert_same(first: &Made, again: &Made, features: &Path) {
         for field in [
             "seconds",
             "pictures_per_second",
+            "provenance",
             "peak_memory_bytes",
             "features_file",
         ] {

@@ -51,7 +51,7 @@ fn quiet_silences_warnings_and_keeps_them_in_the_result() {
     arguments.extend(["--json".into(), "-".into()]);
     run(&arguments)
         .ended_with(0)
-        .printed(&["they are ranked among all"]);
+        .printed(&["it is ranked among all"]);
 }
 
 #[test]
@@ -141,5 +141,96 @@ fn the_manual_page_refers_to_no_page_that_does_not_exist() {
     assert!(page.stdout.contains("Examples:"));
     for line in page.stdout.lines() {
         assert!(!line.ends_with("(1)"), "{line}");
+    }
+}
+
+#[test]
+fn completions_offer_the_values_of_flags() {
+    let values = [
+        "UTA-B",
+        "eva_base_p16",
+        "ViT-B-32-quickgelu",
+        "laion2b_s34b_b79k",
+        "bf16",
+        "cuda",
+        "imagenet-sketch",
+        "webdataset",
+        "open-clip-timm",
+    ];
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = run(&["completions", shell]).ended_with(0);
+        // Two shells are only given subcommands and flags by the library.
+        let values = match shell {
+            "elvish" | "powershell" => &[][..],
+            _ => &values,
+        };
+        script.printed(values);
+    }
+    // What is offered is no limit.
+    run(&["inspect", "/no/such", "--model", "/no/such.json"])
+        .ended_with(2)
+        .said(&["/no/such.json cannot be read"]);
+}
+
+#[test]
+fn the_manual_page_has_commands_inside_commands() {
+    let page = run(&["man"]).ended_with(0);
+    page.printed(&[".SH \"UTA-EVAL DATA CHECK\"", "\\-\\-full"]);
+}
+
+#[test]
+fn a_mistyped_model_is_recognised() {
+    for (name, meant) in [
+        ("uta-demo", "did you mean uta_demo?"),
+        ("UTA_B", "did you mean UTA-B?"),
+        ("ViT-B16", "did you mean ViT-B-16?"),
+    ] {
+        let checkpoint = demo("uta_demo.safetensors");
+        let checkpoint = checkpoint.to_str().unwrap();
+        let arguments = [
+            "--imagenet-path",
+            "x",
+            "--ckpt-path",
+            checkpoint,
+            "--model",
+            name,
+        ];
+        run(&arguments)
+            .ended_with(2)
+            .said(&["unknown model", meant, "uta-eval models"]);
+    }
+    let pictures = demo("imagenet");
+    let pictures = pictures.to_str().unwrap();
+    run(&["--imagenet-path", pictures, "--ckpt-path", "UTA_B"])
+        .ended_with(4)
+        .said(&["UTA_B does not exist", "did you mean UTA-B?"]);
+    let arguments = "--imagenet-path x --model ViT-B-32 --pretrained opeani";
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    run(&arguments)
+        .ended_with(2)
+        .said(&["did you mean openai?", "its tags are"]);
+}
+
+#[test]
+fn a_mistyped_command_is_recognised() {
+    for (words, meant) in [
+        (
+            &["check", "/data"][..],
+            "did you mean 'uta-eval data check'?",
+        ),
+        (&["clasify"], "'classify'"),
+        (&["evaluate"], "did you mean 'uta-eval --imagenet-path DIR"),
+        (&["list"], "did you mean 'uta-eval models'?"),
+        (
+            &["/data/imagenet"],
+            "did you mean 'uta-eval --imagenet-path /data/imagenet ",
+        ),
+        (&["--imagnet-path", "x"], "'--imagenet-path'"),
+        (
+            &["--imagenet-path", "x", "--dataset", "imagenet_a"],
+            "'imagenet-a'",
+        ),
+    ] {
+        run(words).ended_with(2).said(&[meant]);
     }
 }

@@ -272,6 +272,9 @@ fn shard_of(line: &str, demo: &[u8]) -> Option<Result<Vec<u8>, ()>> {
         tensors.collect::<Vec<_>>()
     };
     let names = ["model-1.safetensors", "model-2.safetensors"];
+    if name == "lost.safetensors.index.json" {
+        return Some(Ok(br#"{"weight_map":{"a":"model-3.safetensors"}}"#.to_vec()));
+    }
     Some(match names.iter().position(|known| *known == name) {
         Some(part) if revision == "0123" => Ok(safetensors::serialize(of(part), None).unwrap()),
         None if name == "model.safetensors.index.json" => {
@@ -342,6 +345,26 @@ fn a_downloaded_checkpoint_is_used_again_without_the_network() {
         home.join("hub/models--someone--UTA/snapshots/0123/weights/uta.safetensors")
             .exists()
     );
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_cache_without_locks_is_used_with_a_warning() {
+    // ENOLCK, ENOSYS, EOPNOTSUPP.
+    for errno in ["37", "38", "95"] {
+        let (home, server) = (Folder::new(), Server::new(Fault::None));
+        let faults = [crate::faults::preload(), ("FAULT_LOCK", errno)];
+        classify(&home, &server, &faults).ended_with(0).warned(&[
+            "warning: ",
+            "cannot be locked",
+            "no other process",
+        ]);
+    }
+    let (home, server) = (Folder::new(), Server::new(Fault::None));
+    let faults = [crate::faults::preload(), ("FAULT_LOCK", "5")];
+    classify(&home, &server, &faults)
+        .ended_with(4)
+        .said(&["it cannot be locked"]);
 }
 
 #[test]
@@ -632,4 +655,17 @@ fn a_list_of_files_brings_all_of_its_commit() {
     let offline = [&variables[..], &[("HF_HUB_OFFLINE", "1")]].concat();
     let again = run_with(&inspect, &offline).ended_with(0);
     assert_eq!((again.stdout, server.asked()), (first.stdout, asked));
+}
+
+#[test]
+fn a_listed_file_that_the_hub_does_not_have_is_named() {
+    let (home, server) = (Folder::new(), Server::new(Fault::None));
+    let variables = [
+        ("HF_HOME", home.path().to_str().unwrap()),
+        ("HF_ENDPOINT", server.endpoint.as_str()),
+    ];
+    let address = "hf://someone/Parts/lost.safetensors.index.json";
+    run_with(&["inspect", address], &variables)
+        .ended_with(4)
+        .said(&["hf://someone/Parts@0123/model-3.safetensors does not exist"]);
 }

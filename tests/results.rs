@@ -29,7 +29,12 @@ fn value(file: &Path) -> Value {
 /// The document's text without the lines that hold times and memory.
 fn timeless(file: &Path) -> String {
     let mut value = value(file);
-    for field in ["seconds", "pictures_per_second", "peak_memory_bytes"] {
+    for field in [
+        "seconds",
+        "pictures_per_second",
+        "peak_memory_bytes",
+        "provenance",
+    ] {
         assert!(value.as_object_mut().unwrap().remove(field).is_some());
     }
     serde_json::to_string_pretty(&value).unwrap()
@@ -90,7 +95,8 @@ fn check_strictness_of(document: &Value, kind: &str) {
                 }
             }
             Value::Number(_) => {
-                let negative = place.ends_with("/difference");
+                let negative =
+                    place.ends_with("/difference") || place.contains("/difference_interval95/");
                 if !negative {
                     refused(&place, "negative", &|v| *v = json!(-1));
                 }
@@ -227,7 +233,7 @@ fn merging_refuses_overlaps_gaps_mixtures_and_incomplete_shards() {
         let files: Vec<PathBuf> = files.iter().map(|file| (*file).clone()).collect();
         merge(&files, &[]).ended_with(2).said(texts);
     };
-    refused(&[&a, &c], &["1 of 3 shards are missing: 2/3"]);
+    refused(&[&a, &c], &["1 of 3 shards is missing: 2/3"]);
     refused(&[&a, &b, &b, &c], &["overlap", "both are shard 2/3"]);
     let change = |name: &str, change: &dyn Fn(&mut Value)| {
         let mut document = value(&b);
@@ -412,9 +418,18 @@ fn two_results_are_compared_picture_by_picture() {
     };
     assert_eq!(prompts("b"), (json!(1), json!(other.to_str().unwrap())));
     assert_ne!(prompts("a"), prompts("b"));
+    let [low, high] = [0, 1].map(|end| {
+        let end = &found["top1"]["difference_interval95"][end];
+        end.as_f64().unwrap()
+    });
+    let difference = found["top1"]["difference"].as_f64().unwrap();
+    assert!(low < difference && difference < high);
+    assert_eq!(found["same_file"], json!(false));
     compared(&[]).ended_with(0).printed(&[
         "McNemar (",
-        "difference",
+        &format!(
+            "difference {difference:+.2} points, 95 % interval {low:+.2} to {high:+.2} (Newcombe, paired)"
+        ),
         "templates    A 1 (",
         "other.txt)",
         "classifier   A ",
@@ -430,6 +445,60 @@ fn two_results_are_compared_picture_by_picture() {
     run(&["compare", a, short, "--common"])
         .ended_with(0)
         .printed(&["pictures     20 in both", "p = 1.0000"]);
+}
+
+#[test]
+fn a_comparison_ends_in_a_verdict() {
+    let folder = Folder::new();
+    let a = result(&folder, "a.json", &[]);
+    // The result with the first `wrong` of its right pictures wrong.
+    let worse = |name: &str, wrong: usize| {
+        let mut document = value(&a);
+        let rows = document["judgements"].as_array_mut().unwrap();
+        let right = rows.iter_mut().filter(|row| row[3] == json!(1));
+        for row in right.take(wrong) {
+            row[2] = json!(999);
+            row[3] = json!(2);
+        }
+        let rows = rows.iter();
+        let correct = rows.filter(|row| row[3] == json!(1)).count();
+        document["top1"]["correct"] = json!(correct);
+        folder.write(name, document.to_string())
+    };
+    let verdict = |b: &Path| {
+        let ran = run(&["compare", a.to_str().unwrap(), b.to_str().unwrap()]).ended_with(0);
+        let last = ran.stdout.lines().last().unwrap();
+        last.strip_prefix("verdict      ").unwrap().to_string()
+    };
+    assert_eq!(
+        verdict(&worse("ten.json", 10)),
+        "A is better than B at top-1, by 4.55 points: more than chance explains (p = 0.0020)"
+    );
+    assert_eq!(
+        verdict(&worse("two.json", 2)),
+        "at top-1, chance may explain the difference of -0.91 points (p = 0.5000)"
+    );
+    assert_eq!(
+        verdict(&worse("none.json", 0)),
+        "A and B have the same pictures right at top-1"
+    );
+}
+
+#[test]
+fn a_result_that_is_compared_with_itself_is_told_so() {
+    let folder = Folder::new();
+    let a = result(&folder, "a.json", &["--limit", "3"]);
+    let other = folder.join("./a.json");
+    let ran = run(&[
+        "compare",
+        a.to_str().unwrap(),
+        other.to_str().unwrap(),
+        "--json",
+        "-",
+    ]);
+    let ran = ran.ended_with(0).warned(&["A and B are one file"]);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(found["same_file"], json!(true));
 }
 
 #[test]
@@ -471,7 +540,7 @@ fn results_that_were_judged_by_different_rules_are_not_compared() {
     refused(&lie, &["lie.json contradicts itself: top-5"]);
     let endless = Path::new("/dev/zero");
     if endless.exists() {
-        refused(endless, &["/dev/zero cannot be read", "256 MiB"]);
+        refused(endless, &["/dev/zero cannot be read", "it is a device"]);
     }
 }
 
@@ -519,20 +588,37 @@ fn the_html_report_is_one_file_that_asks_nothing_of_the_network() {
     ] {
         assert!(html.contains(text), "no {text}");
     }
-    for text in ["http://", "https://", "<script", "<link", "@import", "url("] {
+    for text in [
+        "http://",
+        "https://",
+        "<link",
+        "@import",
+        "url(",
+        "<script src",
+    ] {
         assert!(!html.contains(text), "{text}");
     }
+    // What it runs is its own, and the browser is told to run nothing else.
+    assert_eq!(html.matches("<script").count(), 1);
+    assert!(html.contains("default-src 'none'; img-src data:; style-src 'sha256-"));
+    assert!(html.contains("; script-src 'sha256-"));
     assert!(html.len() < 1_000_000, "{} bytes", html.len());
 
     let merged = folder.join("merged.html");
     let parts = shards(&folder, 2, &[]);
     merge(&parts, &["--report", merged.to_str().unwrap()]).ended_with(0);
     let merged = std::fs::read_to_string(&merged).unwrap();
-    let timeless = |html: &str| -> Vec<String> {
-        let rows = html.split("<tr>");
-        rows.filter(|row| !row.starts_with("<th>time"))
-            .map(Into::into)
-            .collect()
+    let timeless = |html: &str| {
+        let mut html = html.to_string();
+        for (begin, end) in [
+            ("<dl class=provenance>", "</dl>"),
+            ("<tr><th scope=row>Time", "</tr>"),
+        ] {
+            let from = html.find(begin).unwrap();
+            let to = from + html[from..].find(end).unwrap();
+            html.replace_range(from..to, "");
+        }
+        html
     };
     assert_eq!(timeless(&merged), timeless(&html));
 }
@@ -554,7 +640,115 @@ fn names_in_the_html_report_are_escaped() {
     run(&arguments).ended_with(0);
     let html = std::fs::read_to_string(&page).unwrap();
     assert!(html.contains("&lt;script&gt;zebra"));
-    for text in ["<script", "<b>&", "<i>"] {
+    for text in ["<script>zebra", "<b>&\"", "<i>"] {
         assert!(!html.contains(text), "{text}");
+    }
+}
+
+/// The page of an evaluation that ends with this code, and its result.
+fn page(folder: &Folder, pictures: &Path, more: &[&str], code: i32) -> (String, Value) {
+    let [html, json] = ["page.html", "page.json"].map(|name| folder.join(name));
+    let mut arguments = quick_demo_on(pictures, folder);
+    let outputs = [
+        "--report",
+        html.to_str().unwrap(),
+        "--json",
+        json.to_str().unwrap(),
+    ];
+    arguments.extend(outputs.iter().chain(more).map(ToString::to_string));
+    run(&arguments).ended_with(code);
+    (std::fs::read_to_string(html).unwrap(), value(&json))
+}
+
+#[test]
+fn the_html_report_begins_with_what_a_reader_has_to_know() {
+    let folder = Folder::new();
+    for (index, name) in ["a", "b", "c", "d"].iter().enumerate() {
+        let picture = format!("imagenet/val/n02165456/n02165456_00{index}.jpg");
+        folder.copy(&demo(&picture), &format!("set/n02165456/{name}.jpg"));
+    }
+    folder.write("set/n02165456/b.jpg", "no picture");
+    let more = ["--limit", "3", "--expect-top1", "12"];
+    let (html, result) = page(&folder, &folder.join("set"), &more, 1);
+    let provenance = &result["provenance"];
+    let first = |field: &str| provenance[field][0].as_str().unwrap().to_string();
+    let (date, _) = provenance["started"]
+        .as_str()
+        .unwrap()
+        .split_once('T')
+        .unwrap();
+    for text in [
+        &format!("<dt>Date<dd>{date} "),
+        &format!("<dt>Host<dd>{}<", first("hosts")),
+        &format!("<dt>Processor<dd>{}<", first("processors")),
+        "<dt>Data set<dd>imagenet in set: 4 pictures<",
+        "<dt>Precision<dd>f32 on cpu<",
+        "<dt>Limit<dd>the first 3 pictures<",
+        "<dt>Command<dd><code><span>uta-eval</span> <span>--no-cache</span> ",
+        "<p class=\"banner bad\"><strong>Expectation missed.</strong> top-1: expected 12 %",
+        "<p class=\"banner bad\"><strong>Unreadable pictures.</strong> 1 picture could not be read and is not counted: <a href=#unreadable>",
+        "<h2 id=unreadable>",
+        "<p class=\"banner warn\"><strong>Partial set.</strong> The first 3 of 4 pictures only",
+        "<strong>Partial set.</strong> The data set has 4 pictures of 1 of the 1000 classes",
+    ] {
+        assert!(html.contains(text), "no {text} in\n{html}");
+    }
+    let (html, _) = page(&folder, &demo("imagenet"), &["--expect-top5", "100"], 0);
+    assert!(html.contains("<p class=\"banner good\"><strong>Expectation met.</strong>"));
+    assert!(html.contains("<dt>Limit<dd>none<"));
+}
+
+#[test]
+fn the_html_report_has_every_class_and_a_confusion_leads_to_its_pictures() {
+    let folder = Folder::new();
+    let other = folder.write("other.txt", "{}\n");
+    let more = ["--templates", other.to_str().unwrap()];
+    let mut arguments = crate::support::demo_on(&demo("imagenet"));
+    let [html, json] = ["page.html", "page.json"].map(|name| folder.join(name));
+    let outputs = [
+        "--report",
+        html.to_str().unwrap(),
+        "--json",
+        json.to_str().unwrap(),
+    ];
+    arguments.extend(outputs.iter().chain(&more).map(ToString::to_string));
+    run(&arguments).ended_with(0);
+    let (html, result) = (std::fs::read_to_string(html).unwrap(), value(&json));
+    let table = html.split("<table id=classes>").nth(1).unwrap();
+    let (table, _) = table.split_once("</table>").unwrap();
+    let classes = result["per_class"].as_array().unwrap();
+    assert_eq!(table.matches("<tr><th scope=row>").count(), classes.len());
+    let confusions = result["confusions"].as_array().unwrap();
+    assert!(confusions.len() > 3);
+    for confusion in confusions {
+        let anchor = format!("c{}-{}", confusion["label"], confusion["predicted"]);
+        let linked = table.contains(&format!("<a href=#{anchor}>"));
+        // Three other classes are named for each.
+        let others = confusions
+            .iter()
+            .filter(|c| c["label"] == confusion["label"]);
+        assert!(linked || others.count() > 3, "{anchor}");
+        let begin = format!("<summary id={anchor}>");
+        let details = html.split(&begin).nth(1).unwrap();
+        let (details, _) = details.split_once("</details>").unwrap();
+        let pictures = confusion["pictures"].as_u64().unwrap().min(6);
+        assert_eq!(
+            details.matches("<img ").count() as u64,
+            pictures,
+            "{anchor}"
+        );
+        assert!(details.contains("Predicted as <b class=wrong>"));
+    }
+    for text in [
+        "Confident mistakes",
+        ">number of classes<",
+        ">top-1 accuracy of the class (%)<",
+        ">accuracy (%)<",
+        ">confidence (%)<",
+        ">pictures (%)<",
+        "class=\"dot few\"",
+        "class=\"whisker",
+    ] {
+        assert!(html.contains(text), "no {text}");
     }
 }

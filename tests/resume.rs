@@ -25,6 +25,7 @@ fn result(path: &Path) -> serde_json::Value {
     for field in [
         "seconds",
         "pictures_per_second",
+        "provenance",
         "peak_memory_bytes",
         "classifier",
     ] {

@@ -474,7 +474,7 @@ fn a_folder_of_no_class_of_the_set_is_refused() {
         evaluate(&folder, &folder.join(pictures), &["--dataset", set])
             .ended_with(3)
             .said(&[
-                &format!("belong to no class ({unknown})"),
+                &format!("belongs to no class ({unknown})"),
                 &format!("{set} has"),
                 "--dataset names it",
             ]);
@@ -612,7 +612,7 @@ fn pictures_of_other_names_have_no_real_labels() {
     );
     evaluate(&folder, folder.path(), &["--labels", "real"])
         .ended_with(3)
-        .said(&["1 pictures of", "a.JPEG", "ILSVRC2012_val_00000293.JPEG"]);
+        .said(&["1 picture of", "a.JPEG", "ILSVRC2012_val_00000293.JPEG"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use serde::Deserialize;
-use uta_eval::metrics::interval::wilson95;
+use uta_eval::metrics::interval::{Pairs, wilson95};
 use uta_eval::metrics::mcnemar::Form;
 use uta_eval::metrics::{Calibration, Judgement, McNemar, Statistics, Tie};
 
@@ -10,6 +10,7 @@ use crate::support::json;
 struct Expected {
     wilson: Vec<Interval>,
     mcnemar: Vec<Paired>,
+    differences: Vec<Difference>,
     calibration: Calibrated,
 }
 
@@ -28,6 +29,16 @@ struct Paired {
     exact: bool,
     statistic: Option<f64>,
     p_value: f64,
+}
+
+#[derive(Deserialize)]
+struct Difference {
+    both: u64,
+    only_a: u64,
+    only_b: u64,
+    neither: u64,
+    low: f64,
+    high: f64,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +95,45 @@ fn the_paired_test_is_that_of_statsmodels() {
             _ => panic!("{name}"),
         }
     }
+}
+
+#[test]
+fn the_interval_of_a_paired_difference_is_newcombes() {
+    for case in expected().differences {
+        let Difference {
+            both,
+            only_a,
+            only_b,
+            neither,
+            low,
+            high,
+        } = case;
+        let pairs = Pairs {
+            both,
+            only_a,
+            only_b,
+            neither,
+        };
+        let [found_low, found_high] = pairs.difference95().unwrap();
+        assert!((found_low - low).abs() < 1e-9, "{pairs:?} {found_low}");
+        assert!((found_high - high).abs() < 1e-9, "{pairs:?} {found_high}");
+        // Which result is the first is a matter of sign.
+        let turned = Pairs {
+            only_a: only_b,
+            only_b: only_a,
+            ..pairs
+        };
+        let [turned_low, turned_high] = turned.difference95().unwrap();
+        assert!((turned_low + high).abs() < 1e-9, "{pairs:?}");
+        assert!((turned_high + low).abs() < 1e-9, "{pairs:?}");
+    }
+    let nothing = Pairs {
+        both: 0,
+        only_a: 0,
+        only_b: 0,
+        neither: 0,
+    };
+    assert_eq!(nothing.difference95(), None);
 }
 
 #[test]

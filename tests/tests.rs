@@ -19,6 +19,9 @@ mod gpu;
 /// Preprocessing against Pillow, byte for byte.
 mod pictures;
 
+/// Seeded damage to pictures, checkpoints and archives.
+mod fuzz;
+
 /// Class names, templates and the tokenizer against the reference's ids and hostile files.
 mod texts;
 
@@ -78,8 +81,20 @@ mod sources;
 /// All data sets of a paper's row in one run.
 mod suite;
 
-/// Logs that cannot be written, full disks, signals: what befalls a run.
+/// Faults of the system, where a test wants them.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod faults;
+
+/// Disks that fail for a while, pictures that change, clocks that stand still.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod passing;
+
+/// Names with any bytes in documents and in text for people.
 #[cfg(target_os = "linux")]
+mod names;
+
+/// Logs that cannot be written, full disks, signals: what befalls a run.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod environment;
 
 /// Completions, the manual page, and how much is said on standard error.

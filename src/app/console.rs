@@ -3,8 +3,9 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
+use crate::app::bars::{self, terminal_width};
 use crate::app::stderr;
 use crate::inference::{Progress, Work};
 use crate::metrics::Tally;
@@ -31,7 +32,7 @@ impl Talk {
         let _ = TALK.set(self);
     }
 
-    fn chosen() -> Self {
+    pub fn chosen() -> Self {
         TALK.get().copied().unwrap_or_default()
     }
 }
@@ -82,35 +83,23 @@ impl Progress for Console {
 impl Console {
     /// Shows that something without a countable end is going on.
     pub fn wait_for(&mut self, what: &'static str) {
-        let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
-        self.show(what, ProgressBar::new_spinner(), style, what);
+        self.show(what, bars::waiting(what));
     }
 
     /// Starts the classifier's bar; its steps are token positions.
     fn start_classifier(&mut self, positions: usize) {
-        let style = ProgressStyle::with_template(
-            "classifier {wide_bar} {percent} % of {len} token positions, {eta} left",
-        );
-        let bar = ProgressBar::new(positions as u64);
-        self.show("building the classifier", bar, style, "");
+        self.show("building the classifier", bars::classifier(positions));
     }
 
     /// Starts a download's bar.
     fn start_download(&mut self, bytes: usize) {
-        let style = ProgressStyle::with_template(
-            "download {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
-        );
-        let bar = ProgressBar::new(bytes as u64);
-        self.show("downloading the checkpoint", bar, style, "");
+        self.show("downloading the checkpoint", bars::download(bytes));
     }
 
     /// Starts the pictures' bar.
     pub fn start_pictures(&mut self, pictures: usize) {
-        let style = ProgressStyle::with_template(
-            "pictures {wide_bar} {pos}/{len}, {per_sec}, {eta} left, top-1 {msg}",
-        );
-        let bar = ProgressBar::new(pictures as u64);
-        self.show("evaluating the pictures", bar, style, "–");
+        let bar = bars::pictures(pictures, terminal_width());
+        self.show("evaluating the pictures", bar);
     }
 
     /// Pictures done, with the running accuracy.
@@ -123,10 +112,7 @@ impl Console {
 
     /// Starts the bar of pictures that are looked at. The function moves it by one.
     pub fn start_check(&mut self, pictures: usize) -> impl Fn() + Sync + use<> {
-        let style =
-            ProgressStyle::with_template("pictures {wide_bar} {pos}/{len}, {per_sec}, {eta} left");
-        let bar = ProgressBar::new(pictures as u64);
-        self.show("looking at the pictures", bar, style, "");
+        self.show("looking at the pictures", bars::check(pictures));
         let bar = self.bar.clone();
         move || bar.inc(1)
     }
@@ -167,13 +153,7 @@ impl Console {
         self.bar.suspend(|| stderr::line(line));
     }
 
-    fn show(
-        &mut self,
-        what: &'static str,
-        bar: ProgressBar,
-        style: Result<ProgressStyle, indicatif::style::TemplateError>,
-        message: &'static str,
-    ) {
+    fn show(&mut self, what: &'static str, bar: ProgressBar) {
         self.clear();
         self.stage = Some((what, Instant::now()));
         match Talk::chosen() {
@@ -182,10 +162,6 @@ impl Console {
             Talk::Verbose => self.say(&format!("{what} …")),
             Talk::Normal => {}
         }
-        if let Ok(style) = style {
-            bar.set_style(style);
-        }
-        bar.set_message(message);
         bar.enable_steady_tick(Duration::from_millis(200));
         self.bar = bar;
     }

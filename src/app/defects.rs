@@ -34,11 +34,8 @@ fn tell(info: &PanicHookInfo<'_>) {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("it does not say what");
-    // The standard library and rayon have no other way to say so.
-    let of_threads = [
-        "failed to spawn thread",
-        "thread pool has not been initialized",
-    ];
+    // The standard library, rayon and candle have no other way to say so.
+    let of_threads = ["failed to spawn", "thread pool has not been initialized"];
     if of_threads.iter().any(|known| text.contains(known)) {
         return stderr::error("a thread cannot be started", Some(NO_THREADS));
     }

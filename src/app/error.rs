@@ -13,11 +13,13 @@ use crate::inference::InferenceError;
 use crate::inference::choice::ChoiceError;
 use crate::inference::relayout::RelayoutError;
 use crate::metrics::Tally;
+use crate::model::ModelConfig;
 use crate::model::config::ConfigError;
 use crate::model::micro_batch::is_out_of_memory;
 use crate::text::TextError;
 use crate::util::escape::one_line;
 use crate::util::output_file::{OutputError, hint_for};
+use crate::util::similar::{did_you_mean, similar};
 use crate::util::usage::UsageError;
 
 /// Everything that can stop a command.
@@ -113,7 +115,9 @@ impl Error {
                 Some(e.hint())
             }
             Self::Data(e) => e.hint(),
-            Self::Checkpoint(e) | Self::Inference(InferenceError::Checkpoint(e)) => e.hint(),
+            Self::Checkpoint(e) | Self::Inference(InferenceError::Checkpoint(e)) => {
+                published_model_meant(e).or_else(|| e.hint())
+            }
             Self::Inference(InferenceError::TooLarge { .. }) => Some("choose --device cpu".into()),
             Self::Evaluation(EvaluationError::Unreadable(_)) => {
                 Some("without --strict the picture is reported and left out of the counts".into())
@@ -186,6 +190,18 @@ impl Error {
     }
 }
 
+/// The published model whose name a path that does not exist may have been meant for.
+fn published_model_meant(error: &CheckpointError) -> Option<String> {
+    let CheckpointError::NotFound { path } = error else {
+        return None;
+    };
+    let known = ModelConfig::built_in().iter();
+    let names = known.filter_map(|config| Some(config.published?.name));
+    let meant = did_you_mean(&similar(path.to_str()?, names))?;
+    Some(format!(
+        "{meant} That is a published model, whose weights are downloaded"
+    ))
+}
 /// What to do when the system starts no more threads.
 pub const NO_THREADS: &str = "the system allows no more threads, or has no memory for them: see `ulimit -u`, `ulimit -v` and the limits of the container; RAYON_NUM_THREADS=2 and --workers 2 need fewer";
 

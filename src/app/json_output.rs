@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::app::console::Talk;
 use crate::app::error::Error;
-use crate::app::stdout::{print, show};
-use crate::report::layout;
+use crate::app::stdout::{print, show_with_headlines};
+use crate::report::{layout, text};
 use crate::util::destination::Destination;
 use crate::util::output_file::{OutputError, OutputFile};
 
@@ -72,11 +73,23 @@ pub fn write(
         None => None,
     };
     // The text first: no full disk takes it away.
-    show(&result.to_string())?;
+    show_text(result)?;
     match file {
         Some(file) => write_file(file, result),
         None => Ok(()),
     }
+}
+
+/// Prints a result's text: with all of it, if the program is to be verbose.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn show_text(result: &impl std::fmt::Display) -> Result<(), OutputError> {
+    let text = match Talk::chosen() {
+        Talk::Verbose => format!("{result:#}"),
+        Talk::Normal | Talk::Quiet => result.to_string(),
+    };
+    show_with_headlines(&text, text::headline)
 }
 
 /// Writes a result into a file only.

@@ -1,5 +1,7 @@
 //! The command line: flags, settings, what each command does, and everything that is printed.
 
+/// How progress bars look.
+mod bars;
 /// What each command does.
 pub mod commands;
 /// Progress and warnings on standard error.
@@ -24,6 +26,8 @@ pub mod signals;
 pub mod stderr;
 /// Standard output.
 pub mod stdout;
+/// What a mistyped command line may have meant.
+pub mod suggestions;
 /// A suite's file.
 pub mod suite_file;
 /// A sweep's file as command lines.

@@ -5,7 +5,8 @@
 
 use std::io::{self, Write};
 
-use crate::util::escape::{one_line, visible};
+use crate::util::brief;
+use crate::util::escape::{one_line, visible, without_system_codes};
 
 /// Writes a line: whatever names are in it, it stays one.
 pub fn line(text: &str) {
@@ -14,7 +15,8 @@ pub fn line(text: &str) {
 
 /// Writes text whose line breaks are the program's own.
 pub fn lines(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", visible(text));
+    let text = without_system_codes(text);
+    let _ = writeln!(io::stderr().lock(), "{}", visible(&brief::lines(&text)));
 }
 
 /// Writes an error, and what to do next. Line breaks of the message are the program's own, as

@@ -62,6 +62,8 @@ pub enum CheckpointError {
     Truncated { path: PathBuf, detail: String },
     #[error("{} is damaged: {detail}", path.display())]
     Corrupt { path: PathBuf, detail: String },
+    #[error("{cause} (it is a TorchScript program)")]
+    Program { cause: Box<CheckpointError> },
     #[error("{} is not supported: {detail}", path.display())]
     Unsupported { path: PathBuf, detail: String },
     #[error("{} holds no tensors", path.display())]
@@ -170,6 +172,9 @@ impl CheckpointError {
                 "fetch it again and compare its checksum with the publisher's".into()
             }
             Self::Unsupported { .. } => RESAVE.into(),
+            Self::Program { .. } => {
+                "OpenAI's weights are published as safetensors, too: for instance --model ViT-B-32 --pretrained openai, which is hf://timm/vit_base_patch32_clip_224.openai".into()
+            }
             Self::NoStateDict { known, .. } if !known.is_empty() => {
                 format!("if one is meant, say which: --weights {}", known[0])
             }

@@ -7,6 +7,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `contents` | what a file holds, by whichever reader |
 //! | `source`, `inflated` | the open file, and what is compressed in it |
 //! | `folder`, `shards` | folders with a checkpoint, and checkpoints in several files |
 //! | `sniff` | which format a file has, or what was saved in its place |
@@ -19,6 +20,7 @@
 //! | `weights` | tensors for candle's layers |
 //! | `error` | everything that can be wrong, and what to do |
 
+mod contents;
 pub mod convert;
 mod error;
 mod folder;
@@ -57,9 +59,9 @@ pub use sniff::Found;
 pub use verify::{Mismatch, TensorSpec, verify, verify_except};
 pub use weights::{TensorSource, load_with};
 
+use contents::{index_of, read};
 use error::{is_sound_key, printable};
 use names::Stripped;
-use shards::Index;
 use source::Source;
 use values::{Stored, Unusable};
 
@@ -103,21 +105,6 @@ pub struct TensorEntry<'a> {
     pub name: &'a str,
     pub shape: &'a [usize],
     pub dtype: Dtype,
-}
-
-/// What a format's reader finds in a file.
-#[derive(Default)]
-struct Contents {
-    /// Where the tensors lie: the file, and what is unpacked from it.
-    files: Vec<Source>,
-    tensors: Vec<(String, Stored)>,
-    nested_under: Option<String>,
-    others: Vec<String>,
-    /// The keys of all dictionaries with tensors.
-    known: Vec<String>,
-    /// Whether the key that was asked for is one of them.
-    entered: bool,
-    without_tensor: Vec<String>,
 }
 
 /// Bytes that are hashed at a time.
@@ -468,62 +455,4 @@ fn sha256_of(file: &Source) -> Result<String, CheckpointError> {
         hasher.update(piece);
     }
     Ok(hex::digest(hasher))
-}
-
-/// The list of files that a file is, if it is one.
-fn index_of(source: &Source) -> Result<Option<Index>, CheckpointError> {
-    let head = source.bytes(0..source.size().min(sniff::HEAD))?;
-    match sniff::sniff(&head) {
-        Err(Found::Json) => Index::read(source),
-        _ => Ok(None),
-    }
-}
-
-/// What a file holds.
-fn read(source: Source, weights: Option<&str>) -> Result<(Format, Contents), CheckpointError> {
-    let head = source.bytes(0..source.size().min(sniff::HEAD))?;
-    let format = sniff::sniff(&head).map_err(|found| CheckpointError::NotACheckpoint {
-        path: source.path().into(),
-        found,
-    })?;
-    let contents = match format {
-        Format::Safetensors => safetensors_file::read(source)?,
-        Format::PyTorch => torch_file::read(source, weights)?,
-        Format::PyTorchLegacy => torch_legacy::read(source, weights)?,
-    };
-    Ok((format, contents))
-}
-
-impl Contents {
-    /// Leaves only the tensors whose names begin with a key, and takes it away.
-    fn keep_below(&mut self, path: &Path, key: &str) -> Result<(), CheckpointError> {
-        let below = |name: &str| Some(name.strip_prefix(key)?.strip_prefix('.')?.to_string());
-        let kept = self.tensors.iter();
-        let kept = kept.filter_map(|(name, stored)| Some((below(name)?, stored.clone())));
-        let kept: Vec<_> = kept.collect();
-        if kept.is_empty() {
-            let first = |name: &String| name.split_once('.').map(|(first, _)| printable(first));
-            let firsts = self.tensors.iter().filter_map(|(name, _)| first(name));
-            self.known.extend(firsts);
-            let mut told = std::collections::HashSet::new();
-            self.known.retain(|key| told.insert(key.clone()));
-            return Err(CheckpointError::NoSuchWeights {
-                path: path.into(),
-                key: printable(key),
-                known: std::mem::take(&mut self.known),
-            });
-        }
-        self.tensors = kept;
-        self.without_tensor = self
-            .without_tensor
-            .iter()
-            .filter_map(|n| below(n))
-            .collect();
-        self.others.clear();
-        self.nested_under = Some(match self.nested_under.take() {
-            Some(keys) => format!("{keys}.{key}"),
-            None => key.into(),
-        });
-        Ok(())
-    }
 }

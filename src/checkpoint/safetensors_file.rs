@@ -8,10 +8,11 @@ use std::fmt;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::CheckpointError;
+use super::contents::Contents;
 use super::error::printable;
 use super::source::Source;
 use super::values::{Stored, span};
-use super::{CheckpointError, Contents};
 
 /// Bytes of the little-endian header length that starts the file.
 const LENGTH_BYTES: usize = 8;

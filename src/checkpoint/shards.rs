@@ -6,9 +6,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::contents::Contents;
 use super::error::printable;
 use super::source::Source;
-use super::{CheckpointError, Contents, Format};
+use super::{CheckpointError, Format};
 
 /// Longest list that is read, in bytes.
 const LONGEST: usize = 64 << 20;

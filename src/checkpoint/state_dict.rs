@@ -7,18 +7,21 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::CheckpointError;
+use super::contents::Contents;
 use super::error::{is_sound_key, printable};
 use super::names::{WRAPPERS, wrapped};
 use super::pickle::Pickle;
 use super::pickle_value::Id;
 use super::rebuild::{Fault, Rebuilder};
-use super::{CheckpointError, Contents};
 
 /// Wrappers inside wrappers that are looked into; a pickle may be cyclic.
 const NESTING: usize = 3;
 /// Modules within modules that are looked into, and attributes of all of them together.
 const MODULE_DEPTH: usize = 32;
 const MODULE_VALUES: usize = 200_000;
+/// What keys of an optimizer's state begin with: its tensors may have the weights' names, too.
+const OPTIMIZER: &str = "optim";
 /// Tensors can share storages, and strides of zero let a few bytes stand for a huge tensor. All
 /// together may claim this many times the size of the file …
 const CLAIM_FACTOR: usize = 8;
@@ -149,6 +152,7 @@ impl<'a> Finder<'a> {
                 }
                 if let (Some(key), Some(inner)) = (pickle.text(*key), pickle.items(*value))
                     && is_sound_key(key)
+                    && !key.starts_with(OPTIMIZER)
                 {
                     let keys = match at.as_str() {
                         "" => key.to_string(),

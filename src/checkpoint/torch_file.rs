@@ -12,6 +12,7 @@ use std::io::BufReader;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::contents::Contents;
 use super::error::printable;
 use super::inflated::Packed;
 use super::pickle::{MAX_BYTES, Pickle};
@@ -19,7 +20,7 @@ use super::rebuild::Rebuilder;
 use super::source::Source;
 use super::state_dict::Finder;
 use super::values::Place;
-use super::{CheckpointError, Contents, Found};
+use super::{CheckpointError, Found};
 
 /// Bytes of the record that ends a zip archive; only a comment of at most 65,535 can follow.
 const END_RECORD: usize = 22;
@@ -32,9 +33,21 @@ pub(super) fn read(source: Source, weights: Option<&str>) -> Result<Contents, Ch
     let path = source.path();
     let members = Members::open(&source)?;
     let bytes = members.pickle.bytes(&source)?;
-    let pickle = Pickle::parse(&bytes).map_err(|reason| CheckpointError::Corrupt {
-        path: path.into(),
-        detail: format!("its data.pkl cannot be read: {}", printable(&reason)),
+    // Of a program it is said where the same weights are to be had as plain tensors.
+    let of_program = |error: CheckpointError| {
+        if members.program {
+            CheckpointError::Program {
+                cause: Box::new(error),
+            }
+        } else {
+            error
+        }
+    };
+    let pickle = Pickle::parse(&bytes).map_err(|reason| {
+        of_program(CheckpointError::Corrupt {
+            path: path.into(),
+            detail: format!("its data.pkl cannot be read: {}", printable(&reason)),
+        })
     })?;
     let rebuilder = Rebuilder {
         pickle: &pickle,
@@ -46,7 +59,8 @@ pub(super) fn read(source: Source, weights: Option<&str>) -> Result<Contents, Ch
         file_size: source.size().saturating_add(unpacked),
         rebuilder: &rebuilder,
     }
-    .find(weights)?;
+    .find(weights)
+    .map_err(of_program)?;
     let mut files = Vec::new();
     if !members.packed.is_empty() {
         files.push(Source::inflated(&source, members.packed)?);
@@ -61,6 +75,8 @@ struct Members {
     /// By storage key. Those that are packed are in a second file.
     storages: HashMap<String, Place>,
     packed: Vec<Packed>,
+    /// Whether it is a TorchScript program.
+    program: bool,
 }
 
 /// A member of the archive.
@@ -250,6 +266,9 @@ impl Members {
             pickle,
             storages,
             packed: packed_members,
+            program: archive
+                .file_names_raw()
+                .any(|name| name.strip_prefix(folder.as_bytes()) == Some(b"constants.pkl")),
         })
     }
 }

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use super::CheckpointError;
+use super::contents::Contents;
 use super::error::printable;
 use super::pickle::{MAX_BYTES, Pickle};
 use super::pickle_machine::TOO_EARLY;
@@ -13,7 +15,6 @@ use super::rebuild::{Rebuilder, element_size};
 use super::source::Source;
 use super::state_dict::Finder;
 use super::values::Place;
-use super::{CheckpointError, Contents};
 
 /// The pickled magic number behind the two bytes that tell the pickle's protocol.
 pub(super) const MAGIC: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::containers::read::{PictureReader, read};
 use super::sample::Sample;
+use super::unreadable::patiently;
 use crate::picture::{self, Header, Scratch};
 
 /// Bytes of a file that are read for a first look. Nearly all headers end before.
@@ -103,7 +104,7 @@ fn look_at(sample: &Sample, depth: Depth, state: &mut State) -> Look {
         Depth::Full => u64::MAX,
         Depth::Fast => FIRST_LOOK,
     };
-    let length = match reader.read_beginning(&sample.storage, most, bytes) {
+    let length = match patiently(|| reader.read_beginning(&sample.storage, most, bytes)) {
         Ok(found) => found.length,
         Err(e) => {
             return Look {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -9,6 +10,7 @@ use std::time::UNIX_EPOCH;
 use rayon::prelude::*;
 
 use super::sample::Sample;
+use super::unreadable::patiently;
 
 /// A file's length and time of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +46,11 @@ impl FileStates {
             .collect();
         files.dedup();
         let state = |file: &&Arc<Path>| {
-            let metadata = std::fs::metadata(file).ok();
-            (Arc::clone(file), metadata.map(|m| FileState::of(&m)))
+            let there = std::fs::metadata(file).or_else(|e| match e.kind() {
+                ErrorKind::NotFound => Err(e),
+                _ => patiently(|| std::fs::metadata(file)),
+            });
+            (Arc::clone(file), there.ok().map(|m| FileState::of(&m)))
         };
         Self(Arc::new(files.par_iter().map(state).collect()))
     }

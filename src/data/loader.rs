@@ -106,7 +106,7 @@ impl Loader {
             // It was told of; the picture counts as one that its worker left.
             .panic_handler(|_| ())
             .build()
-            .map_err(std::io::Error::other)?;
+            .map_err(|e| std::io::Error::other(e.to_string()))?;
         let (sender, batches) = sync_channel(BATCHES_AHEAD);
         std::thread::Builder::new()
             .name("loader".into())

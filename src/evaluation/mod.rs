@@ -1,19 +1,24 @@
 //! The evaluation loop. It sees batches and predictors, nothing of models or files.
 
+mod again;
 mod error;
+mod finding;
 /// What an evaluation found so far, for the run that goes on.
 pub mod journal;
 /// The part of a data set that one of several processes evaluates.
 pub mod shard;
 
+pub use again::try_again;
 pub use error::EvaluationError;
+pub use finding::Finding;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use tracing::info_span;
+
+use finding::{findings, lasting};
 
 use crate::data::{Batch, Fault, Sample, Unreadable};
 use crate::metrics::Judgement;
@@ -95,48 +100,6 @@ pub trait Observer {
     fn batch_done(&mut self, tally: &Tally, unreadable: usize);
 }
 
-/// What was found in one picture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finding {
-    Predicted(Prediction),
-    /// Why it could not be read, by its own fault.
-    Unreadable(String),
-    /// Why it could not be read, by the system's fault. It is tried again when the evaluation goes on.
-    Unavailable(String),
-}
-
-impl Finding {
-    fn of(unreadable: &Unreadable) -> Self {
-        let reason = unreadable.reason.clone();
-        match unreadable.fault {
-            Fault::Picture => Self::Unreadable(reason),
-            Fault::System | Fault::Shortage => Self::Unavailable(reason),
-        }
-    }
-
-    /// Whether the picture is to be tried again.
-    pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
-    }
-}
-
-/// What was found in each picture of a batch, in order. `samples` are all of the batch's, readable or
-/// not.
-fn findings(
-    samples: &[Sample],
-    predicted: Vec<Prediction>,
-    unreadable: &[Unreadable],
-) -> Vec<Finding> {
-    let mut predictions = predicted.into_iter();
-    let mut reasons = unreadable.iter().peekable();
-    let finding = |sample| match reasons.next_if(|u| u.is_of(sample)) {
-        Some(unreadable) => Some(Finding::of(unreadable)),
-        None => predictions.next().map(Finding::Predicted),
-    };
-    samples.iter().filter_map(finding).collect()
-}
-
 /// What an evaluation counts.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
@@ -197,20 +160,33 @@ impl<'a> Evaluator<'a> {
         first: usize,
         samples: &[Sample],
         predicted: Predicted,
-        unreadable: &[Unreadable],
+        batch: &Batch,
     ) -> Result<(), EvaluationError> {
         let _span = info_span!("count", first).entered();
         let counted = self.outcome.pictures();
-        let mut findings = findings(samples, predicted.predictions, unreadable);
+        let mut findings = findings(samples, predicted.predictions, &batch.unreadable);
         let findings = findings.split_off(counted - first);
         self.computed += findings.len();
-        self.observer.found(counted, &findings)?;
+        let samples = &samples[counted - first..];
+        if batch.changed.is_empty() {
+            self.observer.found(counted, &findings)?;
+        } else {
+            let lasting = lasting(samples, &findings, &batch.changed);
+            self.observer.found(counted, &lasting)?;
+            self.outcome.changed.extend(batch.changed.iter().cloned());
+        }
         if !predicted.features.is_empty() {
             self.observer.encoded(&predicted.features)?;
         }
-        self.count(&samples[counted - first..], findings)?;
+        self.count(samples, findings)?;
         self.observer
             .batch_done(&self.outcome.tally, self.outcome.unreadable.len());
+        Ok(())
+    }
+
+    fn count_unreadable(&mut self, unreadable: Unreadable) -> Result<(), EvaluationError> {
+        self.observer.unreadable(&unreadable)?;
+        self.outcome.unreadable.push(unreadable);
         Ok(())
     }
 
@@ -234,57 +210,6 @@ impl<'a> Evaluator<'a> {
         }
         Ok(())
     }
-}
-
-impl Evaluator<'_> {
-    fn count_unreadable(&mut self, unreadable: Unreadable) -> Result<(), EvaluationError> {
-        self.observer.unreadable(&unreadable)?;
-        self.outcome.unreadable.push(unreadable);
-        Ok(())
-    }
-}
-
-/// Lets a predictor try the pictures again that an earlier run could not read by the system's fault.
-/// `batches` are of these pictures, in order; `record` is told of each by its number, before `known` is.
-/// Returns how many were tried, and the names of those whose files changed since they were listed.
-///
-/// # Errors
-/// When the computation fails, the system is short of something, or what is found cannot be recorded.
-pub fn try_again(
-    samples: &[Sample],
-    batches: impl Iterator<Item = Batch>,
-    predictor: &dyn Predictor,
-    known: &mut [Finding],
-    mut record: impl FnMut(&[(usize, Finding)]) -> Result<(), EvaluationError>,
-) -> Result<(usize, Vec<Arc<str>>), EvaluationError> {
-    let passing = known
-        .iter()
-        .enumerate()
-        .filter(|(_, finding)| finding.is_passing());
-    let mut numbers: Vec<usize> = passing.map(|(number, _)| number).collect();
-    let (mut tried, mut changed) = (0, Vec::new());
-    for batch in batches {
-        if interrupt::requested() {
-            break;
-        }
-        refuse_shortage(&batch)?;
-        let behind = numbers
-            .len()
-            .min(batch.samples.len() + batch.unreadable.len());
-        let rest = numbers.split_off(behind);
-        let these: Vec<Sample> = numbers.iter().map(|n| samples[*n].clone()).collect();
-        let predicted = predictor.predict(&batch)?;
-        let found = findings(&these, predicted.predictions, &batch.unreadable);
-        let found: Vec<(usize, Finding)> = numbers.into_iter().zip(found).collect();
-        record(&found)?;
-        tried += found.len();
-        changed.extend(batch.changed);
-        for (number, finding) in found {
-            known[number] = finding;
-        }
-        numbers = rest;
-    }
-    Ok((tried, changed))
 }
 
 /// Ends an evaluation that would take all further pictures for unreadable.
@@ -349,11 +274,7 @@ pub fn evaluate(
             let entered = refuse_shortage(&batch)
                 .and(result.predicted)
                 .and_then(|predicted| {
-                    evaluator
-                        .outcome
-                        .changed
-                        .extend(batch.changed.iter().cloned());
-                    evaluator.enter(first, &samples[first..behind], predicted, &batch.unreadable)
+                    evaluator.enter(first, &samples[first..behind], predicted, &batch)
                 });
             match entered {
                 // The batch in flight is lost, as the user wished.

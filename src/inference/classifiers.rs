@@ -158,6 +158,7 @@ pub fn resolve(
     warnings: &mut Vec<Warning>,
 ) -> Result<ResolvedClassifier, InferenceError> {
     let _span = info_span!("get the classifier").entered();
+    progress.start(Work::Waiting("preparing the prompts"));
     let (recipe, tokens) = recipe(request)?;
     let key = recipe.key();
     if let (Some(resolved), ClassifierSource::Cache(_) | ClassifierSource::None) =

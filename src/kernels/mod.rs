@@ -10,5 +10,5 @@ pub mod gpu;
 
 pub use allocator::keep_freed_memory;
 pub use cpu::{
-    Attention, Epilogue, ForestAttention, Isa, PackedLinear, Precision, layer_norm, peak,
+    Attention, Epilogue, ForestAttention, Isa, PackedLinear, Precision, fastest, layer_norm, peak,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{Device, DeviceLocation};
 
 use super::backend::{Backend, Cpu, Gpu, Plain};
-use crate::kernels::{Isa, Precision};
+use crate::kernels::{Isa, Precision, fastest};
 
 /// How a tower computes. Decided once, when it is built.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct Compute {
 impl Compute {
     /// The CPU with the fastest instructions that it has.
     pub fn cpu(precision: Precision) -> Self {
-        Self::cpu_with(Isa::best(), precision)
+        Self::cpu_with(fastest(precision), precision)
     }
 
     /// The CPU with these instructions.

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat, ImageReader};
 
-use super::{PictureError, check_size, jpeg};
+use super::{PictureError, check_size, jpeg, raster};
 use crate::util::panics;
 
 /// What the beginning of a picture's file says.
@@ -71,14 +71,20 @@ fn of_jpeg(bytes: &[u8]) -> Result<Header, PictureError> {
 }
 
 fn of_others(bytes: &[u8]) -> Result<Header, PictureError> {
-    let Ok(format) = image::guess_format(bytes) else {
-        return Err(PictureError::not_a_picture(bytes));
-    };
-    let corrupt = |e: image::ImageError| PictureError::Corrupt {
-        reason: e.to_string(),
-    };
+    let format = raster::format(bytes)?;
+    if format == ImageFormat::Tiff {
+        let (width, height, colour) = raster::tiff::header(bytes)?;
+        return Ok(Header {
+            format,
+            width,
+            height,
+            colour,
+            // Those that are to be turned are refused.
+            turned: false,
+        });
+    }
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut decoder = reader.into_decoder().map_err(corrupt)?;
+    let mut decoder = reader.into_decoder().map_err(raster::convert_error)?;
     let (width, height) = decoder.dimensions();
     let colour = if decoder.color_type().has_color() {
         Colour::Rgb

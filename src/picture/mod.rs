@@ -9,6 +9,8 @@ mod convert;
 mod error;
 mod header;
 mod jpeg;
+mod native;
+mod pixels;
 /// What a model expects of its pictures, as plain data.
 pub mod preprocessing;
 mod raster;
@@ -22,8 +24,9 @@ use crate::picture::preprocessing::{Interpolation, ResizeMode};
 use crate::util::panics;
 use crate::util::semaphore::{Permit, Semaphore};
 use jpeg::{Jpeg, Output};
+use pixels::{Kind, Pixels};
 use resize::{Resize, Side};
-use strip::Window;
+use strip::{Interleaved, Window};
 
 /// Pixels that a picture may declare. Pillow refuses more as a decompression bomb.
 pub const MAX_PIXELS: u64 = 178_956_970;
@@ -50,19 +53,10 @@ impl Room {
 /// Decoded bytes that are kept for the next picture.
 const KEPT: usize = 64 << 20;
 
-/// Decoded 8-bit RGB pixels, row by row.
-#[derive(Debug, Default)]
-struct Rgb {
-    width: usize,
-    height: usize,
-    /// `height * width * 3` bytes.
-    pixels: Vec<u8>,
-}
-
 /// Memory that is reused from picture to picture.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    decoded: Rgb,
+    decoded: Pixels,
     jpeg: jpeg::Memory,
     resize: resize::Scratch,
 }
@@ -70,7 +64,7 @@ pub struct Scratch {
 impl Scratch {
     /// Lets go of what a huge picture needed, which few others do.
     fn shrink(&mut self) {
-        if self.decoded.pixels.capacity() + self.jpeg.bytes() > KEPT {
+        if self.decoded.bytes() + self.jpeg.bytes() > KEPT {
             *self = Self::default();
         }
     }
@@ -83,6 +77,7 @@ pub struct Preprocessor {
     interpolation: Interpolation,
     resize: ResizeMode,
     border: usize,
+    resize_first: bool,
 }
 
 impl Preprocessor {
@@ -93,6 +88,7 @@ impl Preprocessor {
             interpolation,
             resize: ResizeMode::Shortest,
             border: 0,
+            resize_first: false,
         }
     }
 
@@ -107,6 +103,16 @@ impl Preprocessor {
     #[must_use]
     pub fn without_border(self, border: usize) -> Self {
         Self { border, ..self }
+    }
+
+    /// The same, for pictures that are resized before they become RGB, as the demos of CLIP do it and
+    /// evaluations do not. That differs for palettes, bits, alpha and inks.
+    #[must_use]
+    pub fn resizing_first(self) -> Self {
+        Self {
+            resize_first: true,
+            ..self
+        }
     }
 
     /// Bytes of one crop: `size * size * 3`.
@@ -145,37 +151,52 @@ impl Preprocessor {
             let jpeg = Jpeg::open(bytes)?;
             let (width, height) = jpeg.size();
             room.take(width, height)?;
-            let mut resize = self.resize(width, height, &mut scratch.resize)?;
-            let Window { columns, rows } = resize.window();
-            let border = self.border;
-            let window = Window {
-                columns: columns.start + border..columns.end + border,
-                rows: rows.start + border..rows.end + border,
-            };
-            let mut rows = resize.rows(border);
-            jpeg.decode(Output::Rgb, Some((window, &mut rows)), &mut scratch.jpeg)?;
-            resize.finish(out);
+            if !(self.resize_first && jpeg.has_inks()) {
+                return self.crop_jpeg(jpeg, out, scratch);
+            }
+            decode_inks(jpeg, &mut scratch.decoded, &mut scratch.jpeg)?;
+        } else {
+            decode(bytes, &mut scratch.decoded, room)?;
+        }
+        let decoded = &mut scratch.decoded;
+        let (width, height) = (decoded.width, decoded.height);
+        if self.resize_first && self.border == 0 {
+            let sides = self.sides(width, height)?;
+            native::crop(decoded, sides, self.interpolation, &mut scratch.resize, out);
             return Ok(());
         }
-        decode(bytes, &mut scratch.decoded, room)?;
-        let Rgb {
-            width,
-            height,
-            ref pixels,
-        } = scratch.decoded;
-        let resize = self.resize(width, height, &mut scratch.resize)?;
+        decoded.convert();
+        let (columns, rows) = self.sides(width, height)?;
+        let resize = Resize::new(columns, rows, self.interpolation, &mut scratch.resize);
         let border = self.border * 3;
-        resize.pixels(&pixels[border * (width + 1)..], width, out);
+        resize.pixels(&decoded.colours[border * (width + 1)..], width, out);
         Ok(())
     }
 
-    /// Gets ready to resize a picture of that size.
-    fn resize<'a>(
+    /// Decodes of a JPEG what the crop is made of.
+    fn crop_jpeg(
         &self,
-        width: usize,
-        height: usize,
-        scratch: &'a mut resize::Scratch,
-    ) -> Result<Resize<'a>, PictureError> {
+        jpeg: Jpeg<'_>,
+        out: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), PictureError> {
+        let (width, height) = jpeg.size();
+        let (width, height) = self.sides(width, height)?;
+        let mut resize = Resize::new(width, height, self.interpolation, &mut scratch.resize);
+        let Window { columns, rows } = resize.window();
+        let border = self.border;
+        let window = Window {
+            columns: columns.start + border..columns.end + border,
+            rows: rows.start + border..rows.end + border,
+        };
+        let mut rows = resize.rows(border);
+        jpeg.decode(Output::Rgb, Some((window, &mut rows)), &mut scratch.jpeg)?;
+        resize.finish(out);
+        Ok(())
+    }
+
+    /// Both sides of a picture of that size, without its border, and what is to become of them.
+    fn sides(&self, width: usize, height: usize) -> Result<(Side, Side), PictureError> {
         let border = self.border;
         if width.min(height) <= 2 * border {
             return Err(PictureError::Corrupt {
@@ -191,8 +212,7 @@ impl Preprocessor {
             output,
             keep: self.centre(output),
         };
-        let (width, height) = (side(width, new_width), side(height, new_height));
-        Ok(Resize::new(width, height, self.interpolation, scratch))
+        Ok((side(width, new_width), side(height, new_height)))
     }
 
     /// Size after resizing. By the shortest side, that becomes `size` and the long side keeps the
@@ -243,8 +263,32 @@ fn guarded<T>(decode: impl FnOnce() -> Result<T, PictureError>) -> Result<T, Pic
     panics::catch(decode).unwrap_or_else(|| Err(PictureError::failed_decoder()))
 }
 
+/// Decodes the inks of a whole JPEG.
+fn decode_inks(
+    jpeg: Jpeg<'_>,
+    out: &mut Pixels,
+    memory: &mut jpeg::Memory,
+) -> Result<(), PictureError> {
+    let (width, height) = jpeg.size();
+    let window = Window {
+        columns: 0..width,
+        rows: 0..height,
+    };
+    let channels = Output::Inks.channels();
+    let mut pixels = vec![0; width * height * channels];
+    let mut rows = Interleaved {
+        window: window.clone(),
+        channels,
+        pixels: &mut pixels,
+    };
+    jpeg.decode(Output::Inks, Some((window, &mut rows)), memory)?;
+    out.begin(width, height, Kind::Inks);
+    out.split(&pixels);
+    Ok(())
+}
+
 /// Decodes what is no JPEG.
-fn decode(bytes: &[u8], out: &mut Rgb, room: &mut Room) -> Result<(), PictureError> {
+fn decode(bytes: &[u8], out: &mut Pixels, room: &mut Room) -> Result<(), PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty);
     }

@@ -5,11 +5,13 @@
 //! pictures; the published accuracies were measured with this order.)
 //!
 //! The arithmetic is in plain integers, so that every processor gives the same bytes. The loops
-//! are written for the compiler to turn into vector instructions, and compiled twice: for any
-//! processor, and for those with AVX2, which `pulp` asks for when the program runs.
+//! are vector operations: with AVX2, which `pulp` asks for when the program runs, or as the compiler
+//! finds them for any processor.
 
 use std::ops::Range;
 use std::sync::Arc;
+
+use pulp::WithSimd;
 
 use super::axis::{Axes, Axis, PRECISION};
 use super::strip::{LANES, Lanes, Rows, Window};
@@ -86,14 +88,15 @@ impl<'a> Resize<'a> {
     pub(super) fn pixels(self, pixels: &[u8], width: usize, out: &mut [u8]) {
         let stride = width * CHANNELS;
         let needed = self.rows.needed();
-        pulp::Arch::new().dispatch(Columns {
+        let first = Columns {
             source: &pixels[needed.start * stride..needed.end * stride],
             stride,
             columns: &self.columns,
             block: self.block,
             done: self.columns_done,
             line: self.line,
-        });
+        };
+        first.run(true);
         self.finish(out);
     }
 
@@ -135,13 +138,14 @@ impl Rows for FirstPass<'_> {
             return;
         }
         let at = |row| (row - self.needed.start) * self.line;
-        pulp::Arch::new().dispatch(Lines {
+        let lines = Lines {
             block: lanes,
             columns: self.columns,
             lines: &mut self.done[at(from)..at(end)],
             line: self.line,
             lane: from - first,
-        });
+        };
+        lines.run();
     }
 }
 
@@ -155,13 +159,9 @@ struct Columns<'a> {
     line: usize,
 }
 
-// Here and below the functions must be inlined: only then do they get the vector instructions of the
-// configuration that calls them.
-impl pulp::WithSimd for Columns<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, simd: S) {
+impl Columns<'_> {
+    /// Resamples by the best instructions of this processor, or by those of any.
+    fn run(self, best: bool) {
         let Self {
             source,
             stride,
@@ -194,7 +194,11 @@ impl pulp::WithSimd for Columns<'_> {
                 line,
                 lane: 0,
             };
-            lines.with_simd(simd);
+            if best {
+                lines.run();
+            } else {
+                lines.with_simd(pulp::Scalar::new());
+            }
         }
     }
 }
@@ -208,11 +212,22 @@ struct Lines<'a> {
     lane: usize,
 }
 
-impl pulp::WithSimd for Lines<'_> {
-    type Output = ();
+/// The three channels of a column, sixteen rows of each.
+type Column = [u8; CHANNELS * LANES];
+
+impl Lines<'_> {
+    /// Resamples by the best instructions of this processor.
+    fn run(self) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(v3) = pulp::x86::V3::try_new() {
+            v3.vectorize(vector::Lines(v3, self));
+            return;
+        }
+        pulp::Arch::new().dispatch(self);
+    }
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
+    fn run_with(self, weigh: impl Weigh) {
         let Self {
             block,
             columns,
@@ -229,19 +244,98 @@ impl pulp::WithSimd for Lines<'_> {
             return;
         }
         for (x, (start, weights)) in columns.taps().enumerate() {
-            let values = block[start * CHANNELS..].as_flattened();
-            let (values, _) = values.as_chunks::<{ CHANNELS * LANES }>();
-            let mut sums = [HALF; CHANNELS * LANES];
-            for (weight, values) in weights.iter().zip(values) {
-                multiply_add(&mut sums, values, *weight);
-            }
-            let clipped = clip_all(&sums);
+            let (values, _) = block[start * CHANNELS..].as_flattened().as_chunks();
+            let clipped = weigh.weigh(values, weights);
+            let (channels, _) = clipped.as_chunks::<LANES>();
+            let &[red, green, blue] = channels else {
+                return; // never: a column has three channels
+            };
             for (lane, line) in lines.chunks_exact_mut(line).enumerate() {
-                let pixel = &mut line[x * CHANNELS..(x + 1) * CHANNELS];
-                for channel in 0..CHANNELS {
-                    pixel[channel] = clipped[channel * LANES + first + lane];
+                if let Some(pixel) = line[x * CHANNELS..].first_chunk_mut() {
+                    let lane = (first + lane) % LANES;
+                    *pixel = [red[lane], green[lane], blue[lane]];
                 }
             }
+        }
+    }
+}
+
+// Here and below the functions must be inlined: only then do they get the vector instructions of the
+// configuration that calls them.
+impl WithSimd for Lines<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.run_with(Portable);
+    }
+}
+
+/// Sums up weighted columns.
+trait Weigh {
+    fn weigh(&self, values: &[Column], weights: &[i32]) -> Column;
+}
+
+struct Portable;
+
+impl Weigh for Portable {
+    #[inline(always)]
+    fn weigh(&self, values: &[Column], weights: &[i32]) -> Column {
+        let mut sums = [HALF; CHANNELS * LANES];
+        for (weight, values) in weights.iter().zip(values) {
+            multiply_add(&mut sums, values, *weight);
+        }
+        clip_all(&sums)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod vector {
+    use std::arch::x86_64::__m256i;
+
+    use pulp::x86::V3;
+    use pulp::{NullaryFnOnce, cast};
+
+    use super::{Column, HALF, PRECISION, Weigh};
+
+    /// With AVX2, whose registers hold all sums of a column.
+    pub(super) struct Lines<'a>(pub(super) V3, pub(super) super::Lines<'a>);
+
+    impl NullaryFnOnce for Lines<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let Self(v3, lines) = self;
+            lines.run_with(v3);
+        }
+    }
+
+    impl Weigh for V3 {
+        #[inline(always)]
+        fn weigh(&self, values: &[Column], weights: &[i32]) -> Column {
+            let (avx2, sse2) = (self.avx2, self.sse2);
+            let mut sums: [__m256i; 6] = [cast([HALF; 8]); 6];
+            for (weight, column) in weights.iter().zip(values) {
+                let weight: __m256i = cast([*weight; 8]);
+                let (eights, _) = column.as_chunks::<8>();
+                for (sum, eight) in sums.iter_mut().zip(eights) {
+                    let eight = cast([i64::from_le_bytes(*eight), 0]);
+                    let product = avx2._mm256_mullo_epi32(avx2._mm256_cvtepu8_epi32(eight), weight);
+                    *sum = avx2._mm256_add_epi32(*sum, product);
+                }
+            }
+            let shifted = sums.map(|sum| avx2._mm256_srai_epi32::<{ PRECISION as i32 }>(sum));
+            let mut column = [0; 48];
+            for (bytes, pair) in column.chunks_exact_mut(16).zip(shifted.chunks_exact(2)) {
+                // Packing works within halves, so that the order is put right in between.
+                let words = avx2._mm256_packs_epi32(pair[0], pair[1]);
+                let words = avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+                let [low, high]: [std::arch::x86_64::__m128i; 2] = cast(words);
+                let packed: [u8; 16] = cast(sse2._mm_packus_epi16(low, high));
+                bytes.copy_from_slice(&packed);
+            }
+            column
         }
     }
 }
@@ -254,7 +348,7 @@ struct LastPass<'a> {
     line: usize,
 }
 
-impl pulp::WithSimd for LastPass<'_> {
+impl WithSimd for LastPass<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -317,8 +411,6 @@ fn clip(sum: i32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use pulp::WithSimd;
-
     use super::*;
 
     /// Both passes, by a processor's instructions or another's.
@@ -337,11 +429,7 @@ mod tests {
             done: &mut done,
             line,
         };
-        if best {
-            pulp::Arch::new().dispatch(first);
-        } else {
-            first.with_simd(pulp::Scalar::new());
-        }
+        first.run(best);
         let last = LastPass {
             source: &done,
             rows,

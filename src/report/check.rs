@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::Program;
 use crate::data::check::Depth;
 use crate::data::{Ignored, Source, Unreadable};
+use crate::util::brief;
+use crate::util::count::{count, picks};
 use crate::util::escape::Lines;
 use crate::util::path_text::PathText;
 
@@ -84,16 +86,17 @@ impl Display for Check {
         match (self.dataset, self.whole_set) {
             (Some(set), Some(whole)) => writeln!(
                 f,
-                "set          {set}, which has {whole} pictures of {} classes",
-                self.classes
+                "set          {set}, which has {} of {}",
+                count(whole, "picture"),
+                count(self.classes, "class")
             )?,
-            _ => writeln!(f, "set          {} listed classes", self.classes)?,
+            _ => writeln!(f, "set          {}", count(self.classes, "listed class"))?,
         }
         writeln!(
             f,
-            "pictures     {} of {} classes, {:.2} GB",
+            "pictures     {} of {}, {:.2} GB",
             self.pictures,
-            self.classes_present,
+            count(self.classes_present, "class"),
             self.bytes as f64 / 1e9
         )?;
         let formats = self.formats.iter().map(|(name, n)| format!("{n} {name}"));
@@ -113,7 +116,10 @@ impl Display for Check {
                 f,
                 "ignored",
                 &format!(
-                    "{hidden} hidden files, {not_pictures} other files, {other_folders} folders of other classes"
+                    "{}, {}, {} of other classes",
+                    count(hidden, "hidden file"),
+                    count(not_pictures, "other file"),
+                    count(other_folders, "folder")
                 ),
             )?;
         }
@@ -123,30 +129,50 @@ impl Display for Check {
         list(
             f,
             "missing",
-            "classes have no picture",
+            ["class has no picture", "classes have no picture"],
             &self.missing_classes,
         )?;
         if let Some(expected) = self.pictures_in_a_class {
-            let what = format!("classes have not {expected} pictures");
-            list(f, "counts", &what, &self.odd_counts)?;
+            let expected = count(expected, "picture");
+            let [one, several] =
+                ["class has", "classes have"].map(|have| format!("{have} not {expected}"));
+            list(f, "counts", [&one, &several], &self.odd_counts)?;
         }
         if !self.duplicates.is_empty() {
             let across = self.duplicates_across_classes;
-            let what = format!("groups of equal files, {across} of them across classes");
-            let groups = self.duplicates.iter().map(|group| group.join(" = "));
-            list(f, "duplicates", &what, &groups.collect::<Vec<_>>())?;
+            let what = format!("of equal files, {across} of them across classes");
+            let [one, several] = ["group", "groups"].map(|groups| format!("{groups} {what}"));
+            let groups = self
+                .duplicates
+                .iter()
+                .map(|group| brief::list_by(group, " = "));
+            list(
+                f,
+                "duplicates",
+                [&one, &several],
+                &groups.collect::<Vec<_>>(),
+            )?;
         }
         let unreadable = self.unreadable.iter();
         let unreadable = unreadable.map(|u| format!("{}: {}", u.name, u.reason));
         let unreadable: Vec<String> = unreadable.collect();
-        list(f, "unreadable", "pictures cannot be read", &unreadable)?;
-        list(f, "gray", "pictures have no colour", &self.gray)?;
-        list(f, "CMYK", "pictures are stored as inks", &self.cmyk)?;
-        let what = "pictures would be turned by EXIF; they are evaluated as stored";
+        let what = ["picture cannot be read", "pictures cannot be read"];
+        list(f, "unreadable", what, &unreadable)?;
+        let what = ["picture has no colour", "pictures have no colour"];
+        list(f, "gray", what, &self.gray)?;
+        let what = ["picture is stored as inks", "pictures are stored as inks"];
+        list(f, "CMYK", what, &self.cmyk)?;
+        let what = [
+            "picture would be turned by EXIF; it is evaluated as stored",
+            "pictures would be turned by EXIF; they are evaluated as stored",
+        ];
         list(f, "turned", what, &self.turned)?;
         let misnamed = self.misnamed.iter();
         let misnamed = misnamed.map(|m| format!("{} is {}", m.name, m.format));
-        let what = "files have another format than their ending says";
+        let what = [
+            "file has another format than its ending says",
+            "files have another format than their ending says",
+        ];
         list(f, "misnamed", what, &misnamed.collect::<Vec<_>>())?;
         let verdict = match (self.whole, self.unreadable.is_empty()) {
             (true, true) => "whole, and every picture can be read",
@@ -161,7 +187,8 @@ impl Display for Check {
 impl Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let folder = self.folder.as_deref().unwrap_or("–");
-        write!(f, "{folder} ({}): {} pictures", self.name, self.pictures)
+        let pictures = count(self.pictures, "picture");
+        write!(f, "{folder} ({}): {pictures}", self.name)
     }
 }
 
@@ -169,16 +196,17 @@ fn line(f: &mut Lines<&mut fmt::Formatter<'_>>, name: &str, text: &str) -> fmt::
     writeln!(f, "{name:<12} {text}")
 }
 
-/// How many there are and the first of them, if there are any.
+/// How many there are, with what is said of one or of several, and the first of them, if there are any.
 fn list<T: Display>(
     f: &mut Lines<&mut fmt::Formatter<'_>>,
     name: &str,
-    what: &str,
+    [one, several]: [&str; 2],
     all: &[T],
 ) -> fmt::Result {
     if all.is_empty() {
         return Ok(());
     }
+    let what = picks(all.len(), one, several);
     line(f, name, &format!("{} {what}", all.len()))?;
     for one in all.iter().take(LISTED) {
         line(f, "", &one.to_string())?;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Report;
+use crate::metrics::interval::Pairs;
 use crate::metrics::mcnemar::Form;
 use crate::metrics::{Accuracy, Tally};
 use crate::metrics::{Judgement, McNemar};
@@ -29,6 +30,8 @@ pub struct Comparison {
     pub a: Side,
     /// The second result.
     pub b: Side,
+    /// Whether both are one file, which says nothing of any difference.
+    pub same_file: bool,
     /// Pictures that both results have, on which everything here is counted.
     #[schemars(range(min = 1))]
     pub pictures: usize,
@@ -90,6 +93,9 @@ pub struct LeftOut {
     pub only_in_b: usize,
 }
 
+/// A difference that chance makes less often than this is called one.
+const SIGNIFICANT: f64 = 0.05;
+
 /// How often both results are right, and the paired test.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Difference {
@@ -100,6 +106,10 @@ pub struct Difference {
     /// The second less the first, in percentage points.
     #[schemars(range(min = -100, max = 100))]
     pub difference: Option<f64>,
+    /// Newcombe's 95 % interval of the difference for paired shares, low and high, in percentage
+    /// points.
+    #[schemars(inner(range(min = -100, max = 100)))]
+    pub difference_interval95: Option<[f64; 2]>,
     /// Whether the difference may be chance.
     pub mcnemar: McNemar,
 }
@@ -107,11 +117,42 @@ pub struct Difference {
 impl Difference {
     fn new(a: Accuracy, b: Accuracy, only_a: u64, only_b: u64) -> Self {
         let difference = (a.percent.zip(b.percent)).map(|(a, b)| b - a);
+        let both = a.correct - only_a;
+        let pairs = Pairs {
+            both,
+            only_a,
+            only_b,
+            neither: a.total - both - only_a - only_b,
+        };
         Self {
             a,
             b,
             difference,
+            difference_interval95: pairs.difference95(),
             mcnemar: McNemar::new(only_a, only_b),
+        }
+    }
+
+    /// What the difference means, in a sentence.
+    fn verdict(&self, name: &str) -> String {
+        let McNemar {
+            only_a,
+            only_b,
+            p_value,
+            ..
+        } = self.mcnemar;
+        let points = self.difference.unwrap_or(f64::NAN);
+        let p = PValue(p_value);
+        if (only_a, only_b) == (0, 0) {
+            format!("A and B have the same pictures right at {name}")
+        } else if p_value >= SIGNIFICANT {
+            format!("at {name}, chance may explain the difference of {points:+.2} points (p = {p})")
+        } else {
+            let (better, other) = if points > 0.0 { ("B", "A") } else { ("A", "B") };
+            format!(
+                "{better} is better than {other} at {name}, by {:.2} points: more than chance explains (p = {p})",
+                points.abs()
+            )
         }
     }
 }
@@ -195,6 +236,7 @@ impl Comparison {
             schema_version: COMPARISON_VERSION,
             a: Side::of(a_path, a),
             b: Side::of(b_path, b),
+            same_file: is_same_file(a_path, b_path),
             pictures: pairs.len(),
             left_out,
             top1: difference(Tally::top1_accuracy, only(Judgement::top1)),
@@ -241,6 +283,11 @@ impl Side {
             ("classifier", key),
         ]
     }
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    a == b || real(a).zip(real(b)).is_some_and(|(a, b)| a == b)
 }
 
 /// Digits of a classifier's key that tell it from others.
@@ -317,7 +364,7 @@ impl fmt::Display for Comparison {
             writeln!(f, "{name:<13}{difference}")?;
             writeln!(f, "{:13}{}", "", Test(&difference.mcnemar))?;
         }
-        Ok(())
+        writeln!(f, "verdict      {}", self.top1.verdict("top-1"))
     }
 }
 
@@ -326,10 +373,15 @@ impl fmt::Display for Difference {
         let percent = |accuracy: Accuracy| accuracy.percent.unwrap_or(f64::NAN);
         write!(
             f,
-            "A {:.2} %, B {:.2} %, difference {:+.2} points",
+            "A {:.2} %, B {:.2} %, difference {:+.2} points{}",
             percent(self.a),
             percent(self.b),
-            self.difference.unwrap_or(f64::NAN)
+            self.difference.unwrap_or(f64::NAN),
+            match self.difference_interval95 {
+                Some([low, high]) =>
+                    format!(", 95 % interval {low:+.2} to {high:+.2} (Newcombe, paired)"),
+                None => String::new(),
+            }
         )
     }
 }

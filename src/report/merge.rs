@@ -7,6 +7,7 @@ use super::{Report, Seconds, chance_warning, changed_warning, rate, unreadable_w
 use crate::evaluation::shard::Shard;
 use crate::metrics::Statistics;
 use crate::util::brief;
+use crate::util::count::{count, picks};
 use crate::util::usage::UsageError;
 
 /// Shards that a message lists before it abridges.
@@ -85,8 +86,9 @@ impl Part {
         } else {
             Err(UsageError::new(
                 format!(
-                    "{} holds {found} pictures, but shard {} has {expected}",
+                    "{} holds {}, but shard {} has {expected}",
                     self.path.display(),
+                    count(found, "picture"),
                     self.shard
                 ),
                 "the result is incomplete; evaluate this shard again",
@@ -193,7 +195,8 @@ fn check_coverage(parts: &[Part]) -> Result<(), UsageError> {
         0 => Ok(()),
         count => Err(UsageError::new(
             format!(
-                "{count} of {of} shards are missing: {}{}",
+                "{count} of {of} shards {} missing: {}{}",
+                picks(count, "is", "are"),
                 missing.join(", "),
                 if count > LISTED { ", …" } else { "" }
             ),
@@ -258,6 +261,7 @@ impl Report {
         self.statistics
             .per_class
             .extend(new.filter(|class| !known.contains(&class.class)));
+        self.provenance.append(other.provenance);
         let first = (self.seconds.first_batch, other.seconds.first_batch);
         self.peak_memory_bytes = self.peak_memory_bytes.max(other.peak_memory_bytes);
         self.seconds = Seconds {

@@ -8,11 +8,14 @@ pub mod layout;
 pub mod merge;
 pub mod models;
 pub mod predictions;
+pub mod provenance;
 pub mod read;
 pub mod schema;
 pub mod suite;
 pub mod table;
 pub mod text;
+
+pub use provenance::Provenance;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -44,6 +47,8 @@ pub struct Report {
     pub interrupted: bool,
     /// The program that made the result.
     pub program: Program,
+    /// Where, when and by which command it was made.
+    pub provenance: Provenance,
     /// The evaluated model.
     pub model: Model,
     /// The evaluated weights.

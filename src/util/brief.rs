@@ -36,6 +36,23 @@ pub fn excerpt(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Most characters of a line: more than any path has.
+const LONGEST_LINE: usize = 5000;
+
+/// A text for people without lines that nobody reads to their end.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    // Bytes are at least as many as characters.
+    if text.split('\n').all(|line| line.len() <= LONGEST_LINE) {
+        return text.into();
+    }
+    let cut = |line: &str| match line.char_indices().nth(LONGEST_LINE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_string(),
+    };
+    let lines: Vec<String> = text.split('\n').map(cut).collect();
+    lines.join("\n").into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +67,13 @@ mod tests {
         assert_eq!(excerpt(&long).chars().count(), 201);
         assert!(excerpt(&long).ends_with("é…"));
         assert_eq!(excerpt(&long[2..]), &long[2..]);
+    }
+
+    #[test]
+    fn only_lines_beyond_all_paths_are_cut() {
+        let line = "é".repeat(LONGEST_LINE);
+        let text = format!("a\n{line}\n");
+        assert_eq!(lines(&text), text);
+        assert_eq!(lines(&format!("a\n{line}b\nc")), format!("a\n{line}…\nc"));
     }
 }

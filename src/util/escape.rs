@@ -125,6 +125,27 @@ pub fn bytes(name: &[u8]) -> Cow<'_, str> {
     shown.into()
 }
 
+/// The text without the numbers that the standard library puts behind what the system says: "No such
+/// file or directory (os error 2)".
+pub fn without_system_codes(text: &str) -> Cow<'_, str> {
+    const BEGIN: &str = " (os error ";
+    if !text.contains(BEGIN) {
+        return text.into();
+    }
+    let mut parts = text.split(BEGIN);
+    let mut shown = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        match part.split_once(')') {
+            Some((code, rest)) if code.parse::<i32>().is_ok() => shown += rest,
+            _ => {
+                shown += BEGIN;
+                shown += part;
+            }
+        }
+    }
+    shown.into()
+}
+
 /// The bytes of the name that [`bytes`] made this text of.
 pub fn unescaped(text: &str) -> Cow<'_, [u8]> {
     let text = text.as_bytes();
@@ -199,10 +220,20 @@ mod tests {
     fn a_line_that_is_written_is_one_line() {
         let mut text = String::new();
         let mut lines = Lines::new(&mut text);
-        writeln!(lines, "data  {}", "a\ntop-1  100 %\n").unwrap();
+        let name = "a\ntop-1  100 %\n";
+        writeln!(lines, "data  {name}").unwrap();
         writeln!(lines).unwrap();
         write!(lines, "b").unwrap();
         assert_eq!(text, "data  a\\ntop-1  100 %\\n\n\nb");
+    }
+
+    #[test]
+    fn the_systems_codes_are_left_out() {
+        let text = "x: No such file (os error 2); y (os error 13): z";
+        assert_eq!(super::without_system_codes(text), "x: No such file; y: z");
+        for text in ["plain", "a (os error ", "a (os error x) b"] {
+            assert_eq!(super::without_system_codes(text), text);
+        }
     }
 
     #[test]

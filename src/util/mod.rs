@@ -3,6 +3,8 @@
 
 /// Short forms of long lists and texts.
 pub mod brief;
+/// Numbers with the nouns that they count.
+pub mod count;
 /// Where the bytes written to a path end up.
 pub mod destination;
 /// Text that a terminal shows and does not obey.
@@ -15,6 +17,8 @@ pub mod in_order;
 pub mod interrupt;
 /// Locks of files, where there are any.
 pub mod lock;
+/// The machine's name, processor and clock, and the command line.
+pub mod machine;
 /// Memory that the process took, and that the system has left.
 pub mod memory;
 /// A result file, checked early and complete or absent afterwards.
@@ -29,6 +33,8 @@ pub mod regular_file;
 pub mod safetensors_header;
 /// Bounds how much memory concurrent work takes.
 pub mod semaphore;
+/// Which known names a mistyped one is like.
+pub mod similar;
 /// Files that appear whole or not at all.
 pub mod temporary_file;
 /// Input that cannot be used, and what to do about it.

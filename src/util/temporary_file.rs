@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tempfile::{NamedTempFile, TempDir};
@@ -17,35 +17,43 @@ use crate::util::regular_file;
 /// What an interrupt has to remove.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// Removes what is unfinished; the program is about to end.
+/// Whoever has it may create or fill what an interrupt has to remove.
+fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes what is unfinished, and lets nobody begin anything; the program is about to end.
 pub fn remove_unfinished() {
-    if let Ok(unfinished) = UNFINISHED.lock() {
-        for path in unfinished.iter() {
-            // Whichever it is; what is already gone needs no removal.
-            let _ = std::fs::remove_file(path);
-            let _ = std::fs::remove_dir_all(path);
-        }
+    let unfinished = unfinished();
+    for path in unfinished.iter() {
+        // Whichever it is; what is already gone needs no removal.
+        let _ = std::fs::remove_file(path);
+        let _ = std::fs::remove_dir_all(path);
     }
+    std::mem::forget(unfinished);
 }
 
 /// A path that an interrupt removes, as long as this lives.
 #[derive(Debug)]
-pub struct Unfinished(PathBuf);
+struct Unfinished(PathBuf);
 
 impl Unfinished {
-    pub fn new(path: &Path) -> Self {
-        if let Ok(mut unfinished) = UNFINISHED.lock() {
-            unfinished.insert(path.into());
-        }
-        Self(path.into())
+    /// Creates something, with no moment in which an interrupt would not remove it.
+    fn create<T>(
+        create: impl FnOnce() -> io::Result<T>,
+        path: impl FnOnce(&T) -> PathBuf,
+    ) -> io::Result<(T, Self)> {
+        let mut unfinished = unfinished();
+        let created = create()?;
+        let path = path(&created);
+        unfinished.insert(path.clone());
+        Ok((created, Self(path)))
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Ok(mut unfinished) = UNFINISHED.lock() {
-            unfinished.remove(&self.0);
-        }
+        unfinished().remove(&self.0);
     }
 }
 
@@ -94,8 +102,8 @@ impl TemporaryFile {
             // As readable as any other new file; the user's mask still applies.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
-        let file = builder.tempfile_in(folder)?;
-        let unfinished = Unfinished::new(file.path());
+        let create = || builder.tempfile_in(folder);
+        let (file, unfinished) = Unfinished::create(create, |file| file.path().into())?;
         // Without locks nothing is taken for stale.
         let _ = lock::attempt(file.as_file());
         Ok(Self(Kind::Named {
@@ -123,8 +131,8 @@ impl TemporaryFile {
         match self.0 {
             #[cfg(target_os = "linux")]
             Kind::Unnamed(file, folder) => {
-                let name = link(&file, &folder)?;
-                let unfinished = Unfinished::new(&name);
+                let link = || link(&file, &folder);
+                let (name, unfinished) = Unfinished::create(link, Clone::clone)?;
                 let renamed = std::fs::rename(&name, path);
                 if renamed.is_err() {
                     let _ = std::fs::remove_file(&name);
@@ -173,8 +181,8 @@ impl TemporaryFolder {
     pub fn new(prefix: &str) -> io::Result<Self> {
         let place = std::env::temp_dir();
         remove_stale(&place, prefix);
-        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(place)?;
-        let unfinished = Unfinished::new(folder.path());
+        let create = || tempfile::Builder::new().prefix(prefix).tempdir_in(place);
+        let (folder, unfinished) = Unfinished::create(create, |folder| folder.path().into())?;
         let lock = File::create(folder.path().join(LOCK))?;
         let _ = lock::attempt(&lock);
         Ok(Self {
@@ -186,6 +194,12 @@ impl TemporaryFolder {
 
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Puts something into it. An interrupt waits meanwhile, since it could not remove what still grows.
+    pub fn fill<T>(&self, fill: impl FnOnce(&Path) -> T) -> T {
+        let _held = unfinished();
+        fill(self.path())
     }
 }
 

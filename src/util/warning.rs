@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::brief;
 use super::escape::Shown;
+use crate::util::count::{count, picks};
 
 /// Something a user should know that does not stop the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +84,16 @@ pub enum Warning {
     ResultNotWritten {
         reason: String,
     },
+    /// A result is compared with itself.
+    SameResult {
+        path: PathBuf,
+    },
+    /// Pictures are classified among one label.
+    OneLabel,
+    /// A label has a sign that may have been meant to separate labels.
+    SemicolonInLabel {
+        label: String,
+    },
     /// A journal on a disk that is full.
     JournalEnded {
         path: PathBuf,
@@ -106,7 +117,9 @@ impl std::fmt::Display for Warning {
             } => {
                 write!(
                     f,
-                    "the data set has {pictures} pictures of {present} of the {classes} classes; they are ranked among all, but the accuracy is not that of the whole set"
+                    "the data set has {} of {present} of the {classes} classes; {} ranked among all, but the accuracy is not that of the whole set",
+                    count(*pictures, "picture"),
+                    picks(*pictures, "it is", "they are")
                 )?;
                 match meant {
                     Some(set) => write!(
@@ -122,14 +135,17 @@ impl std::fmt::Display for Warning {
                 whole,
             } => write!(
                 f,
-                "the data set has {pictures} pictures, but {set} has {whole}; the accuracy is not that of the whole set"
+                "the data set has {}, but {set} has {whole}; the accuracy is not that of the whole set",
+                count(*pictures, "picture")
             ),
             Self::IgnoredFiles {
                 hidden,
                 not_pictures,
             } => write!(
                 f,
-                "ignored {hidden} hidden files and {not_pictures} files without a picture's ending"
+                "ignored {} and {} without a picture's ending",
+                count(*hidden, "hidden file"),
+                count(*not_pictures, "file")
             ),
             Self::DataSet(remark) => write!(f, "{remark}"),
             Self::RopeTablesDiffer { part } => write!(
@@ -189,7 +205,9 @@ impl std::fmt::Display for Warning {
             Self::NoGpu { reason } => write!(f, "no GPU works, so the CPU computes: {reason}"),
             Self::SmallerBatches { pictures } => write!(
                 f,
-                "the device's memory is short: from now on at most {pictures} pictures are computed at once; nothing is left out"
+                "the device's memory is short: from now on at most {} {} computed at once; nothing is left out",
+                count(*pictures, "picture"),
+                picks(*pictures, "is", "are")
             ),
             Self::StaleResults { folder, files } => write!(
                 f,
@@ -198,6 +216,24 @@ impl std::fmt::Display for Warning {
                 brief::list(files)
             ),
             Self::ResultNotWritten { reason } => write!(f, "{reason}; the sweep goes on"),
+            Self::SameResult { path } => write!(
+                f,
+                "A and B are one file, {}; a result does not differ from itself",
+                path.shown()
+            ),
+            Self::OneLabel => write!(
+                f,
+                "there is one label, so that every picture fits it with 100 %; give several: --labels \"a dog,a cat\""
+            ),
+            Self::SemicolonInLabel { label } => write!(
+                f,
+                "the label \"{label}\" has a semicolon in it; labels are separated by commas: --labels \"{}\"",
+                label
+                    .split(';')
+                    .map(str::trim)
+                    .collect::<Vec<_>>()
+                    .join(",")
+            ),
             Self::JournalEnded { path, reason } => write!(
                 f,
                 "the journal {} cannot be written any more ({reason}): the evaluation goes on without it",
@@ -210,14 +246,16 @@ impl std::fmt::Display for Warning {
             ),
             Self::SmallerRuns { nodes } => write!(
                 f,
-                "the device's memory is short: from now on at most {nodes} tokens of prompts are computed at once; the classifier is whole all the same"
+                "the device's memory is short: from now on at most {} of prompts {} computed at once; the classifier is whole all the same",
+                count(*nodes, "token"),
+                picks(*nodes, "is", "are")
             ),
-            Self::UnreadablePictures { count } => {
-                write!(
-                    f,
-                    "{count} pictures could not be read; they are left out of the counts"
-                )
-            }
+            Self::UnreadablePictures { count: pictures } => write!(
+                f,
+                "{} could not be read; {} left out of the counts",
+                count(*pictures, "picture"),
+                picks(*pictures, "it is", "they are")
+            ),
         }
     }
 }

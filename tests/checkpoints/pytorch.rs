@@ -215,6 +215,22 @@ fn a_torchscript_programs_tensors_are_read_by_the_way_to_them() {
     assert!(file.without_tensor().is_empty());
 }
 
+/// OpenAI's own files are such programs, and their weights are published as plain tensors, too.
+#[test]
+fn a_torchscript_program_that_cannot_be_read_is_refused_with_where_its_weights_are() {
+    for pickle in [&b"no pickle"[..], b"\x80\x02}."] {
+        let program = zip(&[
+            ("a/data.pkl", pickle, 0),
+            ("a/constants.pkl", b"\x80\x02).", 0),
+            ("a/data/0", &[0; 8], 0),
+        ]);
+        let error = open_bytes(&program).unwrap_err();
+        assert!(error.to_string().contains("TorchScript"), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("hf://timm/vit_base_patch32_clip_224.openai"));
+    }
+}
+
 #[test]
 fn files_of_pytorch_before_1_6_are_read() {
     for case in ["legacy_views", "legacy_protocol4", "legacy_training"] {

@@ -1,5 +1,5 @@
 use super::util::*;
-use crate::support::{Folder, fixture};
+use crate::support::{Folder, demo, fixture};
 
 #[test]
 fn a_missing_class_folder_shifts_no_other() {
@@ -105,7 +105,9 @@ fn folders_that_may_not_be_read_are_named() {
     mode("val/n01440764", 0);
     let mut command = Command::new(&program);
     command
-        .args(["--ckpt-path", "x", "--imagenet-path"])
+        .arg("--ckpt-path")
+        .arg(folder.copy(&demo("uta_demo.safetensors"), "a.safetensors"))
+        .arg("--imagenet-path")
         .arg(folder.path());
     command.env("HOME", folder.path());
     if std::fs::metadata(folder.path()).unwrap().uid() == 0 {

@@ -10,6 +10,7 @@ use crate::inference::classifiers::{
     ClassifierRequest, Origin, ResolvedClassifier, SharedClassifiers, resolve,
 };
 use crate::inference::loading;
+use crate::util::count::count;
 use crate::util::escape::Shown;
 use crate::util::output_file::OutputError;
 use crate::util::temporary_file::TemporaryFile;
@@ -74,12 +75,12 @@ pub fn run(settings: &Classifier) -> Result<ExitCode, Error> {
     };
     let templates = match recipe.templates {
         0 => "their own prompts".into(),
-        templates => format!("{templates} templates"),
+        templates => count(templates, "template"),
     };
     show(&format!(
-        "{}: {} classes of {templates}, {} dimensions, {from}\n",
+        "{}: {} of {templates}, {} dimensions, {from}\n",
         out.shown(),
-        recipe.classes,
+        count(recipe.classes, "class"),
         classifier.embedding()
     ))?;
     Ok(ExitCode::Success)

@@ -62,11 +62,15 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     for warning in &settings.model.warnings {
         console.warn(warning);
     }
+    for warning in doubts(settings.labels.names()) {
+        console.warn(&warning);
+    }
     let config = &settings.model.config;
     let output = settings.json.as_ref().map(JsonOutput::open).transpose()?;
 
     // The pictures first: they are quickly read, the model is not.
-    let preprocessor = preprocessor(config);
+    // As the demos of CLIP prepare pictures; evaluations convert to RGB first.
+    let preprocessor = preprocessor(config).resizing_first();
     let mut crops = Vec::new();
     let mut unreadable = 0;
     for path in &settings.pictures {
@@ -142,6 +146,18 @@ pub fn run(settings: &Classify) -> Result<ExitCode, Error> {
     } else {
         ExitCode::Success
     })
+}
+
+/// What is odd about labels: they are one, or were meant to be several.
+fn doubts(labels: &[String]) -> Vec<Warning> {
+    let semicolon = labels.iter().find(|label| label.contains(';'));
+    match (semicolon, labels) {
+        (Some(label), _) => vec![Warning::SemicolonInLabel {
+            label: label.clone(),
+        }],
+        (None, [_]) => vec![Warning::OneLabel],
+        _ => Vec::new(),
+    }
 }
 
 impl fmt::Display for Classification {

@@ -9,6 +9,7 @@ use crate::checkpoint::{convert, write};
 use crate::inference::loading::{self, Location};
 use crate::inference::relayout::relayout;
 use crate::util::brief;
+use crate::util::count::count;
 use crate::util::escape::Shown;
 
 /// Converts and prints what was written.
@@ -40,13 +41,13 @@ pub fn run(settings: &Convert) -> Result<ExitCode, Error> {
         }
     };
     show(&format!(
-        "{}: {} tensors{}, {} bytes\n",
+        "{}: {}, {} bytes{}\n",
         settings.output.shown(),
-        summary.tensors,
+        count(summary.tensors, "tensor"),
+        summary.bytes,
         checkpoint
             .nested_under()
-            .map_or(String::new(), |key| format!(" of those under {key}")),
-        summary.bytes
+            .map_or(String::new(), |key| format!(", the weights under {key}"))
     ))?;
     Ok(ExitCode::Success)
 }

@@ -31,7 +31,7 @@ pub fn run(settings: &DataCheck) -> Result<ExitCode, Error> {
         .build()
         .map_err(|e| Error::Threads {
             what: "the threads that read pictures",
-            source: std::io::Error::other(e),
+            source: std::io::Error::other(e.to_string()),
         })?;
     let samples = &checked.data.samples;
     let seen = console.start_check(samples.len());

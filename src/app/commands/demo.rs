@@ -37,7 +37,7 @@ pub fn run(settings: Demo) -> Result<ExitCode, Error> {
         source,
     };
     let folder = TemporaryFolder::new("uta-eval-demo-").map_err(unpacking)?;
-    FILES.extract(folder.path()).map_err(unpacking)?;
+    folder.fill(|path| FILES.extract(path)).map_err(unpacking)?;
     let evaluation = Evaluate {
         pictures: DataLocation::new(folder.path().join(PICTURES)),
         protocol: Protocol::default(),

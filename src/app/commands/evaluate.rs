@@ -22,6 +22,7 @@ use crate::metrics::Tally;
 use crate::metrics::expectation::Checked;
 use crate::report::Report;
 use crate::report::features::Record;
+use crate::util::count::{count, picks};
 
 /// Evaluates and reports.
 ///
@@ -75,12 +76,15 @@ pub fn evaluate_and_report(settings: &Evaluate) -> Result<(Tally, ExitCode), Err
     )?;
     if !prepared.known.is_empty() {
         let (known, all) = (prepared.known.len(), pictures.samples.len());
-        console.say(&format!("{known} of {all} pictures are in the journal"));
+        let all = count(all, "picture");
+        let are = picks(known, "is", "are");
+        console.say(&format!("{known} of {all} {are} in the journal"));
         let passing = prepared.known.iter().filter(|known| known.is_passing());
         match passing.count() {
             0 => {}
             count => console.say(&format!(
-                "{count} of them could not be read by the system's fault, and are tried again"
+                "{count} of them could not be read by the system's fault, and {} tried again",
+                picks(count, "is", "are")
             )),
         }
     }

@@ -59,7 +59,14 @@ pub fn run(settings: &EvaluateFeatures) -> Result<ExitCode, Error> {
     seconds.total = start.elapsed().as_secs_f64();
     console.clear();
 
-    let report = report(settings, record, resolved, &ranker, outcome, seconds);
+    let report = report(
+        settings,
+        record,
+        resolved,
+        &ranker,
+        outcome,
+        (start, seconds),
+    );
     let (top1, classes) = (&report.statistics.top1, report.data.classes);
     if let Some(warning) = report::chance_warning(top1, classes) {
         console.warn(&warning);
@@ -170,7 +177,7 @@ fn report(
     resolved: ResolvedClassifier,
     ranker: &Ranker,
     outcome: Outcome,
-    seconds: report::Seconds,
+    (start, seconds): (Instant, report::Seconds),
 ) -> Report {
     let mut prompts = record.prompts.clone();
     prompts.templates = resolved.recipe.templates;
@@ -199,6 +206,7 @@ fn report(
         // Of an interrupted run no features are kept.
         interrupted: false,
         program: report::Program::default(),
+        provenance: report::Provenance::since(start),
         prompts,
         classifier: report::ClassifierInfo::of(&resolved),
         features_file: Some(settings.features.as_path().into()),

@@ -29,7 +29,7 @@ pub fn write(
     // What the model saw, in another size.
     let border = protocol(report).border;
     let preprocessor = Preprocessor::new(SIDE, Interpolation::Bicubic).without_border(border);
-    let gallery = Gallery::new(&report.judgements, |name| {
+    let gallery = Gallery::new(report, |name| {
         thumbnail(&load(&find(name)?, preprocessor).ok()?)
     });
     file.write(page(report, &gallery).as_bytes())?;

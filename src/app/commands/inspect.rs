@@ -15,6 +15,7 @@ use crate::inference::loading::{self, Location};
 use crate::inference::weights::{fit, layout_of};
 use crate::model::ModelConfig;
 use crate::util::brief;
+use crate::util::count::count;
 use crate::util::escape::{self, Shown};
 
 /// Prints what the checkpoint holds. The exit code says whether it fits the model that was named.
@@ -95,8 +96,10 @@ fn heading(checkpoint: &Checkpoint) -> Result<String, Error> {
         (
             "holds",
             format!(
-                "{tensors} tensors ({}), {parameters} values",
-                dtypes.join(", ")
+                "{} ({}), {}",
+                count(tensors, "tensor"),
+                dtypes.join(", "),
+                count(parameters, "value")
             ),
         ),
     ];

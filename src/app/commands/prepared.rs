@@ -54,7 +54,9 @@ impl Pictures {
     pub fn find(settings: &Evaluate, console: &mut Console) -> Result<Self, Error> {
         let _span = info_span!("find the pictures").entered();
         let protocol = &settings.protocol;
+        console.wait_for("finding the pictures");
         let mut data = settings.pictures.find(&settings.prompts.folders)?;
+        console.clear();
         let mut warnings = Vec::new();
         warnings.extend(size_warning(&data, protocol));
         let unlabelled = judge(&mut data, protocol)?;
@@ -178,6 +180,7 @@ impl<'a> PreparedEvaluation<'a> {
             }
             None => Vec::new(),
         };
+        console.clear();
         let clock = Instant::now();
         let resolved = classifiers::resolve(
             &request,
@@ -186,6 +189,7 @@ impl<'a> PreparedEvaluation<'a> {
             console,
             &mut warnings,
         )?;
+        console.clear();
         seconds.classifier = clock.elapsed().as_secs_f64();
         let choices = settings.protocol.choices.as_ref();
         let ranker = Ranker::new(Arc::clone(&resolved.classifier), choices);
@@ -261,6 +265,7 @@ impl<'a> PreparedEvaluation<'a> {
             schema_version: report::SCHEMA_VERSION,
             interrupted,
             program: report::Program::default(),
+            provenance: report::Provenance::since(self.start),
             model: report::Model::of(&settings.model, settings.published.as_ref()),
             checkpoint: checkpoint_info(&self.model.weights, sha256),
             data: report::Data {

@@ -8,7 +8,6 @@ use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
 use crate::app::settings::Outputs;
-use crate::app::stdout::show;
 use crate::classifier::Classifier;
 use crate::data::Sample;
 use crate::metrics::Prediction;
@@ -107,10 +106,10 @@ impl ResultFiles {
         match self.json {
             Some(JsonOutput::Stdout) => keep(crate::app::stdout::print(&json)),
             Some(JsonOutput::File(file)) => {
-                keep(show(&report.to_string()));
+                keep(json_output::show_text(report));
                 keep(json_output::write_text(file, &json));
             }
-            None => keep(show(&report.to_string())),
+            None => keep(json_output::show_text(report)),
         }
         if let (Some(file), Some((record, classifier))) = (features, record) {
             keep(file.finish(&record, classifier));

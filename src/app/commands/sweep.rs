@@ -11,7 +11,8 @@ use crate::app::json_output;
 use crate::app::settings::Sweep;
 use crate::app::stdout::show;
 use crate::report::Report;
-use crate::report::table::{self, Columns, Failure, Figures, Row, Table};
+use crate::report::table::{self, Failure, Figures, Row, Table};
+use crate::util::count::{count, picks};
 use crate::util::output_file::{OutputError, OutputFile};
 use crate::util::warning::Warning;
 
@@ -30,9 +31,8 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
     let mut running = Running {
         sweep,
         rows: sweep.runs.iter().map(|_| None).collect(),
-        columns: Columns::of(&sweep_names.further, sweep_names.labels.iter()),
         sweep_names,
-        told: false,
+        told: 0,
         skipped: false,
         unwritten: None,
     };
@@ -40,7 +40,9 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
         console.warn(remark);
     }
     passes.run(&mut running, &mut console)?;
-    console.say(&format!("{} pictures were decoded", passes.decoded));
+    let decoded = count(passes.decoded, "picture");
+    let were = picks(passes.decoded, "was", "were");
+    console.say(&format!("{decoded} {were} decoded"));
     running.finish(&console)
 }
 
@@ -84,10 +86,8 @@ struct Running<'a> {
     /// What has come of each evaluation so far.
     rows: Vec<Option<Row>>,
     sweep_names: SweepNames,
-    /// Where cells are in the lines that tell of rows.
-    columns: Columns,
-    /// Whether a row has been told, and so the head above them.
-    told: bool,
+    /// Evaluations that have been told of.
+    told: usize,
     /// Whether a picture could not be read.
     skipped: bool,
     /// How a result that could not be written makes the program end.
@@ -147,10 +147,10 @@ impl Running<'_> {
             label: self.sweep_names.labels[number].clone(),
             outcome,
         };
-        if !std::mem::replace(&mut self.told, true) {
-            console.say(&self.columns.head());
-        }
-        console.say(&self.columns.row(&row));
+        self.told += 1;
+        // The table itself comes once, at the end.
+        let (told, all) = (self.told, self.rows.len());
+        console.say(&format!("{told} of {all}: {}", table::sentence(&row)));
         self.rows[number] = Some(row);
     }
 
@@ -198,7 +198,9 @@ impl Running<'_> {
         let interrupted = outcomes().flatten().any(|figures| figures.interrupted);
         let not_begun = self.rows.iter().filter(|row| row.is_none()).count();
         if not_begun > 0 {
-            console.say(&format!("{not_begun} evaluations were not begun"));
+            let evaluations = count(not_begun, "evaluation");
+            let were = picks(not_begun, "was", "were");
+            console.say(&format!("{evaluations} {were} not begun"));
         }
         Ok(if interrupted || not_begun > 0 {
             ExitCode::Interrupted

@@ -38,23 +38,40 @@ impl SweepNames {
             })
         };
         let columns: Vec<usize> = (0..columns).filter(tells).collect();
+        let varies = |of: fn(&Evaluate) -> String| {
+            let mut values: Vec<String> = runs.iter().map(of).collect();
+            values.dedup();
+            values.len() > 1
+        };
+        let model_of = |run: &Evaluate| run.model.config.name.clone();
+        let precision_of = |run: &Evaluate| run.run.devices.first().precision().to_string();
+        let (models, sets, precisions) = (
+            varies(model_of),
+            varies(Evaluate::set_name),
+            varies(precision_of),
+        );
         let labels =
             runs.iter()
                 .zip(&distinctions)
                 .enumerate()
                 .map(|(number, (run, distinctions))| {
-                    let model = run.model.config.name.clone();
+                    let model = model_of(run);
                     let checkpoint = distinct(&run.model.checkpoint, &paths);
                     let result = sweep.out.as_ref().map(|folder| {
-                        let stem = Path::new(&checkpoint).with_extension("");
-                        let stem = escape::name(stem.as_os_str());
-                        folder.join(file_name(&format!("{:03}-{model}-{stem}", number + 1)))
+                        let mut parts = vec![format!("{:03}", number + 1)];
+                        parts.extend(models.then(|| model.clone()));
+                        parts.push(without_ending(&checkpoint));
+                        parts.extend(sets.then(|| run.set_name()));
+                        parts.extend(precisions.then(|| precision_of(run)));
+                        let further = columns.iter().map(|column| &distinctions[*column]);
+                        parts.extend(further.map(|(name, value)| part_of_name(name, value)));
+                        folder.join(file_name(&parts.join("-")))
                     });
                     RowLabel {
                         model,
                         checkpoint,
                         set: run.set_name(),
-                        precision: run.run.devices.first().precision().into(),
+                        precision: precision_of(run),
                         further: columns.iter().map(|c| distinctions[*c].1.clone()).collect(),
                         path: escape::name(run.model.checkpoint.as_os_str()).into_owned(),
                         result,
@@ -123,16 +140,34 @@ pub fn distinct(path: &Path, others: &[&Path]) -> String {
     end(&own, length).join("/")
 }
 
-/// A name without what cannot be in one, or would be a nuisance there.
-pub fn file_name(name: &str) -> String {
-    let plain = |c: char| {
-        if c.is_control() || matches!(c, '/' | '\\' | ':') {
-            '-'
-        } else {
-            c
+/// What a setting adds to a file's name: the name of the file that it names, or its value, with the
+/// setting's name where that says little alone.
+fn part_of_name(name: &str, value: &str) -> String {
+    match name {
+        "limit" | "batch size" | "workers" | "strict" => format!("{name}-{value}"),
+        _ => {
+            let file = Path::new(value).file_name().unwrap_or(value.as_ref());
+            without_ending(&file.to_string_lossy())
         }
-    };
-    name.chars().map(plain).collect::<String>() + ".json"
+    }
+}
+
+fn without_ending(path: &str) -> String {
+    let stem = Path::new(path).with_extension("");
+    escape::name(stem.as_os_str()).into_owned()
+}
+
+/// Characters of a name that every file system has room for, the ending beside them.
+const LONGEST_NAME: usize = 120;
+
+/// A name without what cannot be in one, or would be a nuisance there; a dash stands for each run of
+/// it.
+pub fn file_name(name: &str) -> String {
+    let plain = |c: &char| c.is_alphanumeric() || matches!(c, '.' | '_' | '+' | '=' | '@');
+    let words = name.split(|c: char| !plain(&c));
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let name: String = words.join("-").chars().take(LONGEST_NAME).collect();
+    name + ".json"
 }
 
 /// Whether a file is named as a sweep names its results.
@@ -156,6 +191,20 @@ mod tests {
             shown,
             ["a/x.pt", "b/x.pt", "c/b/x.pt", "y.pt", "x.pt", "y.pt"]
         );
-        assert_eq!(file_name("001-m-a/x\n"), "001-m-a-x-.json");
+    }
+
+    #[test]
+    fn names_of_files_have_no_signs_that_need_quotes() {
+        assert_eq!(file_name("001-m-a/x\n"), "001-m-a-x.json");
+        let set = "imagenet (imagenet-a, original labels)";
+        assert_eq!(
+            file_name(&format!("002-a-{set}")),
+            "002-a-imagenet-imagenet-a-original-labels.json"
+        );
+        assert_eq!(part_of_name("limit", "3"), "limit-3");
+        assert_eq!(part_of_name("templates", "/x/one.txt"), "one");
+        assert_eq!(part_of_name("templates", "built-in"), "built-in");
+        let long = file_name(&"é".repeat(500));
+        assert_eq!(long.chars().count(), LONGEST_NAME + ".json".len());
     }
 }

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand, ValueHint};
 
+use super::numbers;
 use super::pictures::{DatasetArg, LabelNumbersArg, SourceArg};
-use super::run::MOST_WORKERS;
 
 #[derive(Debug, Clone, Args)]
 pub struct DataArgs {
@@ -58,7 +57,7 @@ pub struct DataCheckArgs {
     #[arg(
         long,
         value_name = "N",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_WORKERS)
+        value_parser = numbers::threads
     )]
     pub workers: Option<usize>,
     /// Write the findings as JSON; `-` is standard output, then without the text

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::model::{ClassifierArgs, ModelNameArgs, PromptArgs};
+use super::numbers;
 use super::pictures::{DatasetArg, PicturesArgs, ProtocolArg};
 use super::run::{OutputArgs, RunArgs};
 
@@ -66,7 +66,7 @@ pub struct EvaluateArgs {
     ///
     /// The size belongs to the model and need not be given. It is accepted for scripts that pass
     /// it, and another size than the model's is an error.
-    #[arg(help_heading = "Model", long, value_name = "PIXELS")]
+    #[arg(help_heading = "Model", long, value_name = "PIXELS", value_parser = numbers::from_one)]
     pub image_size: Option<usize>,
     #[command(flatten)]
     pub prompts: PromptArgs,
@@ -75,7 +75,7 @@ pub struct EvaluateArgs {
     /// Evaluate the first N pictures only, in file order
     ///
     /// File order is class folder by class folder, sorted by name.
-    #[arg(help_heading = "Pictures", long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(help_heading = "Pictures", long, value_name = "N", value_parser = numbers::from_one)]
     pub limit: Option<usize>,
     /// Evaluate part I of N: `I/N` with I from 1 to N, or `auto`
     ///
@@ -206,10 +206,20 @@ pub struct ExpectArgs {
     /// Expect this top-1 accuracy in percent; exit code 1 if it is missed
     ///
     /// The result is printed and written in any case. See --tolerance.
-    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        allow_negative_numbers = true,
+        value_parser = numbers::decimal
+    )]
     pub expect_top1: Option<f64>,
     /// Expect this top-5 accuracy in percent; exit code 1 if it is missed
-    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        allow_negative_numbers = true,
+        value_parser = numbers::decimal
+    )]
     pub expect_top5: Option<f64>,
     /// Expect the accuracy that was published for the weights on the data set
     ///
@@ -223,7 +233,12 @@ pub struct ExpectArgs {
     ///
     /// A published accuracy on a smaller set than ImageNet has a wider default, up to 0.3: fewer
     /// pictures make the same differences between programs weigh more.
-    #[arg(long, value_name = "POINTS", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "POINTS",
+        allow_negative_numbers = true,
+        value_parser = numbers::decimal
+    )]
     pub tolerance: Option<f64>,
 }
 

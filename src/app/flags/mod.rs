@@ -3,6 +3,7 @@
 mod data;
 mod evaluate;
 mod model;
+mod numbers;
 mod pictures;
 mod results;
 mod run;
@@ -49,7 +50,7 @@ Exit codes:
     };
 }
 
-/// Zero-shot ImageNet accuracy of UTA vision-language checkpoints.
+/// Zero-shot accuracy of CLIP-like checkpoints: UTA, OpenAI CLIP, OpenCLIP, EVA-CLIP and others.
 ///
 /// Without a subcommand, evaluates a checkpoint on a folder of ImageNet pictures and prints its
 /// top-1 and top-5 accuracy. Results go to standard output, everything else to standard error.
@@ -72,13 +73,14 @@ pub struct Cli {
 
 /// How much the program says on standard error.
 #[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Messages")]
 pub struct TalkArgs {
     /// Say nothing on standard error but errors
     ///
     /// No progress bars and no warnings; the warnings are in the result all the same.
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Tell each stage and the time that it took
+    /// Tell each stage and the time that it took, and show paths and hashes with the result
     ///
     /// Where standard error is no terminal, and progress bars do not appear, this is how to follow
     /// a run.

@@ -26,7 +26,7 @@ pub struct ModelNameArgs {
     /// file, and the tag says how pictures are prepared and which accuracy is published.
     #[arg(long, value_name = "TAG", requires = "model")]
     pub pretrained: Option<String>,
-    /// Which weights of the checkpoint, by their key in the file [default: those to go on with]
+    /// Which weights of the checkpoint, by their key in the file [default: the weights, not their average]
     ///
     /// For instance model_ema or state_dict_ema, where a moving average of the weights lies beside them.
     /// Several keys are joined by dots, as in state_dict.ema; and the beginning of names, as in ema of

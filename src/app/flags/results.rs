@@ -18,8 +18,8 @@ pub struct MergeArgs {
     pub json: Option<PathBuf>,
     /// Write a page to look at: one HTML file, which needs no network
     ///
-    /// Accuracy with intervals, classes, confusions, calibration, and the worst and most surprising
-    /// pictures as thumbnails.
+    /// Where the result comes from, accuracy with intervals, every class, calibration, and confusions,
+    /// confident mistakes and unsure right answers with their pictures.
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
 }

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::numbers;
 use crate::inference::devices::{DeviceChoice, PrecisionChoice};
 
 /// Largest batch: far beyond what helps, far below what overflows.
 const MOST_PICTURES_IN_A_BATCH: usize = 65_536;
-pub(super) const MOST_WORKERS: u64 = 1024;
 
 /// How the models compute.
 #[derive(Debug, Clone, Args)]
@@ -111,7 +110,7 @@ pub struct RunArgs {
     #[arg(
         long,
         value_name = "N",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_WORKERS)
+        value_parser = numbers::threads
     )]
     pub workers: Option<usize>,
     /// Stop at the first picture that cannot be read
@@ -148,8 +147,8 @@ pub struct OutputArgs {
     pub predictions: Option<PathBuf>,
     /// Write a page to look at: one HTML file, which needs no network
     ///
-    /// Accuracy with intervals, classes, confusions, calibration, and the worst and most surprising
-    /// pictures as thumbnails.
+    /// Where the result comes from, accuracy with intervals, every class, calibration, and confusions,
+    /// confident mistakes and unsure right answers with their pictures.
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
     /// Keep the pictures' features, for --from-features

@@ -127,10 +127,7 @@ impl Evaluate {
             ("classifier", file(classifier, "of the templates")),
             (
                 "weights",
-                self.model
-                    .weights
-                    .clone()
-                    .unwrap_or("those to go on with".into()),
+                self.model.weights.clone().unwrap_or("default".into()),
             ),
             ("limit", self.limit.map_or("all".into(), |n| n.to_string())),
             ("device", self.run.devices.name()),
@@ -178,7 +175,9 @@ impl Evaluate {
         // Before a checkpoint is opened, or downloaded.
         let predictions = args.outputs.predictions.as_deref();
         predictions.map(predictions::Format::of).transpose()?;
-        for output in args.outputs.files().chain(&args.resume) {
+        // A sweep makes the folder of its results.
+        let outputs = args.outputs.files().chain(&args.resume);
+        for output in outputs.filter(|_| args.out.is_none()) {
             check_folder(output)?;
         }
         let model = chosen(&args, checkpoint)?;

@@ -25,7 +25,6 @@ use crate::data::check::Depth;
 use crate::data::{ClassFolders, DataLocation, Set};
 use crate::inference::classifiers::ClassifierSource;
 use crate::inference::devices::Devices;
-use crate::inference::loading;
 use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
 use crate::model::config::DEMO;
@@ -39,8 +38,8 @@ pub use suite::{FailedSet, Place, Suite};
 pub use sweep::Sweep;
 
 use parts::{
-    Opened, check_distinct, check_folder, check_no_input, classifier_source, cores, devices,
-    expectations, folders, given, model, set, source,
+    Opened, check_distinct, check_folder, check_model, check_no_input, classifier_source, cores,
+    devices, expectations, folders, given, model, set, source,
 };
 
 /// What to do, completely determined.
@@ -232,9 +231,7 @@ impl Settings {
         }
         Ok(match checkpoints.as_slice() {
             [only] if args.out.is_none() => {
-                if let Some(path) = only {
-                    loading::check(path)?;
-                }
+                check_model(&args.model, only.as_deref())?;
                 let run = Evaluate::new(args, only.as_deref(), &mut Opened::default())?;
                 Self::Evaluate(Box::new(run))
             }

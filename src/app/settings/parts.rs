@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{
-    BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, ExpectArgs, ModelArgs, OutputArgs, RunArgs,
-    SourceArg,
+    BatchSizeArg, CacheArgs, ComputeArgs, DatasetArg, ExpectArgs, ModelArgs, ModelNameArgs,
+    OutputArgs, RunArgs, SourceArg,
 };
 use crate::app::json_output::JsonTarget;
 use crate::classifier::cache::Cache;
@@ -48,11 +48,20 @@ pub struct Outputs {
     pub trace: Option<PathBuf>,
 }
 
+/// Refuses a model that is none, and a checkpoint that is not there, without opening it.
+pub(super) fn check_model(args: &ModelNameArgs, checkpoint: Option<&Path>) -> Result<(), Error> {
+    if let Some(model) = &args.model {
+        ModelConfig::from_name_or_file(model)?;
+    }
+    match checkpoint {
+        Some(path) => Ok(loading::check(path)?),
+        None => Ok(()),
+    }
+}
+
 /// The model that the flags mean.
 pub(super) fn model(args: &ModelArgs) -> Result<Model, Error> {
-    if let Some(path) = &args.ckpt_path {
-        loading::check(path)?;
-    }
+    check_model(&args.name, args.ckpt_path.as_deref())?;
     let asked = Asked {
         model: args.name.model.as_deref(),
         pretrained: args.name.pretrained.as_deref(),
@@ -106,9 +115,6 @@ impl Outputs {
             check_no_input(path, flag, inputs)?;
         }
         check_distinct(&files)?;
-        for (_, path) in &files {
-            check_folder(path)?;
-        }
         let predictions = args.predictions.map(|path| {
             let format = predictions::Format::of(&path)?;
             Ok::<_, UsageError>((path, format))

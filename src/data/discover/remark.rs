@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::util::count as nouns;
+
 /// Something odd about a data set that does not stop its evaluation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remark {
@@ -23,17 +25,23 @@ impl fmt::Display for Remark {
         match self {
             Self::MissingShards { count, examples } => write!(
                 f,
-                "{count} files of the data set are missing by the names of the others ({})",
+                "{} of the data set {} missing by the names of the others ({})",
+                nouns::count(*count, "file"),
+                nouns::picks(*count, "is", "are"),
                 examples.join(", ")
             ),
             Self::SpareLabels { labels, count } => write!(
                 f,
-                "{} has labels for {count} pictures that are not there",
-                labels.display()
+                "{} has labels for {} that {} not there",
+                labels.display(),
+                nouns::count(*count, "picture"),
+                nouns::picks(*count, "is", "are")
             ),
             Self::OtherSplits { count, examples } => write!(
                 f,
-                "{count} files of other splits are left out ({})",
+                "{} of other splits {} left out ({})",
+                nouns::count(*count, "file"),
+                nouns::picks(*count, "is", "are"),
                 examples.join(", ")
             ),
             Self::TrainingSplit { name } => write!(
@@ -42,7 +50,9 @@ impl fmt::Display for Remark {
             ),
             Self::RepeatedNames { count, example } => write!(
                 f,
-                "{count} pictures have the name of one in another file, as {example}; is the data set there twice?"
+                "{} {} the name of one in another file, as {example}; is the data set there twice?",
+                nouns::count(*count, "picture"),
+                nouns::picks(*count, "has", "have")
             ),
         }
     }

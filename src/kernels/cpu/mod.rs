@@ -18,7 +18,7 @@
 //! | `norm` | LayerNorm |
 //! | `output` | results written by several threads |
 //! | `math` | exponential, error function |
-//! | `peak` | the machine's limit, for benchmarks |
+//! | `peak` | the machine's limit, and the instructions that are fastest |
 //!
 //! A result's bits depend on its own row and nothing else: not on the batch, its place in it, or
 //! the number of threads. They may differ between instruction sets.
@@ -47,4 +47,4 @@ pub use isa::Isa;
 pub use linear::{Epilogue, PackedLinear};
 pub use norm::layer_norm;
 pub use pack::Precision;
-pub use peak::peak;
+pub use peak::{fastest, peak};

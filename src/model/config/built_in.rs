@@ -23,6 +23,13 @@ impl ModelConfig {
         &BUILT_IN
     }
 
+    /// Every name of a built-in configuration, published ones first.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let all = || Self::built_in().iter();
+        let published = all().filter_map(|config| Some(config.published?.name));
+        published.chain(all().map(|config| config.name.as_str()))
+    }
+
     /// The built-in configuration of that name: the reference's or the published one, open_clip's, or
     /// EVA-CLIP's for the same model (`EVA02-CLIP-B-16`); in any case.
     pub fn by_name(name: &str) -> Option<Self> {

@@ -26,6 +26,7 @@ pub use files::{OPEN_CLIP_CONFIG, TRANSFORMERS_CONFIG, TRANSFORMERS_PREPROCESSOR
 pub use transformer::{Mlp, NormPlacement, QkvBias, TransformerConfig};
 
 use crate::picture::preprocessing::Preprocessing;
+use crate::util::similar::{did_you_mean, similar};
 
 /// Tokens a prompt may have: CLIP's context length, start and end of text included.
 pub const CONTEXT: usize = 77;
@@ -189,10 +190,13 @@ impl ConfigError {
             .map(|config| config.name.as_str())
             .collect();
         match self {
-            Self::Unknown { .. } => Some(format!(
-                "known models are {}, their published names, or a JSON file that describes a configuration (see uta-eval guide checkpoints)",
-                known.join(", ")
-            )),
+            Self::Unknown { name } => Some(match did_you_mean(&similar(name, ModelConfig::names())) {
+                Some(meant) => format!("{meant} uta-eval models lists every name"),
+                None => format!(
+                    "known models are {}, their published names, or a JSON file that describes a configuration (see uta-eval guide checkpoints)",
+                    known.join(", ")
+                ),
+            }),
             Self::Unreadable { .. } => Some(format!(
                 "give a built-in name ({}) or an existing JSON file",
                 known.join(", ")
@@ -207,7 +211,11 @@ impl ConfigError {
             Self::UnknownTag { known, .. } if known.is_empty() => Some(
                 "tags belong to open_clip's names of models, for instance --model ViT-B-32 --pretrained openai".into(),
             ),
-            Self::UnknownTag { known, .. } => Some(format!("its tags are {}", known.join(", "))),
+            Self::UnknownTag { tag, known, .. } => {
+                let near = similar(tag, known.iter().map(String::as_str));
+                let meant = did_you_mean(&near).map_or_else(String::new, |meant| meant + " ");
+                Some(format!("{meant}its tags are {}", known.join(", ")))
+            }
             Self::Syntax { .. } | Self::Invalid { .. } => {
                 Some("uta-eval guide checkpoints shows a complete description, under \"Other sizes\"".into())
             }

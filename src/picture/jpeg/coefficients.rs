@@ -8,6 +8,8 @@ use super::frame::Component;
 pub(super) struct Plane {
     stride: usize,
     blocks: Vec<Block>,
+    /// Of each block, a bit for each coefficient that is not zero, in the order of coding.
+    found: Vec<u64>,
 }
 
 impl Plane {
@@ -17,6 +19,8 @@ impl Plane {
         self.stride = component.blocks_wide.next_multiple_of(component.h);
         self.blocks.clear();
         self.blocks.resize(self.stride * high, [0; 64]);
+        self.found.clear();
+        self.found.resize(self.stride * high, 0);
     }
 
     pub(super) fn block(&self, x: usize, y: usize) -> &Block {
@@ -25,6 +29,13 @@ impl Plane {
 
     pub(super) fn block_mut(&mut self, x: usize, y: usize) -> &mut Block {
         &mut self.blocks[y * self.stride + x]
+    }
+
+    /// A block with the bits of its coefficients that are not zero.
+    #[inline(always)]
+    pub(super) fn block_and_found(&mut self, x: usize, y: usize) -> (&mut Block, &mut u64) {
+        let at = y * self.stride + x;
+        (&mut self.blocks[at], &mut self.found[at])
     }
 
     /// Bytes that it keeps.

@@ -161,10 +161,11 @@ impl<'a> Decoder<'a> {
         } else {
             (frame.width.div_ceil(8 * frame.max_h), frame.unit_rows())
         };
+        let blocks = self.scan.blocks(frame);
         for unit_row in 0..down {
             let wants_row = strips.as_ref().is_some_and(|s| s.wants_row(unit_row));
             for unit in 0..across {
-                coder.start_unit(input)?;
+                coder.start_unit(input, blocks)?;
                 let mut active = coder.is_active();
                 // Of components in another order, the scan's is that of the coded data.
                 for (slot, index) in self.scan.components.iter().enumerate() {
@@ -178,7 +179,7 @@ impl<'a> Decoder<'a> {
                         for column in 0..h {
                             let mut block = [0; 64];
                             if active {
-                                active = coder.block(input, slot, &mut block)?;
+                                active = coder.block(input, slot, &mut block, &mut 0)?;
                             }
                             let x = unit * h + column;
                             if wants_row
@@ -257,9 +258,10 @@ impl<'a> Decoder<'a> {
                     if !coder.ran_out() {
                         progress.last_good_row = y / component.v;
                     }
-                    coder.start_unit(input)?;
+                    coder.start_unit(input, 1)?;
                     if coder.is_active() {
-                        coder.block(input, 0, planes[index].block_mut(x, y))?;
+                        let (block, found) = planes[index].block_and_found(x, y);
+                        coder.block(input, 0, block, found)?;
                     }
                 }
             }
@@ -270,7 +272,7 @@ impl<'a> Decoder<'a> {
                 if !coder.ran_out() {
                     progress.last_good_row = unit_row;
                 }
-                coder.start_unit(input)?;
+                coder.start_unit(input, self.scan.blocks(frame))?;
                 let mut active = coder.is_active();
                 for (slot, index) in self.scan.components.iter().enumerate() {
                     let component = &frame.components[*index];
@@ -279,8 +281,8 @@ impl<'a> Decoder<'a> {
                             let x = unit * component.h + column;
                             let y = unit_row * component.v + row;
                             if active {
-                                active =
-                                    coder.block(input, slot, planes[*index].block_mut(x, y))?;
+                                let (block, found) = planes[*index].block_and_found(x, y);
+                                active = coder.block(input, slot, block, found)?;
                             }
                         }
                     }
@@ -307,10 +309,14 @@ enum Kind {
 }
 
 impl Coder {
-    /// Reads a restart marker where one is due.
+    /// Reads a restart marker where one is due, before a unit of so many blocks.
     #[inline(always)]
-    fn start_unit(&mut self, input: &mut Input) -> Result<(), PictureError> {
-        if self.interval > 0 {
+    fn start_unit(&mut self, input: &mut Input, blocks: usize) -> Result<(), PictureError> {
+        if self.interval == 0 {
+            if let Kind::Huffman(coder) = &mut self.kind {
+                coder.look_ahead(input, blocks);
+            }
+        } else {
             if self.left == 0 {
                 self.restart(input)?;
                 self.left = self.interval;
@@ -360,9 +366,10 @@ impl Coder {
         input: &mut Input,
         slot: usize,
         block: &mut Block,
+        found: &mut u64,
     ) -> Result<bool, PictureError> {
         match &mut self.kind {
-            Kind::Huffman(coder) => coder.block(input, slot, block).map(|()| true),
+            Kind::Huffman(coder) => coder.block(input, slot, block, found).map(|()| true),
             Kind::Arithmetic(coder) => coder.block(input, slot, block),
         }
     }

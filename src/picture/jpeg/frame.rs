@@ -205,13 +205,21 @@ impl Scan {
         })
     }
 
+    /// Blocks of a unit.
+    pub(super) fn blocks(&self, frame: &Frame) -> usize {
+        if self.components.len() == 1 {
+            return 1;
+        }
+        let components = self
+            .components
+            .iter()
+            .map(|index| &frame.components[*index]);
+        components.map(|component| component.h * component.v).sum()
+    }
+
     /// Checks the size of an interleaved unit.
     pub(super) fn check_unit(&self, frame: &Frame) -> Result<(), PictureError> {
-        let blocks = self.components.iter().map(|index| {
-            let component = &frame.components[*index];
-            component.h * component.v
-        });
-        if self.components.len() > 1 && blocks.sum::<usize>() > MOST_BLOCKS {
+        if self.blocks(frame) > MOST_BLOCKS {
             return Err(corrupt("its sampling factors are too large together"));
         }
         Ok(())

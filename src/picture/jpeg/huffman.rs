@@ -15,14 +15,26 @@ const LOOK: u32 = 8;
 /// Bits that are looked up at once for a code and the bits that belong to it.
 const WHOLE: u32 = 10;
 
+/// Code and value of a coefficient, or the end of a block.
+#[derive(Debug, Clone, Copy, Default)]
+struct Whole {
+    value: i16,
+    /// Zeros before it; [`END`] at the end.
+    run: u8,
+    /// Bits of it all; 0 when ten do not hold it.
+    length: u8,
+}
+
+/// What a run is at the end of a sequential block.
+const END: u8 = 255;
+
 /// A Huffman table made ready.
 #[derive(Debug)]
 struct Table {
     /// Length and symbol of the code that eight bits begin with; length 9 for longer ones.
     short: [(u8, u8); 1 << LOOK],
-    /// For alternating coefficients: run, bits of the whole, and value, where ten bits hold code and
-    /// value; no bits elsewhere.
-    whole: Vec<(u8, u8, i16)>,
+    /// What ten bits begin with, where they hold all of it.
+    whole: Vec<Whole>,
     /// The largest code of each length, or -1; the last ends every search.
     largest: [i32; 18],
     /// What to add to a code to get its symbol's place.
@@ -67,28 +79,15 @@ impl Table {
             code <<= 1;
         }
         table.largest[17] = 0xf_ffff;
-        if !dc {
-            table.whole = (0..1 << WHOLE).map(|bits| table.look_whole(bits)).collect();
-        }
+        table.whole = whole(codes);
         Ok(table)
-    }
-
-    fn look_whole(&self, bits: u32) -> (u8, u8, i16) {
-        let (length, symbol) = self.short[(bits >> (WHOLE - LOOK)) as usize];
-        let (run, size) = (symbol >> 4, u32::from(symbol & 15));
-        let whole = u32::from(length) + size;
-        if u32::from(length) > LOOK || size == 0 || whole > WHOLE {
-            return (0, 0, 0);
-        }
-        let value = bits >> (WHOLE - whole) & ((1 << size) - 1);
-        (run, whole as u8, extend(value, size) as i16)
     }
 
     /// The next symbol.
     #[inline(always)]
     fn symbol(&self, bits: &mut Bits, input: &mut Input) -> Result<u8, PictureError> {
         let mut least = LOOK + 1;
-        if bits.count() < LOOK {
+        if bits.is_low(LOOK) {
             bits.fill(input, 0)?;
             if bits.count() < LOOK {
                 least = 1;
@@ -101,7 +100,10 @@ impl Table {
                 return Ok(symbol);
             }
         }
-        self.long_symbol(bits, input, least)
+        let mut copy = *bits;
+        let symbol = self.long_symbol(&mut copy, input, least);
+        *bits = copy;
+        symbol
     }
 
     #[inline(never)]
@@ -111,9 +113,9 @@ impl Table {
         input: &mut Input,
         mut length: u32,
     ) -> Result<u8, PictureError> {
-        let mut code = bits.take(input, length)? as i32;
+        let mut code = bits.take_of_code(input, length)? as i32;
         while code > self.largest[length as usize] {
-            code = code << 1 | bits.take(input, 1)? as i32;
+            code = code << 1 | bits.take_of_code(input, 1)? as i32;
             length += 1;
         }
         if length > 16 {
@@ -122,6 +124,39 @@ impl Table {
         let place = code + self.offset[length as usize];
         Ok(self.symbols[place as usize & 255])
     }
+}
+
+/// The table of whole coefficients. The codes are known to be right.
+fn whole(codes: &Codes) -> Vec<Whole> {
+    let mut table = vec![Whole::default(); 1 << WHOLE];
+    let (mut code, mut place) = (0usize, 0usize);
+    for (length, count) in (1..=WHOLE).zip(codes.counts) {
+        for symbol in &codes.symbols[place..place + usize::from(count)] {
+            let (run, size) = (symbol >> 4, u32::from(symbol & 15));
+            let first = code << (WHOLE - length);
+            code += 1;
+            if size == 0 && run == 0 {
+                table[first..first + (1 << (WHOLE - length))].fill(Whole {
+                    value: 0,
+                    run: END,
+                    length: length as u8,
+                });
+            } else if size > 0 && length + size <= WHOLE {
+                let each = 1 << (WHOLE - length - size);
+                let values = table[first..first + (each << size)].chunks_exact_mut(each);
+                for (bits, entries) in values.enumerate() {
+                    entries.fill(Whole {
+                        value: extend(bits as u32, size) as i16,
+                        run,
+                        length: (length + size) as u8,
+                    });
+                }
+            }
+        }
+        place += usize::from(count);
+        code <<= 1;
+    }
+    table
 }
 
 /// The number that `size` bits, 1 to 15, stand for.
@@ -210,30 +245,39 @@ impl Huffman {
         }
     }
 
+    /// Gets ready for a unit of so many blocks, in a scan without restarts.
+    #[inline(always)]
+    pub(super) fn look_ahead(&mut self, input: &Input, blocks: usize) {
+        let far = input.marker.is_none() && input.left() >= 512 * blocks;
+        self.bits.set_far(far && matches!(self.part, Part::All));
+    }
+
     /// Whether the next unit is to be decoded.
     pub(super) fn is_active(&self) -> bool {
         !self.bits.ran_out || matches!(self.part, Part::DcRefined)
     }
 
-    /// Decodes a block of the scan's component `slot`.
+    /// Decodes a block of the scan's component `slot`. `found` has a bit for each coefficient that is
+    /// not zero, in the order of coding; sequential scans do without.
     #[inline(always)]
     pub(super) fn block(
         &mut self,
         input: &mut Input,
         slot: usize,
         block: &mut Block,
+        found: &mut u64,
     ) -> Result<(), PictureError> {
         match self.part {
             Part::All => self.whole_block(input, slot, block),
             Part::DcFirst => self.first_dc(input, slot, block),
-            Part::AcFirst => self.first_ac(input, slot, block),
+            Part::AcFirst => self.first_ac(input, slot, block, found),
             Part::DcRefined => {
                 if self.bits.take(input, 1)? != 0 {
                     block[0] |= 1 << self.scan.low;
                 }
                 Ok(())
             }
-            Part::AcRefined => self.refined_ac(input, slot, block),
+            Part::AcRefined => self.refined_ac(input, slot, block, found),
         }
     }
 
@@ -242,13 +286,23 @@ impl Huffman {
         let Some(table) = &self.dc[slot] else {
             return Ok(0); // never: the part has such tables
         };
-        let size = u32::from(table.symbol(&mut self.bits, input)?);
-        Ok(match size {
-            0 => 0,
-            _ => extend(self.bits.take(input, size)?, size),
-        })
+        let mut bits = self.bits;
+        let whole: Option<&[Whole; 1 << WHOLE]> = table.whole.first_chunk();
+        let found = whole.map_or(Whole::default(), |whole| whole[bits.peek(WHOLE) as usize]);
+        let difference = if found.length > 0 && bits.has(u32::from(found.length)) {
+            bits.skip(u32::from(found.length));
+            i32::from(found.value)
+        } else {
+            match u32::from(table.symbol(&mut bits, input)?) {
+                0 => 0,
+                size => extend(bits.take(input, size)?, size),
+            }
+        };
+        self.bits = bits;
+        Ok(difference)
     }
 
+    #[inline(always)]
     fn whole_block(
         &mut self,
         input: &mut Input,
@@ -265,20 +319,21 @@ impl Huffman {
         let Some(whole) = whole else {
             return Ok(());
         };
-        let bits = &mut self.bits;
+        let mut bits = self.bits;
         let mut k = 1;
         while k < 64 {
-            if bits.count() >= WHOLE {
-                let (run, length, value) = whole[bits.peek(WHOLE) as usize];
-                if length > 0 {
-                    bits.skip(u32::from(length));
-                    k += usize::from(run);
-                    block[usize::from(ZIGZAG[k & 127]) & 63] = value;
-                    k += 1;
-                    continue;
+            let found = whole[bits.peek(WHOLE) as usize];
+            if found.length > 0 && bits.has(u32::from(found.length)) {
+                bits.skip(u32::from(found.length));
+                if found.run == END {
+                    break;
                 }
+                k += usize::from(found.run);
+                block[usize::from(ZIGZAG[k & 127]) & 63] = found.value;
+                k += 1;
+                continue;
             }
-            let symbol = table.symbol(bits, input)?;
+            let symbol = table.symbol(&mut bits, input)?;
             let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
             if size > 0 {
                 k += run;
@@ -291,6 +346,7 @@ impl Huffman {
             }
             k += 1;
         }
+        self.bits = bits;
         Ok(())
     }
 
@@ -312,6 +368,7 @@ impl Huffman {
         input: &mut Input,
         slot: usize,
         block: &mut Block,
+        found: &mut u64,
     ) -> Result<(), PictureError> {
         if self.ended > 0 {
             self.ended -= 1;
@@ -325,24 +382,31 @@ impl Huffman {
             return Ok(());
         };
         let bits = &mut self.bits;
+        let mut put = |k: usize, value: i32| {
+            let value = (value << self.scan.low) as i16;
+            block[usize::from(ZIGZAG[k & 127]) & 63] = value;
+            let bit = 1 << k.min(63);
+            *found = if value == 0 {
+                *found & !bit
+            } else {
+                *found | bit
+            };
+        };
         let mut k = self.scan.first;
         while k <= self.scan.last {
-            if bits.count() >= WHOLE {
-                let (run, length, value) = whole[bits.peek(WHOLE) as usize];
-                if length > 0 {
-                    bits.skip(u32::from(length));
-                    k += usize::from(run);
-                    block[usize::from(ZIGZAG[k & 127]) & 63] = value << self.scan.low;
-                    k += 1;
-                    continue;
-                }
+            let found = whole[bits.peek(WHOLE) as usize];
+            if found.run != END && found.length > 0 && bits.has(u32::from(found.length)) {
+                bits.skip(u32::from(found.length));
+                k += usize::from(found.run);
+                put(k, i32::from(found.value));
+                k += 1;
+                continue;
             }
             let symbol = table.symbol(bits, input)?;
             let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
             if size > 0 {
                 k += run as usize;
-                let value = extend(bits.take(input, size)?, size) << self.scan.low;
-                block[usize::from(ZIGZAG[k & 127]) & 63] = value as i16;
+                put(k, extend(bits.take(input, size)?, size));
             } else if run == 15 {
                 k += 15;
             } else {
@@ -362,56 +426,60 @@ impl Huffman {
         input: &mut Input,
         slot: usize,
         block: &mut Block,
+        found: &mut u64,
     ) -> Result<(), PictureError> {
         let Some(table) = &self.ac[slot] else {
             return Ok(());
         };
-        let (bits, scan) = (&mut self.bits, &self.scan);
-        let one = 1i16 << scan.low;
-        let mut k = scan.first;
+        let (bits, last) = (&mut self.bits, self.scan.last);
+        let one = 1i16 << self.scan.low;
+        let mut k = self.scan.first;
+        // Without those behind the band.
+        let known = *found & (u64::MAX >> (63 - last));
         if self.ended == 0 {
-            while k <= scan.last {
+            while k <= last {
                 let symbol = table.symbol(bits, input)?;
-                let (mut run, size) = (i32::from(symbol >> 4), symbol & 15);
+                let (mut run, size) = (u32::from(symbol >> 4), symbol & 15);
                 let mut new = 0;
                 if size > 0 {
                     new = if bits.take(input, 1)? != 0 { one } else { -one };
                 } else if run != 15 {
                     self.ended = 1 << run;
                     if run > 0 {
-                        self.ended += bits.take(input, run as u32)?;
+                        self.ended += bits.take(input, run)?;
                     }
                     break;
                 }
                 // Past `run` zeros, and a bit for each coefficient that is none.
                 loop {
-                    let coefficient = &mut block[usize::from(ZIGZAG[k & 127]) & 63];
-                    if *coefficient != 0 {
-                        refine(coefficient, one, bits, input)?;
-                    } else {
-                        run -= 1;
-                        if run < 0 {
-                            break;
-                        }
+                    let zeros = (known >> k).trailing_zeros();
+                    if zeros > run {
+                        k += run as usize;
+                        break;
                     }
+                    k += zeros as usize;
+                    run -= zeros;
+                    refine(&mut block[usize::from(ZIGZAG[k])], one, bits, input)?;
                     k += 1;
-                    if k > scan.last {
+                    if k > last {
                         break;
                     }
                 }
                 if new != 0 {
-                    block[usize::from(ZIGZAG[k & 127]) & 63] = new;
+                    // Behind the band, when there were no zeros enough.
+                    let k = k.min(last + 1);
+                    block[usize::from(ZIGZAG[k]) & 63] = new;
+                    *found |= 1 << k.min(63);
                 }
                 k += 1;
             }
         }
         if self.ended > 0 {
-            while k <= scan.last {
-                let coefficient = &mut block[usize::from(ZIGZAG[k & 127]) & 63];
-                if *coefficient != 0 {
-                    refine(coefficient, one, bits, input)?;
-                }
-                k += 1;
+            let mut rest = if k > last { 0 } else { known & (u64::MAX << k) };
+            while rest != 0 {
+                let k = rest.trailing_zeros() as usize;
+                refine(&mut block[usize::from(ZIGZAG[k]) & 63], one, bits, input)?;
+                rest &= rest - 1;
             }
             self.ended -= 1;
         }
@@ -427,9 +495,9 @@ fn refine(
     bits: &mut Bits,
     input: &mut Input,
 ) -> Result<(), PictureError> {
-    if bits.take(input, 1)? != 0 && *coefficient & one == 0 {
-        let step = if *coefficient >= 0 { one } else { -one };
-        *coefficient = coefficient.wrapping_add(step);
-    }
+    // Without a branch: the bits are as good as random.
+    let add = bits.take(input, 1)? as i16 & i16::from(*coefficient & one == 0);
+    let sign = *coefficient >> 15 | 1;
+    *coefficient = coefficient.wrapping_add(one * sign * add);
     Ok(())
 }

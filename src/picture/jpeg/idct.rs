@@ -43,21 +43,31 @@ impl Idct {
         }
     }
 
-    /// Turns coefficients into samples, column by column.
+    /// The samples of a block that has a first coefficient alone, and of no other.
     #[inline]
-    pub(super) fn transform(self, block: &Block, table: &Quantisation) -> Columns {
+    pub(super) fn flat(block: &Block, table: &Quantisation) -> Option<Columns> {
         let (rows, _) = block.as_chunks::<8>();
-        if rows[1..].iter().flatten().fold(0, |all, c| all | c) == 0 && rows[0][1..] == [0; 7] {
-            // What both passes make of a first coefficient alone.
-            let scaled = block[0].wrapping_mul(table[0] as i16) << PASS1_BITS;
-            let sample = (i32::from(scaled) + 16) >> 5;
-            return [[(sample.clamp(-128, 127) + 128) as u8; 8]; 8];
+        let others = rows[1..].iter().flatten().fold(0, |all, c| all | c);
+        if others != 0 || rows[0][1..] != [0; 7] {
+            return None;
         }
+        // What both passes make of it.
+        let scaled = block[0].wrapping_mul(table[0] as i16) << PASS1_BITS;
+        let sample = (i32::from(scaled) + 16) >> 5;
+        Some([[(sample.clamp(-128, 127) + 128) as u8; 8]; 8])
+    }
+
+    /// Turns coefficients into samples, column by column, of two blocks at once.
+    #[inline]
+    pub(super) fn transform(self, blocks: [&Block; 2], tables: [&Quantisation; 2]) -> [Columns; 2] {
         #[cfg(target_arch = "x86_64")]
         if let Some(v3) = self.v3 {
-            return v3.vectorize(vector::Transform { v3, block, table });
+            return v3.vectorize(vector::Transform { v3, blocks, tables });
         }
-        portable(block, table)
+        [
+            portable(blocks[0], tables[0]),
+            portable(blocks[1], tables[1]),
+        ]
     }
 }
 
@@ -120,134 +130,183 @@ fn pass(input: &[[i16; 8]; 8], shift: u32) -> [[i16; 8]; 8] {
 
 #[cfg(target_arch = "x86_64")]
 mod vector {
-    use std::arch::x86_64::__m128i;
+    use std::arch::x86_64::{__m128i, __m256i};
 
     use pulp::x86::V3;
     use pulp::{NullaryFnOnce, cast};
 
     use super::*;
 
-    /// Both passes with AVX2's form of the 128-bit instructions.
+    /// Both passes over two blocks, each in a half of the registers.
     pub(super) struct Transform<'a> {
         pub(super) v3: V3,
-        pub(super) block: &'a Block,
-        pub(super) table: &'a Quantisation,
+        pub(super) blocks: [&'a Block; 2],
+        pub(super) tables: [&'a Quantisation; 2],
     }
 
     impl NullaryFnOnce for Transform<'_> {
-        type Output = Columns;
+        type Output = [Columns; 2];
 
         #[inline(always)]
-        fn call(self) -> Columns {
-            let Self { v3, block, table } = self;
-            let sse2 = v3.sse2;
-            let (coefficients, _) = block.as_chunks::<8>();
-            let (factors, _) = table.as_chunks::<8>();
-            let mut rows: [__m128i; 8] = std::array::from_fn(|i| {
-                sse2._mm_mullo_epi16(cast(coefficients[i]), cast(factors[i]))
+        fn call(self) -> [Columns; 2] {
+            let Self { v3, blocks, tables } = self;
+            let (avx2, sse2) = (v3.avx2, v3.sse2);
+            let blocks = blocks.map(|block| block.as_chunks::<8>().0);
+            let tables = tables.map(|table| table.as_chunks::<8>().0);
+            let scaled: [__m256i; 8] = std::array::from_fn(|i| {
+                let coefficients: __m256i = cast([blocks[0][i], blocks[1][i]]);
+                let factors: __m256i = cast([tables[0][i], tables[1][i]]);
+                avx2._mm256_mullo_epi16(coefficients, factors)
             });
-            let others = coefficients[1..].iter().flatten();
-            if others.fold(0, |all, value| all | value) == 0 {
-                rows = [sse2._mm_slli_epi16::<{ PASS1_BITS as i32 }>(rows[0]); 8];
-            } else {
-                rows = pass::<{ (CONST_BITS - PASS1_BITS) as i32 }>(v3, rows);
+            let mut rows = pass::<{ (CONST_BITS - PASS1_BITS) as i32 }>(v3, scaled);
+            for half in 0..2 {
+                let others = blocks[half][1..].iter().flatten();
+                if others.fold(0, |all, value| all | value) == 0 {
+                    // libjpeg-turbo's short cut, which wraps where the pass would saturate.
+                    let first: [__m128i; 2] = cast(scaled[0]);
+                    let first = sse2._mm_slli_epi16::<{ PASS1_BITS as i32 }>(first[half]);
+                    for row in &mut rows {
+                        let mut halves: [__m128i; 2] = cast(*row);
+                        halves[half] = first;
+                        *row = cast(halves);
+                    }
+                }
             }
             let columns = transpose(v3, rows);
             let columns = pass::<{ (CONST_BITS + PASS1_BITS + 3) as i32 }>(v3, columns);
-            let centre = sse2._mm_set1_epi8(-128);
-            let mut samples = [[0; 8]; 8];
-            for (two, pair) in samples.chunks_exact_mut(2).zip(columns.chunks_exact(2)) {
-                let packed = sse2._mm_packs_epi16(pair[0], pair[1]);
-                let packed: [[u8; 8]; 2] = cast(sse2._mm_add_epi8(packed, centre));
-                two.copy_from_slice(&packed);
+            let centre: __m256i = cast([-128i8; 32]);
+            let mut samples = [[[0; 8]; 8]; 2];
+            for (i, pair) in columns.chunks_exact(2).enumerate() {
+                let packed = avx2._mm256_packs_epi16(pair[0], pair[1]);
+                let packed: [[[u8; 8]; 2]; 2] = cast(avx2._mm256_add_epi8(packed, centre));
+                for half in 0..2 {
+                    samples[half][2 * i] = packed[half][0];
+                    samples[half][2 * i + 1] = packed[half][1];
+                }
             }
             samples
         }
     }
 
-    /// A sum of two products for each of eight lanes, in two halves.
-    type Wide = [__m128i; 2];
+    /// A sum of two products for each of eight lanes and both blocks, in two halves.
+    type Wide = [__m256i; 2];
 
     #[inline(always)]
-    fn pass<const SHIFT: i32>(v3: V3, x: [__m128i; 8]) -> [__m128i; 8] {
-        let sse2 = v3.sse2;
-        let interleave = |a, b| [sse2._mm_unpacklo_epi16(a, b), sse2._mm_unpackhi_epi16(a, b)];
-        let products = |pairs: Wide, a: i16, b: i16| {
-            let factors = cast([[a, b]; 4]);
-            pairs.map(|pair| sse2._mm_madd_epi16(pair, factors))
-        };
-        let add = |a: Wide, b: Wide| [0, 1].map(|i| sse2._mm_add_epi32(a[i], b[i]));
-        let subtract = |a: Wide, b: Wide| [0, 1].map(|i| sse2._mm_sub_epi32(a[i], b[i]));
-        let shifted = |a| {
-            let zero = sse2._mm_setzero_si128();
-            interleave(zero, a).map(|a| sse2._mm_srai_epi32::<{ 16 - CONST_BITS as i32 }>(a))
-        };
-        let x26 = interleave(x[2], x[6]);
-        let even_2 = products(x26, F_0_541, EVEN_2);
-        let even_3 = products(x26, EVEN_3, F_0_541);
-        let even_0 = shifted(sse2._mm_add_epi16(x[0], x[4]));
-        let even_1 = shifted(sse2._mm_sub_epi16(x[0], x[4]));
-        let z = interleave(
-            sse2._mm_add_epi16(x[7], x[3]),
-            sse2._mm_add_epi16(x[5], x[1]),
-        );
-        let (odd_3, odd_4) = (products(z, Z3, F_1_175), products(z, F_1_175, Z4));
-        let (x71, x53) = (interleave(x[7], x[1]), interleave(x[5], x[3]));
+    fn interleave(v3: V3, a: __m256i, b: __m256i) -> Wide {
+        [
+            v3.avx2._mm256_unpacklo_epi16(a, b),
+            v3.avx2._mm256_unpackhi_epi16(a, b),
+        ]
+    }
+
+    #[inline(always)]
+    fn products(v3: V3, [low, high]: Wide, a: i16, b: i16) -> Wide {
+        let factors = cast([[a, b]; 8]);
+        [
+            v3.avx2._mm256_madd_epi16(low, factors),
+            v3.avx2._mm256_madd_epi16(high, factors),
+        ]
+    }
+
+    #[inline(always)]
+    fn add(v3: V3, a: Wide, b: Wide) -> Wide {
+        [
+            v3.avx2._mm256_add_epi32(a[0], b[0]),
+            v3.avx2._mm256_add_epi32(a[1], b[1]),
+        ]
+    }
+
+    #[inline(always)]
+    fn subtract(v3: V3, a: Wide, b: Wide) -> Wide {
+        [
+            v3.avx2._mm256_sub_epi32(a[0], b[0]),
+            v3.avx2._mm256_sub_epi32(a[1], b[1]),
+        ]
+    }
+
+    /// Of 16 bits to 32, multiplied as the cosines are.
+    #[inline(always)]
+    fn shifted(v3: V3, a: __m256i) -> Wide {
+        let [low, high] = interleave(v3, v3.avx._mm256_setzero_si256(), a);
+        [
+            v3.avx2._mm256_srai_epi32::<{ 16 - CONST_BITS as i32 }>(low),
+            v3.avx2
+                ._mm256_srai_epi32::<{ 16 - CONST_BITS as i32 }>(high),
+        ]
+    }
+
+    #[inline(always)]
+    fn round<const SHIFT: i32>(v3: V3, [low, high]: Wide) -> __m256i {
+        let half = cast([1i32 << (SHIFT - 1); 8]);
+        let low = v3
+            .avx2
+            ._mm256_srai_epi32::<SHIFT>(v3.avx2._mm256_add_epi32(low, half));
+        let high = v3
+            .avx2
+            ._mm256_srai_epi32::<SHIFT>(v3.avx2._mm256_add_epi32(high, half));
+        v3.avx2._mm256_packs_epi32(low, high)
+    }
+
+    #[inline(always)]
+    fn pass<const SHIFT: i32>(v3: V3, x: [__m256i; 8]) -> [__m256i; 8] {
+        let avx2 = v3.avx2;
+        let x26 = interleave(v3, x[2], x[6]);
+        let even_2 = products(v3, x26, F_0_541, EVEN_2);
+        let even_3 = products(v3, x26, EVEN_3, F_0_541);
+        let even_0 = shifted(v3, avx2._mm256_add_epi16(x[0], x[4]));
+        let even_1 = shifted(v3, avx2._mm256_sub_epi16(x[0], x[4]));
+        let z3 = avx2._mm256_add_epi16(x[7], x[3]);
+        let z4 = avx2._mm256_add_epi16(x[5], x[1]);
+        let z = interleave(v3, z3, z4);
+        let odd_3 = products(v3, z, Z3, F_1_175);
+        let odd_4 = products(v3, z, F_1_175, Z4);
+        let (x71, x53) = (interleave(v3, x[7], x[1]), interleave(v3, x[5], x[3]));
         let odd = [
-            add(products(x71, ODD_0, M_0_899), odd_3),
-            add(products(x53, ODD_1, M_2_562), odd_4),
-            add(products(x53, M_2_562, ODD_2), odd_3),
-            add(products(x71, M_0_899, ODD_3), odd_4),
+            add(v3, products(v3, x71, ODD_0, M_0_899), odd_3),
+            add(v3, products(v3, x53, ODD_1, M_2_562), odd_4),
+            add(v3, products(v3, x53, M_2_562, ODD_2), odd_3),
+            add(v3, products(v3, x71, M_0_899, ODD_3), odd_4),
         ];
         let even = [
-            add(even_0, even_3),
-            add(even_1, even_2),
-            subtract(even_1, even_2),
-            subtract(even_0, even_3),
+            add(v3, even_0, even_3),
+            add(v3, even_1, even_2),
+            subtract(v3, even_1, even_2),
+            subtract(v3, even_0, even_3),
         ];
-        let half = cast([1i32 << (SHIFT - 1); 4]);
-        let round = |sum: Wide| {
-            let [low, high] =
-                sum.map(|s| sse2._mm_srai_epi32::<SHIFT>(sse2._mm_add_epi32(s, half)));
-            sse2._mm_packs_epi32(low, high)
-        };
-        let mut y = [sse2._mm_setzero_si128(); 8];
+        let mut y = [v3.avx._mm256_setzero_si256(); 8];
         for i in 0..4 {
-            y[i] = round(add(even[i], odd[3 - i]));
-            y[7 - i] = round(subtract(even[i], odd[3 - i]));
+            y[i] = round::<SHIFT>(v3, add(v3, even[i], odd[3 - i]));
+            y[7 - i] = round::<SHIFT>(v3, subtract(v3, even[i], odd[3 - i]));
         }
         y
     }
 
     #[inline(always)]
-    fn transpose(v3: V3, x: [__m128i; 8]) -> [__m128i; 8] {
-        let sse2 = v3.sse2;
-        let (low16, high16) = (
-            |a: usize, b: usize| sse2._mm_unpacklo_epi16(x[a], x[b]),
-            |a: usize, b: usize| sse2._mm_unpackhi_epi16(x[a], x[b]),
-        );
-        let a = [low16(0, 1), low16(2, 3), low16(4, 5), low16(6, 7)];
-        let b = [high16(0, 1), high16(2, 3), high16(4, 5), high16(6, 7)];
-        let quads = |x: [__m128i; 4]| {
-            let halves = [
-                [
-                    sse2._mm_unpacklo_epi32(x[0], x[1]),
-                    sse2._mm_unpacklo_epi32(x[2], x[3]),
-                ],
-                [
-                    sse2._mm_unpackhi_epi32(x[0], x[1]),
-                    sse2._mm_unpackhi_epi32(x[2], x[3]),
-                ],
-            ];
-            halves.map(|[top, bottom]| {
-                [
-                    sse2._mm_unpacklo_epi64(top, bottom),
-                    sse2._mm_unpackhi_epi64(top, bottom),
-                ]
-            })
-        };
-        let ([[c0, c1], [c2, c3]], [[c4, c5], [c6, c7]]) = (quads(a), quads(b));
-        [c0, c1, c2, c3, c4, c5, c6, c7]
+    fn transpose(v3: V3, x: [__m256i; 8]) -> [__m256i; 8] {
+        let avx2 = v3.avx2;
+        let [a0, b0] = interleave(v3, x[0], x[1]);
+        let [a1, b1] = interleave(v3, x[2], x[3]);
+        let [a2, b2] = interleave(v3, x[4], x[5]);
+        let [a3, b3] = interleave(v3, x[6], x[7]);
+        let mut columns = [v3.avx._mm256_setzero_si256(); 8];
+        for (four, [a0, a1, a2, a3]) in columns
+            .chunks_exact_mut(4)
+            .zip([[a0, a1, a2, a3], [b0, b1, b2, b3]])
+        {
+            let (top, bottom) = (
+                avx2._mm256_unpacklo_epi32(a0, a1),
+                avx2._mm256_unpacklo_epi32(a2, a3),
+            );
+            four[0] = avx2._mm256_unpacklo_epi64(top, bottom);
+            four[1] = avx2._mm256_unpackhi_epi64(top, bottom);
+            let (top, bottom) = (
+                avx2._mm256_unpackhi_epi32(a0, a1),
+                avx2._mm256_unpackhi_epi32(a2, a3),
+            );
+            four[2] = avx2._mm256_unpacklo_epi64(top, bottom);
+            four[3] = avx2._mm256_unpackhi_epi64(top, bottom);
+        }
+        columns
     }
 }
 
@@ -262,6 +321,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             state >> 8
         };
+        let mut last = ([0; 64], [1; 64]);
         for round in 0..20_000 {
             let (mut block, mut table) = ([0; 64], [0; 64]);
             let bits = 1 + round % 16;
@@ -275,11 +335,15 @@ mod tests {
             if round % 5 == 0 {
                 block[8..].fill(0);
             }
-            assert_eq!(
-                Idct::new().transform(&block, &table),
-                portable(&block, &table),
-                "round {round}"
-            );
+            if round % 15 == 0 {
+                block[1..].fill(0);
+                let flat = Idct::flat(&block, &table);
+                assert_eq!(flat, Some(portable(&block, &table)), "round {round}");
+            }
+            let both = Idct::new().transform([&block, &last.0], [&table, &last.1]);
+            assert_eq!(both[0], portable(&block, &table), "round {round}");
+            assert_eq!(both[1], portable(&last.0, &last.1), "round {round}");
+            last = (block, table);
         }
     }
 }

@@ -28,6 +28,12 @@ impl<'a> Input<'a> {
         self.at
     }
 
+    /// Bytes that are left.
+    #[inline]
+    pub(super) fn left(&self) -> usize {
+        self.bytes.len().saturating_sub(self.at)
+    }
+
     /// The next byte.
     #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, PictureError> {

@@ -12,7 +12,7 @@ use pulp::WithSimd;
 
 use super::coefficients::Plane;
 use super::frame::{Component, Frame};
-use super::idct::Idct;
+use super::idct::{Columns, Idct};
 use super::tables::Quantisation;
 use super::{Block, Output, Space};
 use crate::picture::strip::{LANES, Lanes, Rows, Window};
@@ -45,7 +45,7 @@ impl Upsampling {
 }
 
 /// One component on its way to pixels.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Channel {
     upsampling: Option<Upsampling>,
     /// Pixels across for one sample.
@@ -57,13 +57,34 @@ struct Channel {
     /// Samples of a row, and of a column.
     width: usize,
     height: usize,
-    table: Vec<u16>,
+    table: Quantisation,
     /// The strip that is written, and the one before, which waits for its lower neighbour.
     next: Vec<Lanes>,
     current: Vec<Lanes>,
     /// The last row above the strip that waits.
     above: Vec<u8>,
     sums: Vec<Sums>,
+    /// The wanted columns of pixels, where samples are fewer than pixels.
+    pixels: Vec<Lanes>,
+}
+
+impl Default for Channel {
+    fn default() -> Self {
+        Self {
+            upsampling: None,
+            h: 1,
+            block_rows: 0,
+            blocks: 0..0,
+            width: 0,
+            height: 0,
+            table: [0; 64],
+            next: Vec::new(),
+            current: Vec::new(),
+            above: Vec::new(),
+            sums: Vec::new(),
+            pixels: Vec::new(),
+        }
+    }
 }
 
 /// Memory of the strips, which is reused from picture to picture.
@@ -71,6 +92,14 @@ struct Channel {
 pub(super) struct Memory {
     channels: Vec<Channel>,
     lanes: Vec<Lanes>,
+}
+
+/// Where a block's samples go: its component, first column, and first lane.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    component: usize,
+    column: usize,
+    lane: usize,
 }
 
 /// Turns blocks, which come row by row, into the pixels of a window.
@@ -87,6 +116,8 @@ pub(super) struct Strips<'a> {
     unit_rows: usize,
     /// The strip that waits.
     waiting: Option<usize>,
+    /// A block that waits for another one.
+    alone: Option<(Place, Block)>,
     sink: &'a mut dyn Rows,
 }
 
@@ -122,6 +153,7 @@ impl<'a> Strips<'a> {
             channel.current.resize(samples, [0; LANES]);
             channel.above.resize(samples, 0);
             channel.sums.resize(samples, [0; LANES]);
+            channel.pixels.resize(window.columns.len(), [0; LANES]);
         }
         let lanes = window.columns.len() * output.channels();
         memory.lanes.resize(lanes, [0; LANES]);
@@ -135,14 +167,14 @@ impl<'a> Strips<'a> {
             units: LANES / (8 * max_v),
             unit_rows: frame.height.div_ceil(8 * max_v),
             waiting: None,
+            alone: None,
             sink,
         }
     }
 
     /// Keeps a component's quantisation table for its blocks.
     pub(super) fn set_table(&mut self, component: usize, table: Option<&Quantisation>) {
-        let table = table.copied().unwrap_or([0; 64]);
-        self.memory.channels[component].table = table.to_vec();
+        self.memory.channels[component].table = table.copied().unwrap_or([0; 64]);
     }
 
     /// Whether the blocks of a unit row have a part in the window.
@@ -171,15 +203,39 @@ impl<'a> Strips<'a> {
         row: usize,
         block: &Block,
     ) {
-        let channel = &mut self.memory.channels[component];
-        let Some(table) = channel.table.first_chunk() else {
-            return; // never: every component gets one
+        let channel = &self.memory.channels[component];
+        let place = Place {
+            component,
+            column: (column - channel.blocks.start) * 8,
+            lane: 8 * (unit_row % self.units * (channel.block_rows / self.units) + row),
         };
-        let samples = self.idct.transform(block, table);
-        let lane = 8 * (unit_row % self.units * (channel.block_rows / self.units) + row);
-        let at = (column - channel.blocks.start) * 8;
-        for (lanes, column) in channel.next[at..at + 8].iter_mut().zip(&samples) {
-            if let Some(lanes) = lanes[lane..].first_chunk_mut() {
+        if let Some(samples) = Idct::flat(block, &channel.table) {
+            self.set(place, &samples);
+        } else if let Some((other, waiting)) = self.alone.take() {
+            let tables = [other, place].map(|place| &self.memory.channels[place.component].table);
+            let [first, second] = self.idct.transform([&waiting, block], tables);
+            self.set(other, &first);
+            self.set(place, &second);
+        } else {
+            self.alone = Some((place, *block));
+        }
+    }
+
+    /// Transforms the block that waits for another one, when there is none.
+    fn put_last(&mut self) {
+        if let Some((place, block)) = self.alone.take() {
+            let table = &self.memory.channels[place.component].table;
+            let [samples, _] = self.idct.transform([&block; 2], [table; 2]);
+            self.set(place, &samples);
+        }
+    }
+
+    #[inline]
+    fn set(&mut self, place: Place, samples: &Columns) {
+        let channel = &mut self.memory.channels[place.component];
+        let columns = &mut channel.next[place.column..place.column + 8];
+        for (lanes, column) in columns.iter_mut().zip(samples) {
+            if let Some(lanes) = lanes[place.lane..].first_chunk_mut() {
                 *lanes = *column;
             }
         }
@@ -187,6 +243,7 @@ impl<'a> Strips<'a> {
 
     /// Ends a unit row. The strip before the one that is whole with it is handed on.
     pub(super) fn end_row(&mut self, unit_row: usize) {
+        self.put_last();
         let last = unit_row + 1 == self.unit_rows;
         if !last && !(unit_row + 1).is_multiple_of(self.units) {
             return;
@@ -230,7 +287,7 @@ impl<'a> Strips<'a> {
         if first >= self.window.rows.end || first + count <= self.window.rows.start {
             return;
         }
-        pulp::Arch::new().dispatch(Emission {
+        let emission = Emission {
             channels: &mut self.memory.channels,
             lanes: &mut self.memory.lanes,
             columns: self.window.columns.clone(),
@@ -238,7 +295,8 @@ impl<'a> Strips<'a> {
             output: self.output,
             top: strip == 0,
             bottom: last,
-        });
+        };
+        emission.run();
         self.sink.take(first, count, &self.memory.lanes);
     }
 }
@@ -259,44 +317,90 @@ impl WithSimd for Emission<'_> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.run_with(Portable);
+    }
+}
+
+/// Sums up eight rows, and the rows above and below each of them.
+trait SumRows {
+    fn sum(&self, rows: [[u8; 8]; 3]) -> Sums;
+}
+
+struct Portable;
+
+impl SumRows for Portable {
+    #[inline(always)]
+    fn sum(&self, [near, upper, lower]: [[u8; 8]; 3]) -> Sums {
+        let mut sums = [0; LANES];
+        for row in 0..8 {
+            let near = 3 * i16::from(near[row]);
+            sums[2 * row] = near + i16::from(upper[row]);
+            sums[2 * row + 1] = near + i16::from(lower[row]);
+        }
+        sums
+    }
+}
+
+impl Emission<'_> {
+    /// With the best instructions of this processor.
+    fn run(self) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(v3) = pulp::x86::V3::try_new() {
+            v3.vectorize(vector::Emission(v3, self));
+            return;
+        }
+        pulp::Arch::new().dispatch(self);
+    }
+
+    #[inline(always)]
+    fn run_with(self, sum: impl SumRows) {
         let Self {
-            channels, lanes, ..
+            channels,
+            lanes,
+            columns,
+            ..
         } = self;
         for channel in channels.iter_mut() {
-            if matches!(
-                channel.upsampling,
-                Some(Upsampling::Down | Upsampling::Both)
-            ) {
-                channel.sum(self.top, self.bottom);
-            }
+            channel.upsample(&columns, self.top, self.bottom, &sum);
         }
-        let columns = self.columns;
-        match (self.space, self.output, &*channels) {
-            (Space::Gray, _, [gray]) => {
-                for (x, out) in columns.zip(lanes.as_chunks_mut::<3>().0) {
-                    *out = [gray.pixels(x); 3];
+        let channels = &*channels;
+        let (three, _) = lanes.as_chunks_mut::<3>();
+        match (self.space, channels) {
+            (Space::Gray, [gray]) => {
+                for (out, gray) in three.iter_mut().zip(gray.pixels(&columns)) {
+                    *out = [*gray; 3];
                 }
             }
-            (Space::Rgb, _, [red, green, blue]) => {
-                for (x, out) in columns.zip(lanes.as_chunks_mut::<3>().0) {
-                    *out = [red.pixels(x), green.pixels(x), blue.pixels(x)];
+            (Space::Rgb, [red, green, blue]) => {
+                let [red, green, blue] = [red, green, blue].map(|c| c.pixels(&columns));
+                for (out, ((red, green), blue)) in
+                    three.iter_mut().zip(red.iter().zip(green).zip(blue))
+                {
+                    *out = [*red, *green, *blue];
                 }
             }
-            (Space::YCbCr, _, [y, cb, cr]) => {
-                for (x, out) in columns.zip(lanes.as_chunks_mut::<3>().0) {
-                    *out = rgb(&y.pixels(x), &cb.pixels(x), &cr.pixels(x));
+            (Space::YCbCr, [y, cb, cr]) => {
+                let [y, cb, cr] = [y, cb, cr].map(|c| c.pixels(&columns));
+                for (out, ((y, cb), cr)) in three.iter_mut().zip(y.iter().zip(cb).zip(cr)) {
+                    *out = rgb(y, cb, cr);
                 }
             }
-            (Space::Cmyk | Space::Ycck, Output::Rgb, [c, m, y, k]) => {
-                for (x, out) in columns.zip(lanes.as_chunks_mut::<3>().0) {
-                    let [c, m, y] = inks(self.space, c.pixels(x), m.pixels(x), y.pixels(x));
-                    *out = inks_to_rgb([&c, &m, &y], &k.pixels(x));
-                }
-            }
-            (Space::Cmyk | Space::Ycck, Output::Inks, [c, m, y, k]) => {
-                for (x, out) in columns.zip(lanes.as_chunks_mut::<4>().0) {
-                    let [c, m, y] = inks(self.space, c.pixels(x), m.pixels(x), y.pixels(x));
-                    *out = [c, m, y, k.pixels(x)].map(|lanes| lanes.map(|v| 255 - v));
+            (Space::Cmyk | Space::Ycck, [c, m, y, k]) => {
+                let [c, m, y, k] = [c, m, y, k].map(|c| c.pixels(&columns));
+                let values = c.iter().zip(m).zip(y).zip(k);
+                match self.output {
+                    Output::Rgb => {
+                        for (out, (((c, m), y), k)) in three.iter_mut().zip(values) {
+                            *out = inks_to_rgb(&inks(self.space, c, m, y), k);
+                        }
+                    }
+                    Output::Inks => {
+                        let (four, _) = lanes.as_chunks_mut::<4>();
+                        for (out, (((c, m), y), k)) in four.iter_mut().zip(values) {
+                            let [c, m, y] = inks(self.space, c, m, y);
+                            *out = [c, m, y, *k].map(|lanes| lanes.map(|v| 255 - v));
+                        }
+                    }
                 }
             }
             _ => {} // never: each space has its number of components
@@ -307,80 +411,118 @@ impl WithSimd for Emission<'_> {
 impl Channel {
     /// Sums up the rows above and below each sample.
     #[inline(always)]
-    fn sum(&mut self, top: bool, bottom: bool) {
+    fn sum(&mut self, top: bool, bottom: bool, sum: &impl SumRows) {
         let columns = self.current.iter().zip(&self.next).zip(&self.above);
         for (sums, ((lanes, next), above)) in self.sums.iter_mut().zip(columns) {
             let above = if top { lanes[0] } else { *above };
             let below = if bottom { lanes[7] } else { next[0] };
-            for row in 0..8 {
-                let near = 3 * i16::from(lanes[row]);
-                let upper = if row == 0 { above } else { lanes[row - 1] };
-                let lower = if row == 7 { below } else { lanes[row + 1] };
-                sums[2 * row] = near + i16::from(upper);
-                sums[2 * row + 1] = near + i16::from(lower);
+            let Some(near) = lanes.first_chunk::<8>() else {
+                return; // never: there are sixteen
+            };
+            // Shifted by a row, as one number.
+            let word = u64::from_le_bytes(*near);
+            let upper = (word << 8 | u64::from(above)).to_le_bytes();
+            let lower = (word >> 8 | u64::from(below) << 56).to_le_bytes();
+            *sums = sum.sum([*near, upper, lower]);
+        }
+    }
+
+    /// Makes as many samples as there are pixels.
+    #[inline(always)]
+    fn upsample(&mut self, columns: &Range<usize>, top: bool, bottom: bool, sum: &impl SumRows) {
+        let Some(upsampling) = self.upsampling else {
+            return;
+        };
+        if matches!(upsampling, Upsampling::Down | Upsampling::Both) {
+            self.sum(top, bottom, sum);
+        }
+        let first = self.blocks.start * 8;
+        let (h, end) = (self.h, self.width - first);
+        let samples = columns.clone().map(|x| {
+            let (sample, side) = neighbours(x, h, first, end);
+            (sample, side, (x & 1) as i16)
+        });
+        let pixels = self.pixels.iter_mut().zip(samples);
+        match upsampling {
+            Upsampling::None => {}
+            Upsampling::Repeat(_, v) => {
+                for (pixels, (sample, ..)) in pixels {
+                    let lanes = &self.current[sample];
+                    *pixels = std::array::from_fn(|row| lanes[row / v]);
+                }
+            }
+            Upsampling::Across => {
+                for (pixels, (sample, side, odd)) in pixels {
+                    let (near, far) = (self.current[sample], self.current[side]);
+                    *pixels = std::array::from_fn(|row| {
+                        let sum = 3 * i16::from(near[row]) + i16::from(far[row]);
+                        ((sum + 1 + odd) >> 2) as u8
+                    });
+                }
+            }
+            Upsampling::Down => {
+                for (pixels, (sample, ..)) in pixels {
+                    let sums = self.sums[sample];
+                    *pixels =
+                        std::array::from_fn(|row| ((sums[row] + 1 + (row as i16 & 1)) >> 2) as u8);
+                }
+            }
+            Upsampling::Both => {
+                for (pixels, (sample, side, odd)) in pixels {
+                    let (near, far) = (self.sums[sample], self.sums[side]);
+                    *pixels = std::array::from_fn(|row| {
+                        ((3 * near[row] + far[row] + 8 - odd) >> 4) as u8
+                    });
+                }
             }
         }
     }
 
-    /// The values of a column of pixels.
+    /// The wanted columns of pixels.
     #[inline(always)]
-    fn pixels(&self, x: usize) -> Lanes {
-        let first = self.blocks.start * 8;
-        // The sample of the pixel and, to the side that it is nearer to, the next one.
-        let sample = x / self.h;
-        let side = if x.is_multiple_of(2) {
-            sample.saturating_sub(1)
+    fn pixels(&self, columns: &Range<usize>) -> &[Lanes] {
+        if self.upsampling == Some(Upsampling::None) {
+            let first = self.blocks.start * 8;
+            &self.current[columns.start - first..columns.end - first]
         } else {
-            (sample + 1).min(self.width - 1)
-        };
-        let (sample, side) = (sample - first, side.max(first) - first);
-        let odd = !x.is_multiple_of(2);
-        let mut pixels = [0; LANES];
-        match self.upsampling {
-            None | Some(Upsampling::None) => pixels = self.current[sample],
-            Some(Upsampling::Repeat(_, v)) => {
-                let lanes = &self.current[sample];
-                for (row, pixel) in pixels.iter_mut().enumerate() {
-                    *pixel = lanes[row / v];
-                }
-            }
-            Some(Upsampling::Across) => {
-                let (near, far) = (&self.current[sample], &self.current[side]);
-                let half = if odd { 2 } else { 1 };
-                for row in 0..LANES {
-                    let sum = 3 * i16::from(near[row]) + i16::from(far[row]);
-                    pixels[row] = ((sum + half) >> 2) as u8;
-                }
-            }
-            Some(Upsampling::Down) => {
-                let sums = &self.sums[sample];
-                for row in 0..LANES {
-                    pixels[row] = ((sums[row] + 1 + (row as i16 & 1)) >> 2) as u8;
-                }
-            }
-            Some(Upsampling::Both) => {
-                let (near, far) = (&self.sums[sample], &self.sums[side]);
-                let half = if odd { 7 } else { 8 };
-                for row in 0..LANES {
-                    pixels[row] = ((3 * near[row] + far[row] + half) >> 4) as u8;
-                }
-            }
+            &self.pixels
         }
-        pixels
     }
 }
 
-/// Luminance and colour differences as red, green and blue (`jdcolor.c`).
+/// The sample of a pixel and, to the side that it is nearer to, the next one: counted from the first
+/// that is kept, of `end`.
+#[inline(always)]
+fn neighbours(x: usize, h: usize, first: usize, end: usize) -> (usize, usize) {
+    let sample = if h == 2 { x >> 1 } else { x / h } - first;
+    let side = (sample + 2 * (x & 1)).saturating_sub(1).min(end - 1);
+    (sample, side)
+}
+
+/// Luminance and colour differences as red, green and blue: [`pixel`] in 16 bits.
 #[inline(always)]
 fn rgb(y: &Lanes, cb: &Lanes, cr: &Lanes) -> [Lanes; 3] {
     let mut rgb = [[0; LANES]; 3];
+    // The upper half of a product of 16 bits, as processors have it.
+    let high = |a: i16, b: i16| ((i32::from(a) * i32::from(b)) >> 16) as i16;
+    let clip = |value: i16| value.clamp(0, 255) as u8;
     for i in 0..LANES {
-        let [red, green, blue] = pixel(y[i], cb[i], cr[i]);
-        (rgb[0][i], rgb[1][i], rgb[2][i]) = (red, green, blue);
+        let [y, cb, cr] = [
+            i16::from(y[i]),
+            i16::from(cb[i]) - 128,
+            i16::from(cr[i]) - 128,
+        ];
+        // 1.402 is 1 + 26345 / 2^16, and 1.772 is 2 - 14942 / 2^16, both rounded by a half.
+        let red = y + cr + ((high(2 * cr, 26_345) + 1) >> 1);
+        let blue = y + 2 * cb + ((high(2 * cb, -14_942) + 1) >> 1);
+        let green = -22_554 * i32::from(cb) + 18_734 * i32::from(cr) + (1 << 15);
+        let green = y - cr + (green >> 16) as i16;
+        (rgb[0][i], rgb[1][i], rgb[2][i]) = (clip(red), clip(green), clip(blue));
     }
     rgb
 }
 
+/// Luminance and colour differences as red, green and blue (`jdcolor.c`).
 #[inline(always)]
 pub(super) fn pixel(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     const HALF: i32 = 1 << 15;
@@ -393,16 +535,16 @@ pub(super) fn pixel(y: u8, cb: u8, cr: u8) -> [u8; 3] {
 
 /// The first three inks, from what a file has.
 #[inline(always)]
-fn inks(space: Space, c: Lanes, m: Lanes, y: Lanes) -> [Lanes; 3] {
+fn inks(space: Space, c: &Lanes, m: &Lanes, y: &Lanes) -> [Lanes; 3] {
     if space == Space::Ycck {
-        rgb(&c, &m, &y).map(|lanes| lanes.map(|value| 255 - value))
+        rgb(c, m, y).map(|lanes| lanes.map(|value| 255 - value))
     } else {
-        [c, m, y]
+        [*c, *m, *y]
     }
 }
 
 #[inline(always)]
-fn inks_to_rgb(inks: [&Lanes; 3], black: &Lanes) -> [Lanes; 3] {
+fn inks_to_rgb(inks: &[Lanes; 3], black: &Lanes) -> [Lanes; 3] {
     let mut rgb = [[0; LANES]; 3];
     for (out, ink) in rgb.iter_mut().zip(inks) {
         for i in 0..LANES {
@@ -432,7 +574,8 @@ pub(super) fn emit_slowly(
             let mut samples = vec![0; stride * component.blocks_high * 8];
             for by in 0..component.blocks_high {
                 for bx in 0..component.blocks_wide {
-                    let block = idct.transform(plane.block(bx, by), &table);
+                    let block = plane.block(bx, by);
+                    let [block, _] = idct.transform([block; 2], [&table; 2]);
                     for (x, column) in block.iter().enumerate() {
                         for (y, value) in column.iter().enumerate() {
                             samples[(by * 8 + y) * stride + bx * 8 + x] = *value;
@@ -537,4 +680,63 @@ fn value(
         }
     };
     value as u8
+}
+
+#[cfg(target_arch = "x86_64")]
+mod vector {
+    use pulp::x86::V3;
+    use pulp::{NullaryFnOnce, cast};
+
+    use super::{SumRows, Sums};
+
+    /// With AVX2's form of the 128-bit instructions.
+    pub(super) struct Emission<'a>(pub(super) V3, pub(super) super::Emission<'a>);
+
+    impl NullaryFnOnce for Emission<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let Self(v3, emission) = self;
+            emission.run_with(v3);
+        }
+    }
+
+    impl SumRows for V3 {
+        #[inline(always)]
+        fn sum(&self, [near, upper, lower]: [[u8; 8]; 3]) -> Sums {
+            let (sse2, sse4_1) = (self.sse2, self.sse4_1);
+            let near = sse4_1._mm_cvtepu8_epi16(cast([near, [0; 8]]));
+            let upper = sse4_1._mm_cvtepu8_epi16(cast([upper, [0; 8]]));
+            let lower = sse4_1._mm_cvtepu8_epi16(cast([lower, [0; 8]]));
+            let near = sse2._mm_add_epi16(sse2._mm_add_epi16(near, near), near);
+            let (upper, lower) = (
+                sse2._mm_add_epi16(near, upper),
+                sse2._mm_add_epi16(near, lower),
+            );
+            cast([
+                sse2._mm_unpacklo_epi16(upper, lower),
+                sse2._mm_unpackhi_epi16(upper, lower),
+            ])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_in_sixteen_bits_are_the_same() {
+        for cb in 0..=255 {
+            for cr in 0..=255 {
+                let y: Lanes = std::array::from_fn(|i| (i * 17) as u8);
+                let all = rgb(&y, &[cb; LANES], &[cr; LANES]);
+                for i in 0..LANES {
+                    let one = [all[0][i], all[1][i], all[2][i]];
+                    assert_eq!(one, pixel(y[i], cb, cr), "{} {cb} {cr}", y[i]);
+                }
+            }
+        }
+    }
 }

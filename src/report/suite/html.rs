@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use htmlize::{escape_attribute, escape_text};
+use crate::report::html::escape::{escape_attribute, escape_text};
 
 use super::marks::Mark;
 use super::{Cell, Column, Estimate, Kind, Measure, Row, Suite, Value, difference, percent};
@@ -229,7 +229,7 @@ fn notes(page: &mut String, suite: &Suite) {
             page,
             "<tr><th scope=row>{}</th><td><code>{}</code></td><td class=n>{}</td></tr>",
             escape_text(&set.name),
-            escape_text(set.path.display().to_string()),
+            escape_text(set.path.to_string()),
             pictures.map_or_else(|| "–".into(), |top1| top1.total.to_string())
         );
     }

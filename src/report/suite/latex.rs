@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::marks::Mark;
 use super::{Column, Kind, Measure, Suite, Value, percent};
 use crate::report::table::escape_latex as escape;
+use crate::util::escape::one_line;
 
 /// Digits behind the point, as papers print them.
 const DIGITS: usize = 1;
@@ -24,7 +25,7 @@ pub fn latex(suite: &Suite) -> String {
         table(&mut text, suite, &suite.columns(measure));
     }
     for note in suite.notes() {
-        let _ = writeln!(text, "% {}", note.replace(['\n', '\r'], " "));
+        let _ = writeln!(text, "% {}", one_line(&note));
     }
     text
 }

@@ -34,7 +34,7 @@ impl fmt::Display for Suite {
             writeln!(f)?;
         }
         for note in notes {
-            writeln!(f, "{}", escape::visible(&note))?;
+            writeln!(f, "{}", escape::one_line(&note))?;
         }
         Ok(())
     }
@@ -102,7 +102,7 @@ impl Grid {
     }
 
     fn add(&mut self, names: [&str; 2], values: impl Iterator<Item = String>) {
-        let names = names.map(|name| escape::visible(name).into_owned());
+        let names = names.map(|name| escape::one_line(name).into_owned());
         self.lines.push(names.into_iter().chain(values).collect());
     }
 

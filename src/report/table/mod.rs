@@ -16,7 +16,7 @@ pub(super) use latex::escape as escape_latex;
 pub use latex::latex;
 pub(super) use markdown::escape as escape_markdown;
 pub use markdown::markdown;
-pub use text::{Columns, text};
+pub use text::{sentence, text};
 
 /// A row: what was evaluated, and what came of it.
 #[derive(Debug, Clone)]

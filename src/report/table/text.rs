@@ -1,4 +1,4 @@
-//! Aligned columns for a terminal or a log, line by line as the results come.
+//! Aligned columns for a terminal or a log, and a line for each result as it comes.
 
 use super::{Row, RowLabel, TEXTS, Table, per_second, percent};
 use crate::util::escape::one_line;
@@ -11,16 +11,16 @@ const NUMBERS: [(&str, usize); 4] = [
     ("seconds", 8),
 ];
 
-/// Where the columns are. They are known before any result is.
+/// Where the columns are.
 #[derive(Debug)]
-pub struct Columns {
+struct Columns {
     names: Vec<&'static str>,
     widths: Vec<usize>,
 }
 
 impl Columns {
     /// Columns that these labels fit into.
-    pub fn of<'a>(further: &[&'static str], labels: impl Iterator<Item = &'a RowLabel>) -> Self {
+    fn of<'a>(further: &[&'static str], labels: impl Iterator<Item = &'a RowLabel>) -> Self {
         let names: Vec<&str> = TEXTS.into_iter().chain(further.iter().copied()).collect();
         let mut widths: Vec<usize> = names.iter().map(|name| name.len()).collect();
         for label in labels {
@@ -32,13 +32,13 @@ impl Columns {
     }
 
     /// The line above the rows.
-    pub fn head(&self) -> String {
+    fn head(&self) -> String {
         let names = self.names.iter().map(ToString::to_string).collect();
         let numbers = NUMBERS.map(|(name, _)| name.to_string());
         self.line(names, numbers.into(), "remarks")
     }
 
-    pub fn row(&self, row: &Row) -> String {
+    fn row(&self, row: &Row) -> String {
         let label = row.label.cells();
         match &row.outcome {
             Ok(figures) => {
@@ -64,6 +64,30 @@ impl Columns {
         }
         line += &one_line(rest);
         line.trim_end().into()
+    }
+}
+
+/// What was evaluated and what came of it, in a line of its own.
+pub fn sentence(row: &Row) -> String {
+    let label = row.label.cells().join(", ");
+    let label = one_line(&label);
+    match &row.outcome {
+        Ok(figures) => {
+            let shown = |accuracy| match percent(accuracy).as_str() {
+                "–" => "–".to_string(),
+                percent => format!("{percent} %"),
+            };
+            let mut line = format!(
+                "{label}: top-1 {}, top-5 {}",
+                shown(figures.top1),
+                shown(figures.top5)
+            );
+            for remark in &figures.remarks {
+                line += &format!("; {}", one_line(remark));
+            }
+            line
+        }
+        Err(failure) => format!("{label}: failed: {}", one_line(&failure.0)),
     }
 }
 

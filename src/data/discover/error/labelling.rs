@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data::labels::KNOWN;
+use crate::util::count as nouns;
 
 /// Why pictures do not get their labels.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,7 @@ pub enum LabellingError {
     SeveralLabels { path: PathBuf, files: String },
     #[error("{} says each picture's class itself; {} is not needed", path.display(), labels.display())]
     LabelsUnused { path: PathBuf, labels: PathBuf },
-    #[error("{} has no label for {count} pictures ({examples})", path.display())]
+    #[error("{} has no label for {} ({examples})", path.display(), nouns::count(*count, "picture"))]
     Unlabelled {
         path: PathBuf,
         count: usize,
@@ -37,7 +38,7 @@ pub enum LabellingError {
         label: usize,
         named: usize,
     },
-    #[error("{count} pictures of {} have no name of the validation set, as {example} has none", path.display())]
+    #[error("{} of {} {} no name of the validation set, as {example} has none", nouns::count(*count, "picture"), path.display(), nouns::picks(*count, "has", "have"))]
     NotOfTheValidationSet {
         path: PathBuf,
         count: usize,

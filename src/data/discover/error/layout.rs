@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::data::containers::file_names::PICTURE_EXTENSIONS;
 use crate::data::labels::KNOWN;
+use crate::util::count as nouns;
 
 /// The layout that is expected, for hints.
 const LAYOUT: &str = "expected PATH/val/<wnid>/*.JPEG or PATH/<wnid>/*.JPEG, e.g. PATH/val/n01440764/ILSVRC2012_val_00000293.JPEG";
@@ -17,13 +18,13 @@ pub enum LayoutError {
     NotAFlatFolder { path: PathBuf },
     #[error("{} is empty", path.display())]
     Empty { path: PathBuf },
-    #[error("{} holds {pictures} pictures but no class folders", path.display())]
+    #[error("{} holds {} but no class folders", path.display(), nouns::count(*pictures, "picture"))]
     Flat { path: PathBuf, pictures: usize },
-    #[error("{} holds no class folders, only {} files that are no pictures", path.display(), files)]
+    #[error("{} holds no class folders, only {}", path.display(), no_pictures(*files))]
     NoClassFolders { path: PathBuf, files: usize },
     #[error("the class folders of {} have plain numbers as names ({examples})", path.display())]
     Numeric { path: PathBuf, examples: String },
-    #[error("{} has {count} folders that belong to no class ({examples})", path.display())]
+    #[error("{} has {} that {} to no class ({examples})", path.display(), nouns::count(*count, "folder"), nouns::picks(*count, "belongs", "belong"))]
     Unknown {
         path: PathBuf,
         count: usize,
@@ -37,12 +38,17 @@ pub enum LayoutError {
         folder: String,
         listed: String,
     },
-    #[error("{} holds no pictures, only {files} other files", path.display())]
+    #[error("{} holds no pictures, only {}", path.display(), nouns::count(*files, "other file"))]
     NoPictures { path: PathBuf, files: usize },
     #[error("{} says {task}: only pictures with one class each are evaluated", path.display())]
     OtherTask { path: PathBuf, task: String },
     #[error("{} is named as a class, but is no folder that can be read", path.display())]
     NoClassFolder { path: PathBuf },
+}
+
+fn no_pictures(files: usize) -> String {
+    let that_are = nouns::picks(files, "that is no picture", "that are no pictures");
+    format!("{} {that_are}", nouns::count(files, "file"))
 }
 
 /// What unknown class folders probably are.
