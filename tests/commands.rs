@@ -213,9 +213,11 @@ fn convert_flattens_and_never_overwrites() {
         ]
         .map(ToString::to_string)
     };
-    run(&arguments("bf16"))
-        .ended_with(0)
-        .printed(&["out.safetensors: ", " tensors of those under state_dict, "]);
+    run(&arguments("bf16")).ended_with(0).printed(&[
+        "out.safetensors: ",
+        " tensors, ",
+        ", the weights under state_dict",
+    ]);
     let tiny = fixture("tiny.json");
     run(&[
         "inspect",

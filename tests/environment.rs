@@ -380,6 +380,12 @@ fn what_is_no_regular_file_is_never_read_whole() {
                 Some(at) => arguments[at] = file.into(),
                 None => arguments.extend([flag.into(), file.into()]),
             }
+            if flag == "--classifier"
+                && let Some(at) = arguments.iter().position(|word| word == "--templates")
+            {
+                // It has no say there, either.
+                arguments.drain(at..at + 2);
+            }
             arguments
         };
         for flag in ["--resume", "--templates", "--classnames", "--classifier"] {

@@ -139,6 +139,7 @@ fn read(path: &Path) -> Value {
 /// What a result says of pictures, and of all that decides it.
 fn decisive(mut result: Value) -> Value {
     for field in [
+        "provenance",
         "seconds",
         "pictures_per_second",
         "peak_memory_bytes",

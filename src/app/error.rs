@@ -17,6 +17,7 @@ use crate::model::ModelConfig;
 use crate::model::config::ConfigError;
 use crate::model::micro_batch::is_out_of_memory;
 use crate::text::TextError;
+use crate::util::escape::Shown;
 use crate::util::escape::one_line;
 use crate::util::output_file::{OutputError, hint_for};
 use crate::util::similar::{did_you_mean, similar};
@@ -63,7 +64,7 @@ pub enum Error {
         what: &'static str,
         source: std::io::Error,
     },
-    #[error("the demo cannot be unpacked into {}", folder.display())]
+    #[error("the demo cannot be unpacked into {}", folder.shown())]
     Unpacking {
         folder: PathBuf,
         source: std::io::Error,

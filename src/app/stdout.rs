@@ -32,7 +32,8 @@ pub fn print(text: &str) -> Result<(), OutputError> {
 /// # Errors
 /// As [`print`].
 pub fn show_with_headlines(text: &str, headline: fn(&str) -> usize) -> Result<(), OutputError> {
-    let text = visible(text);
+    let text = brief::lines(text);
+    let text = visible(&text);
     // Minds NO_COLOR and CLICOLOR_FORCE.
     if AutoStream::choice(&io::stdout()) == ColorChoice::Never {
         return print(&text);

@@ -11,6 +11,7 @@ use toml::{Table, Value};
 use crate::app::flags::{Cli, EvaluateArgs};
 use crate::app::sweep_file::{self, SweepFileError};
 use crate::data::SuiteSet;
+use crate::util::escape::Shown;
 
 /// The table of sets.
 const SETS: &str = "sets";
@@ -155,7 +156,7 @@ fn own(folder: &Path, keys: Table) -> Result<OwnFlags, String> {
                 Value::String(text) if FILES.contains(&key.as_str()) => {
                     let is_file = !NO_FILES.contains(&text.as_str());
                     if is_file {
-                        folder.join(text).display().to_string()
+                        folder.join(text).shown().to_string()
                     } else {
                         text
                     }

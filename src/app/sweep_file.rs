@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use crate::util::escape::Shown;
 use crate::util::regular_file;
 
 /// Bytes of a file; a larger one is something else.
@@ -36,20 +37,20 @@ const RUN: &str = "run";
 /// Why a sweep's file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepFileError {
-    #[error("{} cannot be read", path.display())]
+    #[error("{} cannot be read", path.shown())]
     Unreadable {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{} is not TOML: line {line}: {reason}", path.display())]
+    #[error("{} is not TOML: line {line}: {reason}", path.shown())]
     Syntax {
         path: PathBuf,
         line: usize,
         reason: String,
     },
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", path.shown())]
     Key { path: PathBuf, reason: String },
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", path.shown())]
     Suite { path: PathBuf, reason: String },
 }
 
@@ -89,9 +90,9 @@ pub fn read(path: &Path) -> Result<Vec<Line>, SweepFileError> {
     })?;
     let line = |(table, flags)| Line {
         place: if tables {
-            format!("{}, [[{RUN}]] number {table}", path.display())
+            format!("{}, [[{RUN}]] number {table}", path.shown())
         } else {
-            path.display().to_string()
+            path.shown().to_string()
         },
         flags,
     };

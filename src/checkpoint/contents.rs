@@ -1,6 +1,5 @@
 //! What a checkpoint's file holds, whichever reader finds it.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use super::error::printable;
@@ -63,8 +62,8 @@ impl Contents {
             let first = |name: &String| name.split_once('.').map(|(first, _)| printable(first));
             let firsts = self.tensors.iter().filter_map(|(name, _)| first(name));
             self.known.extend(firsts);
-            let mut told = HashSet::new();
-            self.known.retain(|key| told.insert(key.clone()));
+            self.known.sort();
+            self.known.dedup();
             return Err(CheckpointError::NoSuchWeights {
                 path: path.into(),
                 key: printable(key),

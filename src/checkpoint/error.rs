@@ -20,75 +20,75 @@ pub(super) const RESAVE: &str =
 pub enum CheckpointError {
     #[error(transparent)]
     Hub(#[from] HubError),
-    #[error("{} does not exist", path.display())]
+    #[error("{} does not exist", path.shown())]
     NotFound { path: PathBuf },
-    #[error("{} is a folder, in which no file is known to be the weights{}", path.display(), of_files(files))]
+    #[error("{} is a folder, in which no file is known to be the weights{}", path.shown(), of_files(files))]
     IsFolder {
         path: PathBuf,
         /// Those in it that may be checkpoints.
         files: Vec<String>,
     },
-    #[error("{} is a checkpoint of torch.distributed.checkpoint, whose tensors lie in pieces", folder.display())]
+    #[error("{} is a checkpoint of torch.distributed.checkpoint, whose tensors lie in pieces", folder.shown())]
     Distributed { folder: PathBuf },
-    #[error("{} lists {all} files, of which {} missing: {}", path.display(), if missing.len() == 1 { "one is".into() } else { format!("{} are", missing.len()) }, brief::list(missing))]
+    #[error("{} lists {all} files, of which {} missing: {}", path.shown(), if missing.len() == 1 { "one is".into() } else { format!("{} are", missing.len()) }, brief::list(missing))]
     MissingShards {
         path: PathBuf,
         missing: Vec<String>,
         all: usize,
     },
-    #[error("{} is compressed, and cannot be unpacked into {}", path.display(), folder.display())]
+    #[error("{} is compressed, and cannot be unpacked into {}", path.shown(), folder.shown())]
     NotUnpacked {
         path: PathBuf,
         folder: PathBuf,
         source: std::io::Error,
     },
-    #[error("{} has no weights under {key}{}", path.display(), of_keys(known))]
+    #[error("{} has no weights under {key}{}", path.shown(), of_keys(known))]
     NoSuchWeights {
         path: PathBuf,
         key: String,
         /// The keys that it has.
         known: Vec<String>,
     },
-    #[error("{} is no regular file", path.display())]
+    #[error("{} is no regular file", path.shown())]
     NotAFile { path: PathBuf },
-    #[error("{} cannot be read", path.display())]
+    #[error("{} cannot be read", path.shown())]
     Unreadable {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{} is not a checkpoint: {found}", path.display())]
+    #[error("{} is not a checkpoint: {found}", path.shown())]
     NotACheckpoint { path: PathBuf, found: Found },
-    #[error("{} is truncated: {detail}", path.display())]
+    #[error("{} is truncated: {detail}", path.shown())]
     Truncated { path: PathBuf, detail: String },
-    #[error("{} is damaged: {detail}", path.display())]
+    #[error("{} is damaged: {detail}", path.shown())]
     Corrupt { path: PathBuf, detail: String },
     #[error("{cause} (it is a TorchScript program)")]
     Program { cause: Box<CheckpointError> },
-    #[error("{} is not supported: {detail}", path.display())]
+    #[error("{} is not supported: {detail}", path.shown())]
     Unsupported { path: PathBuf, detail: String },
-    #[error("{} holds no tensors", path.display())]
+    #[error("{} holds no tensors", path.shown())]
     NoTensors { path: PathBuf },
-    #[error("{} holds no state dict: {found}", path.display())]
+    #[error("{} holds no state dict: {found}", path.shown())]
     NoStateDict {
         path: PathBuf,
         found: String,
         /// The keys of other dictionaries with tensors.
         known: Vec<String>,
     },
-    #[error("{} holds several different state dicts, under {}", path.display(), brief::list_by(keys, " and "))]
+    #[error("{} holds several different state dicts, under {}", path.shown(), brief::list_by(keys, " and "))]
     Ambiguous { path: PathBuf, keys: Vec<String> },
-    #[error("{}: the key {tensor} occurs twice", path.display())]
+    #[error("{}: the key {tensor} occurs twice", path.shown())]
     DuplicateKey { path: PathBuf, tensor: String },
-    #[error("{}: tensor {tensor} has the type {kind}, which is not supported", path.display())]
+    #[error("{}: tensor {tensor} has the type {kind}, which is not supported", path.shown())]
     UnsupportedTensor {
         path: PathBuf,
         tensor: String,
         kind: String,
     },
-    #[error("{}: tensor {tensor} does not exist", path.display())]
+    #[error("{}: tensor {tensor} does not exist", path.shown())]
     NoSuchTensor { path: PathBuf, tensor: String },
     /// `index` has one coordinate for each axis.
-    #[error("{}: tensor {tensor} has {count} of {total} values that are NaN or infinite, the first at {index:?}", path.display())]
+    #[error("{}: tensor {tensor} has {count} of {total} values that are NaN or infinite, the first at {index:?}", path.shown())]
     NotFinite {
         path: PathBuf,
         tensor: String,
@@ -96,13 +96,13 @@ pub enum CheckpointError {
         count: usize,
         total: usize,
     },
-    #[error("{}: tensor {tensor} has dtype {dtype}, which is no floating-point weight", path.display())]
+    #[error("{}: tensor {tensor} has dtype {dtype}, which is no floating-point weight", path.shown())]
     NotFloating {
         path: PathBuf,
         tensor: String,
         dtype: String,
     },
-    #[error("{}: tensor {tensor} cannot be stored as {dtype}: the value {value} at {index:?} is out of range", path.display())]
+    #[error("{}: tensor {tensor} cannot be stored as {dtype}: the value {value} at {index:?} is out of range", path.shown())]
     OutOfRange {
         path: PathBuf,
         tensor: String,
@@ -112,7 +112,7 @@ pub enum CheckpointError {
     },
     #[error("weights cannot be stored as {dtype}")]
     NoTarget { dtype: String },
-    #[error("{}: tensor {tensor} cannot be placed on the device", path.display())]
+    #[error("{}: tensor {tensor} cannot be placed on the device", path.shown())]
     Device {
         path: PathBuf,
         tensor: String,
@@ -126,9 +126,9 @@ pub enum CheckpointError {
         /// What the checkpoint may be, and what to do then.
         advice: Option<String>,
     },
-    #[error("{} exists already", path.display())]
+    #[error("{} exists already", path.shown())]
     OutputExists { path: PathBuf },
-    #[error("{} cannot be written", path.display())]
+    #[error("{} cannot be written", path.shown())]
     Unwritable {
         path: PathBuf,
         source: std::io::Error,
@@ -236,7 +236,7 @@ fn of_keys(known: &[String]) -> String {
 
 /// A path as a shell takes it.
 fn quoted(path: &std::path::Path) -> String {
-    let path = path.display().to_string();
+    let path = path.shown().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
     if path.chars().all(plain) {
         path

@@ -11,6 +11,8 @@ use super::error::printable;
 use super::source::Source;
 use super::{CheckpointError, Format};
 
+use crate::util::escape::Shown;
+
 /// Longest list that is read, in bytes.
 const LONGEST: usize = 64 << 20;
 
@@ -116,7 +118,7 @@ impl Index {
                 detail: format!(
                     "it lacks the tensor {}, which {} says that it has",
                     printable(name),
-                    index.file_name().unwrap_or_default().display()
+                    index.file_name().unwrap_or_default().shown()
                 ),
             });
         }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::recipe::{Difference, Recipe};
 use super::{Classifier, Partial};
+use crate::util::escape::Shown;
 use crate::util::hex;
 use crate::util::regular_file;
 use crate::util::safetensors_header::header;
@@ -29,16 +30,16 @@ const MAX_BYTES: u64 = 1 << 32;
 /// Why a classifier file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifierFileError {
-    #[error("the classifier {} cannot be read", path.display())]
+    #[error("the classifier {} cannot be read", path.shown())]
     Unreadable {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{} is no classifier: {detail}", path.display())]
+    #[error("{} is no classifier: {detail}", path.shown())]
     Foreign { path: PathBuf, detail: String },
-    #[error("the classifier {} is damaged: {detail}", path.display())]
+    #[error("the classifier {} is damaged: {detail}", path.shown())]
     Damaged { path: PathBuf, detail: &'static str },
-    #[error("the classifier {} does not fit: {difference}", path.display())]
+    #[error("the classifier {} does not fit: {difference}", path.shown())]
     Different {
         path: PathBuf,
         difference: Difference,

@@ -17,6 +17,7 @@ use tracing::info_span;
 
 use crate::evaluation::Finding;
 use crate::util::brief;
+use crate::util::escape::Shown;
 use crate::util::lock::{self, Lock};
 use crate::util::output_file::hint_for;
 use crate::util::regular_file;
@@ -62,19 +63,19 @@ enum Line {
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    #[error("the journal {} cannot be read or written", path.display())]
+    #[error("the journal {} cannot be read or written", path.shown())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{} is no journal of uta-eval", path.display())]
+    #[error("{} is no journal of uta-eval", path.shown())]
     NotAJournal { path: PathBuf },
-    #[error("the journal {} has version {found}; this program reads version {VERSION}", path.display())]
+    #[error("the journal {} has version {found}; this program reads version {VERSION}", path.shown())]
     Version { path: PathBuf, found: u32 },
-    #[error("the journal {} is in use by another process", path.display())]
+    #[error("the journal {} is in use by another process", path.shown())]
     InUse { path: PathBuf },
-    #[error("line {line} of the journal {} is damaged", path.display())]
+    #[error("line {line} of the journal {} is damaged", path.shown())]
     Damaged { path: PathBuf, line: usize },
     #[error(
         "the journal {} is of another evaluation: {}",
-        path.display(),
+        path.shown(),
         describe(differences)
     )]
     Changed {

@@ -13,6 +13,7 @@ use crate::model::config::{
 };
 use crate::model::published::{Pretrained, Told, gelu_told_by};
 use crate::model::{Layout, ModelConfig};
+use crate::util::escape::Shown;
 use crate::util::usage::UsageError;
 use crate::util::warning::Warning;
 
@@ -269,7 +270,7 @@ fn by_shapes(
             return Ok((config, format!("{said}, and the name \"{}\"", told.by)));
         }
         return Err(ConfigError::Ambiguous {
-            path: path.display().to_string(),
+            path: path.shown().to_string(),
             names: fitting.iter().map(|config| config.name.clone()).collect(),
         }
         .into());
@@ -281,7 +282,7 @@ fn by_shapes(
         // It will be said what does not fit.
         (None | Some(Layout::EvaClip), _) | (_, None) => default(),
         (Some(_), Some(found)) => Err(ConfigError::Unrecognised {
-            path: path.display().to_string(),
+            path: path.shown().to_string(),
             found,
         }
         .into()),

@@ -6,6 +6,7 @@ use super::weights::layout_of;
 use crate::checkpoint::{Checkpoint, Output, Piece};
 use crate::model::Layout;
 use crate::model::layouts::Place;
+use crate::util::escape::Shown;
 
 /// A checkpoint's tensors in another layout.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ fn names() -> Vec<&'static str> {
 /// # Errors
 /// When there is no such layout, or it has no place for one of the checkpoint's tensors.
 pub fn relayout(checkpoint: &Checkpoint, name: &str) -> Result<Relayout, RelayoutError> {
-    let path = || checkpoint.path().display().to_string();
+    let path = || checkpoint.path().shown().to_string();
     let mut targets = Layout::ALL
         .into_iter()
         .filter(|layout| layout.name() == name)

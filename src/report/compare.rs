@@ -167,11 +167,7 @@ impl Comparison {
         (b_path, b): (&Path, &Report),
         common: bool,
     ) -> Result<Self, UsageError> {
-        check_protocol(
-            &format!("{} and {}", a_path.display(), b_path.display()),
-            a,
-            b,
-        )?;
+        check_protocol(&format!("{} and {}", a_path.shown(), b_path.shown()), a, b)?;
         let of_b: HashMap<&str, &Judgement> =
             b.judgements.iter().map(|j| (j.name.as_str(), j)).collect();
         let pairs: Vec<(&Judgement, &Judgement)> = a
@@ -183,7 +179,7 @@ impl Comparison {
             only_in_a: a.judgements.len() - pairs.len(),
             only_in_b: of_b.len() - pairs.len(),
         };
-        let names = format!("{} and {}", a_path.display(), b_path.display());
+        let names = format!("{} and {}", a_path.shown(), b_path.shown());
         if pairs.is_empty() {
             return Err(UsageError::new(
                 format!("{names} have no picture in common"),

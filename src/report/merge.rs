@@ -8,6 +8,7 @@ use crate::evaluation::shard::Shard;
 use crate::metrics::Statistics;
 use crate::util::brief;
 use crate::util::count::{count, picks};
+use crate::util::escape::Shown;
 use crate::util::usage::UsageError;
 
 /// Shards that a message lists before it abridges.
@@ -32,7 +33,7 @@ pub fn merge(results: Vec<(PathBuf, Report)>) -> Result<Report, UsageError> {
                 return Err(UsageError::new(
                     format!(
                         "{} is the result of a whole run, not of a shard",
-                        path.display()
+                        path.shown()
                     ),
                     "give the results of runs with --shard",
                 ));
@@ -74,7 +75,7 @@ impl Part {
             return Err(UsageError::new(
                 format!(
                     "{} is the partial result of an interrupted run",
-                    self.path.display()
+                    self.path.shown()
                 ),
                 "evaluate this shard again, or go on with its --resume FILE",
             ));
@@ -87,7 +88,7 @@ impl Part {
             Err(UsageError::new(
                 format!(
                     "{} holds {}, but shard {} has {expected}",
-                    self.path.display(),
+                    self.path.shown(),
                     count(found, "picture"),
                     self.shard
                 ),
@@ -118,8 +119,8 @@ fn check_settings(parts: &[Part]) -> Result<(), UsageError> {
             return Err(UsageError::new(
                 format!(
                     "{} and {} are not of one evaluation; they differ in {}",
-                    first.path.display(),
-                    other.path.display(),
+                    first.path.shown(),
+                    other.path.shown(),
                     differences.join(", ")
                 ),
                 "evaluate all shards with the same program, flags, checkpoint and pictures",
@@ -176,8 +177,8 @@ fn check_coverage(parts: &[Part]) -> Result<(), UsageError> {
             return Err(UsageError::new(
                 format!(
                     "{} and {} overlap: both are shard {}",
-                    a.path.display(),
-                    b.path.display(),
+                    a.path.shown(),
+                    b.path.shown(),
                     a.shard
                 ),
                 "give the result of each shard once",

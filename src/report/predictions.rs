@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::data::Sample;
 use crate::metrics::{Prediction, TOP};
+use crate::util::escape::Shown;
 use crate::util::output_file::{OutputError, OutputFile};
 use crate::util::usage::UsageError;
 
@@ -51,7 +52,7 @@ impl Format {
             Some("csv") => Ok(Self::Csv),
             Some("jsonl") => Ok(Self::JsonLines),
             _ => Err(UsageError::new(
-                format!("--predictions {} has neither form's ending", path.display()),
+                format!("--predictions {} has neither form's ending", path.shown()),
                 "end the name in .csv or .jsonl",
             )),
         }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{Report, SCHEMA_VERSION};
 use crate::metrics::Tally;
+use crate::util::escape::Shown;
 use crate::util::regular_file;
 use crate::util::usage::UsageError;
 
@@ -28,13 +29,13 @@ impl Report {
     pub fn read(path: &Path) -> Result<Self, UsageError> {
         let text = text(path).map_err(|e| {
             UsageError::new(
-                format!("{} cannot be read: {e}", path.display()),
+                format!("{} cannot be read: {e}", path.shown()),
                 "give a file that --json wrote",
             )
         })?;
         let no_result = |e: serde_json::Error| {
             UsageError::new(
-                format!("{} is no result of uta-eval: {e}", path.display()),
+                format!("{} is no result of uta-eval: {e}", path.shown()),
                 "give a file that --json wrote",
             )
         };
@@ -43,7 +44,7 @@ impl Report {
             return Err(UsageError::new(
                 format!(
                     "{} has schema version {}, and this program reads version {SCHEMA_VERSION}",
-                    path.display(),
+                    path.shown(),
                     version.schema_version
                 ),
                 "make the result again with this version",
@@ -54,7 +55,7 @@ impl Report {
         match report.judgements.iter().find(|j| !names.insert(&j.name)) {
             None => Ok(report),
             Some(twice) => Err(UsageError::new(
-                format!("{} has {} twice", path.display(), twice.name),
+                format!("{} has {} twice", path.shown(), twice.name),
                 "the file was changed, or two pictures have one name; evaluate them again",
             )),
         }
@@ -76,7 +77,7 @@ impl Report {
                 return Err(UsageError::new(
                     format!(
                         "{} contradicts itself: {name} is told as {}/{}, and its judgements make {}/{}",
-                        path.display(),
+                        path.shown(),
                         told.correct,
                         told.total,
                         counted.correct,

@@ -26,6 +26,7 @@ pub mod tokenizer;
 use std::path::{Path, PathBuf};
 
 use crate::util::brief;
+use crate::util::escape::Shown;
 pub use prompting::{PromptList, PromptLists};
 
 pub use prompts::{ClassNames, Templates, prompts};
@@ -38,7 +39,7 @@ pub use tokenizer::{CONTEXT, END_OF_TEXT, START_OF_TEXT, Tokenizer, VOCABULARY};
 #[non_exhaustive]
 pub enum TextError {
     /// The file could not be read at all.
-    #[error("cannot read the {kind} file {}", path.display())]
+    #[error("cannot read the {kind} file {}", path.shown())]
     Read {
         /// What the file was to hold.
         kind: ListKind,
@@ -48,7 +49,7 @@ pub enum TextError {
         source: std::io::Error,
     },
     /// The file holds bytes that are not UTF-8.
-    #[error("{}:{line}: the {kind} file is not valid UTF-8", path.display())]
+    #[error("{}:{line}: the {kind} file is not valid UTF-8", path.shown())]
     NotUtf8 {
         /// What the file was to hold.
         kind: ListKind,
@@ -58,7 +59,7 @@ pub enum TextError {
         line: usize,
     },
     /// The file has no line with anything on it.
-    #[error("{}: the {kind} file is empty", path.display())]
+    #[error("{}: the {kind} file is empty", path.shown())]
     Empty {
         /// What the file was to hold.
         kind: ListKind,
@@ -66,7 +67,7 @@ pub enum TextError {
         path: PathBuf,
     },
     /// A line between two others is blank.
-    #[error("{}:{line}: blank line inside the {kind} file", path.display())]
+    #[error("{}:{line}: blank line inside the {kind} file", path.shown())]
     BlankLine {
         /// What the file was to hold.
         kind: ListKind,
@@ -76,7 +77,7 @@ pub enum TextError {
         line: usize,
     },
     /// A template has no place for the class name.
-    #[error("{}:{line}: template without `{{}}` or `{{c}}`: `{}`", path.display(), brief::excerpt(template))]
+    #[error("{}:{line}: template without `{{}}` or `{{c}}`: `{}`", path.shown(), brief::excerpt(template))]
     NoPlaceholder {
         /// The file.
         path: PathBuf,
@@ -86,7 +87,7 @@ pub enum TextError {
         template: String,
     },
     /// A JSON file is none of prompts for classes.
-    #[error("{}: no prompts for classes: {reason}", path.display())]
+    #[error("{}: no prompts for classes: {reason}", path.shown())]
     NoClassPrompts {
         /// The file.
         path: PathBuf,
@@ -94,7 +95,7 @@ pub enum TextError {
         reason: String,
     },
     /// A JSON file has no prompts for some classes.
-    #[error("{}: {count} of {classes} classes have no prompts ({examples})", path.display())]
+    #[error("{}: {count} of {classes} classes have no prompts ({examples})", path.shown())]
     ClassesWithoutPrompts {
         /// The file.
         path: PathBuf,
@@ -108,7 +109,7 @@ pub enum TextError {
     /// Some lines are `folder<TAB>name`, others a plain name.
     #[error(
         "{}:{line}: {} although line {first} {}",
-        path.display(),
+        path.shown(),
         if *has_tab { "a tab separates folder and name" } else { "plain name without a folder" },
         if *has_tab { "is a plain name" } else { "has a folder, a tab and a name" }
     )]
@@ -123,7 +124,7 @@ pub enum TextError {
         has_tab: bool,
     },
     /// A line is neither a name nor a folder, one tab and a name.
-    #[error("{}:{line}: expected `folder<TAB>name`, found {problem}", path.display())]
+    #[error("{}:{line}: expected `folder<TAB>name`, found {problem}", path.shown())]
     BadColumns {
         /// The file.
         path: PathBuf,
@@ -133,7 +134,7 @@ pub enum TextError {
         problem: &'static str,
     },
     /// A line begins with a folder, and no tab separates it from the name.
-    #[error("{}:{line}: {separator} between folder and name, where a tab is expected: `{entry}`", path.display())]
+    #[error("{}:{line}: {separator} between folder and name, where a tab is expected: `{entry}`", path.shown())]
     OtherSeparator {
         /// The file.
         path: PathBuf,
@@ -145,7 +146,7 @@ pub enum TextError {
         entry: String,
     },
     /// A line is a folder without a name.
-    #[error("{}:{line}: `{folder}` is a folder of ImageNet, and no class name", path.display())]
+    #[error("{}:{line}: `{folder}` is a folder of ImageNet, and no class name", path.shown())]
     FolderAsName {
         /// The file.
         path: PathBuf,
@@ -155,7 +156,7 @@ pub enum TextError {
         folder: String,
     },
     /// Two lines name the same folder.
-    #[error("{}:{line}: folder `{}` is already on line {first}", path.display(), brief::excerpt(folder))]
+    #[error("{}:{line}: folder `{}` is already on line {first}", path.shown(), brief::excerpt(folder))]
     DuplicateFolder {
         /// The file.
         path: PathBuf,
@@ -184,7 +185,7 @@ impl TextError {
             Self::Read { .. } => "check that this is a file and that you may read it".to_owned(),
             Self::NotUtf8 { path, .. } => format!(
                 "save the file as UTF-8; if it is Latin-1: iconv -f LATIN1 -t UTF-8 '{0}' > '{0}.utf8'",
-                path.display()
+                path.shown()
             ),
             Self::Empty { kind, .. } => match kind {
                 ListKind::ClassNames => "write one class name per line, in class order".to_owned(),

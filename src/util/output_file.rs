@@ -5,11 +5,12 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Stdout, Write};
 use std::path::{Path, PathBuf};
 
 use crate::util::destination::Destination;
+use crate::util::escape::Shown;
 use crate::util::temporary_file::TemporaryFile;
 
 /// Why a result cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{} cannot be written", path.display())]
+#[error("{} cannot be written", path.shown())]
 pub struct OutputError {
     /// As the user gave it.
     pub path: PathBuf,

@@ -18,8 +18,9 @@ pub fn similar<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
             let candidate = plain(name);
             let errors = strsim::damerau_levenshtein(&wanted, &candidate);
             let begins = wanted.len() >= BEGINNING && candidate.starts_with(&wanted);
-            let distance = if begins { errors.min(1) } else { errors };
-            (distance <= allowed).then_some((distance, name))
+            // The beginning of a name is meant rather than another with an error.
+            let distance = if begins { errors.min(1) } else { 2 * errors };
+            (begins || errors <= allowed).then_some((distance, name))
         })
         .collect();
     // Stable, so that equally near names stay in their order.

@@ -83,7 +83,7 @@ fn what_is_no_class_in_an_archive_is_named() {
     for (other, texts) in [
         (
             "tench/b.jpg",
-            &["1 folders that belong to no class (tench)"][..],
+            &["1 folder that belongs to no class (tench)"][..],
         ),
         ("b.jpg", &["holds 1 pictures but no class folders"]),
         ("train/n01440764/b.jpg", &["(train)"]),
@@ -206,7 +206,7 @@ fn pictures_of_one_name_in_several_shards_are_told_of() {
         folder.write(&format!("s-{shard}.tar"), tar(&members));
     }
     let texts = [
-        "1 pictures have the name of one in another file",
+        "1 picture has the name of one in another file",
         "there twice?",
     ];
     evaluated(folder.path(), &[], 0).warned(&texts);
@@ -475,6 +475,6 @@ fn hidden_members_that_macos_adds_are_ignored_and_counted() {
         ("readme.txt".into(), vec![1]),
     ];
     let path = folder.write("val.tar", tar(&members));
-    let text = "ignored 2 hidden files and 1 files without a picture's ending";
+    let text = "ignored 2 hidden files and 1 file without a picture's ending";
     evaluated(&path, &[], 0).printed(&["(1/1)"]).warned(&[text]);
 }

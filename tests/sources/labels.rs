@@ -130,7 +130,7 @@ fn a_picture_without_a_label_is_refused_and_named() {
     refused_labels(
         "val.csv",
         &list,
-        &["no label for 1 pictures", &flat_name(1)],
+        &["no label for 1 picture (", &flat_name(1)],
     );
 }
 
@@ -217,7 +217,11 @@ fn a_label_file_that_cannot_be_read_is_named() {
         &["/no/such/file: No such file"],
     );
     let more = ["--labels", folder.path().to_str().unwrap()];
-    refused(folder.path(), &more, &["it is no label file"]);
+    refused(
+        folder.path(),
+        &more,
+        &["it is a folder, and no regular file"],
+    );
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn files_that_are_not_of_the_validation_set_are_told_of() {
     folder.write("train-0.parquet", &bytes);
     evaluated(folder.path(), &[], 0).warned(&["train-0.parquet is a training split by its name"]);
     folder.write("validation-0.parquet", &bytes);
-    let texts = ["1 files of other splits are left out (train-0.parquet)"];
+    let texts = ["1 file of other splits is left out (train-0.parquet)"];
     evaluated(folder.path(), &[], 0).warned(&texts);
     folder.write("part-1.parquet", &bytes);
     let texts = [

@@ -24,6 +24,7 @@ use crate::metrics::{Prediction, Tally};
 use crate::report::features::{Features, Record};
 use crate::report::{self, Report};
 use crate::text::ClassNames;
+use crate::util::escape::Shown;
 use crate::util::memory;
 use crate::util::warning::Warning;
 
@@ -118,7 +119,7 @@ fn check_classes(classes: &ClassNames, record: &Record, file: &Path) -> Result<(
         return Err(Error::usage(
             format!(
                 "{} lists {given} classes, and the features are of {kept}",
-                file.display()
+                file.shown()
             ),
             "list a name for each of these, in their order",
         ));
@@ -127,7 +128,7 @@ fn check_classes(classes: &ClassNames, record: &Record, file: &Path) -> Result<(
         return Err(Error::usage(
             format!(
                 "{} lists other folders than the features are of",
-                file.display()
+                file.shown()
             ),
             match record.classes.folders() {
                 Some(_) => "list the folders of the first run, in the same order",

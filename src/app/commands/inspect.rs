@@ -9,7 +9,7 @@ use crate::app::exit_code::ExitCode;
 use crate::app::settings::Inspect;
 use crate::app::stdout::show;
 use crate::checkpoint::{Checkpoint, dtype_name};
-use crate::inference::choice::description_beside;
+use crate::inference::choice::{ChoiceError, description_beside};
 use crate::inference::identity::{Dimensions, fitting, looks_like};
 use crate::inference::loading::{self, Location};
 use crate::inference::weights::{fit, layout_of};
@@ -31,12 +31,18 @@ pub fn run(settings: &Inspect) -> Result<ExitCode, Error> {
     let mut out = heading(&checkpoint)?;
     let config = match &settings.config {
         Some(config) => Some(config.clone()),
-        None => match description_beside(&settings.checkpoint)? {
-            Some((config, name)) => {
+        None => match description_beside(&settings.checkpoint) {
+            Ok(Some((config, name))) => {
                 let _ = writeln!(out, "described by {name}");
                 Some(config)
             }
-            None => looks_like(&checkpoint),
+            Ok(None) => looks_like(&checkpoint),
+            // What the checkpoint holds is told all the same.
+            Err(ChoiceError::Model(error)) => {
+                let _ = writeln!(out, "described by nothing that can be used: {error}");
+                looks_like(&checkpoint)
+            }
+            Err(error) => return Err(error.into()),
         },
     };
     let fits = describe_fit(&mut out, &checkpoint, config.as_ref());

@@ -21,6 +21,7 @@ use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
 use crate::report::predictions;
 use crate::util::escape;
+use crate::util::escape::Shown;
 
 #[derive(Debug)]
 pub struct Evaluate {
@@ -69,7 +70,7 @@ impl Evaluate {
         let devices = &self.run.devices;
         format!(
             "{} {:?} {} {}",
-            checkpoint.display(),
+            checkpoint.shown(),
             self.model.config,
             devices.name(),
             devices.first().precision()

@@ -29,6 +29,7 @@ use crate::metrics::expectation::Expectations;
 use crate::model::ModelConfig;
 use crate::model::config::DEMO;
 use crate::text::{ClassNames, Templates};
+use crate::util::escape::Shown;
 
 pub use evaluate::Evaluate;
 pub use features::EvaluateFeatures;
@@ -331,7 +332,7 @@ impl Convert {
             return Err(Error::usage(
                 format!(
                     "convert writes safetensors, and {} ends otherwise",
-                    args.output.display()
+                    args.output.shown()
                 ),
                 "give the new file a name that ends in .safetensors",
             ));

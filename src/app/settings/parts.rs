@@ -20,6 +20,7 @@ use crate::model::ModelConfig;
 use crate::report::predictions;
 use crate::text::{ClassNames, imagenet};
 use crate::util::destination::Destination;
+use crate::util::escape::Shown;
 use crate::util::output_file::OutputError;
 use crate::util::usage::UsageError;
 
@@ -249,10 +250,10 @@ pub(super) fn check_distinct(files: &[(&str, &Path)]) -> Result<(), Error> {
             let as_well = if spelled == path {
                 String::new()
             } else {
-                format!(", also spelled {}", spelled.display())
+                format!(", also spelled {}", spelled.shown())
             };
             return Err(Error::usage(
-                format!("{flag} and {other} both name {}{as_well}", path.display()),
+                format!("{flag} and {other} both name {}{as_well}", path.shown()),
                 "give each a file of its own",
             ));
         }
@@ -270,7 +271,7 @@ pub(super) fn check_no_input(output: &Path, flag: &str, inputs: &[&PathBuf]) -> 
         .find(|input| input.canonicalize().is_ok_and(|input| input == real))
     {
         Some(_) => Err(Error::usage(
-            format!("{flag} {} would replace an input", output.display()),
+            format!("{flag} {} would replace an input", output.shown()),
             "choose another name for the result",
         )),
         None => Ok(()),

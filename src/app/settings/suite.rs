@@ -12,6 +12,7 @@ use crate::app::json_output::JsonTarget;
 use crate::app::suite_file::{self, SuiteEntry};
 use crate::data::{Set, SuiteFolder, SuiteProblem, SuiteSet};
 use crate::inference::accuracy;
+use crate::util::escape::Shown;
 
 /// Checkpoints on data sets.
 #[derive(Debug)]
@@ -76,7 +77,7 @@ impl Suite {
         };
         if entries.is_empty() && problems.is_empty() {
             return Err(Error::usage(
-                format!("{} holds no data set of a suite", root.display()),
+                format!("{} holds no data set of a suite", root.shown()),
                 "folders are known by their published names, which uta-eval guide suite lists; --imagenet-path evaluates one set",
             ));
         }

@@ -13,6 +13,8 @@ use ureq::{Agent, Body};
 use super::certificates;
 use super::environment::{endpoint, token};
 
+use crate::util::escape::Shown;
+
 /// Waits between attempts after a fault that may pass. Each attempt goes on where the last ended.
 const WAITS: [Duration; 3] = [
     Duration::from_millis(500),
@@ -44,7 +46,7 @@ pub enum Fault {
         /// Whose it is, and who issued it.
         shown: Option<String>,
     },
-    #[error("{variable} names {}, which cannot be used as certificates: {reason}", path.display())]
+    #[error("{variable} names {}, which cannot be used as certificates: {reason}", path.shown())]
     Bundle {
         variable: &'static str,
         path: PathBuf,
@@ -65,7 +67,7 @@ pub enum Fault {
     /// Removed already.
     #[error("the download is damaged: {0}")]
     Damaged(String),
-    #[error("{} cannot be written or removed: {source}", path.display())]
+    #[error("{} cannot be written or removed: {source}", path.shown())]
     Disk { path: PathBuf, source: io::Error },
 }
 

@@ -2,25 +2,27 @@
 
 use std::path::PathBuf;
 
+use crate::util::escape::Shown;
+
 /// Why a folder, an archive or a table cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerError {
-    #[error("{} does not exist", path.display())]
+    #[error("{} does not exist", path.shown())]
     NotFound { path: PathBuf },
-    #[error("{} cannot be read", path.display())]
+    #[error("{} cannot be read", path.shown())]
     Unreadable {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{} is too deep below its class folder; does a link lead back?", path.display())]
+    #[error("{} is too deep below its class folder; does a link lead back?", path.shown())]
     TooDeep {
         path: PathBuf,
         /// Folders below the class folder that are looked into.
         deepest: usize,
     },
-    #[error("{} cannot be used: {reason}", path.display())]
+    #[error("{} cannot be used: {reason}", path.shown())]
     Archive { path: PathBuf, reason: String },
-    #[error("{} cannot be used: {reason}", path.display())]
+    #[error("{} cannot be used: {reason}", path.shown())]
     Table { path: PathBuf, reason: String },
 }
 

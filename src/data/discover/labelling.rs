@@ -13,6 +13,7 @@ use crate::data::labels::{self, LabelFile, Labels, Lookup};
 use crate::data::name::{Name, abridged};
 use crate::data::sample::{Sample, Storage};
 use crate::data::sets::ClassFolders;
+use crate::util::escape::Shown;
 
 /// What pictures without class folders are labelled by.
 pub struct Labelling<'a> {
@@ -63,7 +64,7 @@ impl Labelling<'_> {
                 .into());
             }
             (None, several) => {
-                let files = several.iter().map(|file| file.display().to_string());
+                let files = several.iter().map(|file| file.shown().to_string());
                 let files = abridged(files);
                 return Err(LabellingError::SeveralLabels { path, files }.into());
             }

@@ -16,6 +16,7 @@ use crate::data::labels;
 use crate::data::sample::Sample;
 use crate::data::sets::{ClassFolders, ClassFoldersError, Naming, Set};
 use crate::text::ClassNames;
+use crate::util::escape::Shown;
 
 /// Where a data set is, and what is known of it beforehand.
 #[derive(Debug, Clone)]
@@ -170,6 +171,6 @@ fn training_split(data: &DataSet) -> Option<Remark> {
     let named = [Some(data.root.as_path()), shard];
     let is_training = |path: &&Path| path.file_name().is_some_and(is_training);
     let path = named.into_iter().flatten().find(is_training)?;
-    let name = path.display().to_string();
+    let name = path.shown().to_string();
     Some(Remark::TrainingSplit { name })
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::util::count as nouns;
+use crate::util::escape::Shown;
 
 /// Something odd about a data set that does not stop its evaluation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl fmt::Display for Remark {
             Self::SpareLabels { labels, count } => write!(
                 f,
                 "{} has labels for {} that {} not there",
-                labels.display(),
+                labels.shown(),
                 nouns::count(*count, "picture"),
                 nouns::picks(*count, "is", "are")
             ),

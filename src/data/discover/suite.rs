@@ -9,6 +9,7 @@ use crate::data::containers::ContainerError;
 use crate::data::containers::file_names::{Ignored, has_ending, is_picture};
 use crate::data::containers::folder::Contents;
 use crate::data::sets::SuiteSet;
+use crate::util::escape::Shown;
 
 /// Endings of archives that have to be unpacked first.
 const PACKED: [&str; 5] = ["zip", "tgz", "gz", "xz", "zst"];
@@ -151,7 +152,7 @@ impl Candidates {
             }
             let paths: Vec<String> = std::iter::once(&first)
                 .chain(&paths)
-                .map(|path| path.display().to_string())
+                .map(|path| path.shown().to_string())
                 .collect();
             suite.problems.push(SuiteProblem {
                 name: set.name().into(),
@@ -168,7 +169,7 @@ impl Candidates {
             if !told && !suite.found.contains_key(&set) {
                 suite.problems.push(SuiteProblem {
                     name: set.name().into(),
-                    reason: format!("{} is compressed", path.display()),
+                    reason: format!("{} is compressed", path.shown()),
                     hint: "unpack it, or make a plain tar archive of it".into(),
                 });
             }
@@ -181,7 +182,7 @@ impl Candidates {
                 .into_owned();
             suite.problems.push(SuiteProblem {
                 name,
-                reason: format!("{} holds pictures, but its name is none of a set's", path.display()),
+                reason: format!("{} holds pictures, but its name is none of a set's", path.shown()),
                 hint: "name it as the set is published, or evaluate it by a TOML file or --imagenet-path".into(),
             });
         }

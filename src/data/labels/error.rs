@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::util::escape::Shown;
+
 /// Why a label file cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{}{}: {reason}", path.display(), line.map(|n| format!(", line {n}")).unwrap_or_default())]
+#[error("{}{}: {reason}", path.shown(), line.map(|n| format!(", line {n}")).unwrap_or_default())]
 pub struct LabelError {
     pub path: PathBuf,
     pub line: Option<usize>,

@@ -71,8 +71,12 @@ pub fn class(picture: &ShardPicture, classes: &ClassFolders) -> Result<usize, St
         };
         if said.is_empty() {
             let start: String = text.trim().chars().take(40).collect();
-            let reason = match start.parse::<usize>().ok().filter(|n| *n < classes.len()) {
-                Some(_) => format!("; it is {}", classes.no_index()),
+            let number = start.parse::<usize>().ok();
+            let reason = match number {
+                Some(number) if number < classes.len() => {
+                    format!("; it is {}", classes.no_index())
+                }
+                Some(_) => format!("; there are {} classes, from 0 on", classes.len()),
                 None => of_folders.to_string(),
             };
             let message = format!("{} holds no class: {start:?}{reason}", label.name);

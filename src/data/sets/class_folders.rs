@@ -9,6 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::objectnet;
 use crate::data::name::abridged;
 use crate::text::imagenet::{self, is_wnid};
+use crate::util::escape::Shown;
 
 /// Folders below the path in which ImageNet's class folders may lie. In Kaggle's archive they are
 /// further down.
@@ -17,15 +18,15 @@ pub const IMAGENET_PLACES: [&str; 2] = ["val", "ILSVRC/Data/CLS-LOC/val"];
 /// Why it is in doubt where the class folders are, or which class they belong to.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassFoldersError {
-    #[error("{} holds several folders of pictures ({folders})", path.display())]
+    #[error("{} holds several folders of pictures ({folders})", path.shown())]
     SeveralPlaces { path: PathBuf, folders: String },
-    #[error("{} has {folders} class folders, but there are {names} class names", path.display())]
+    #[error("{} has {folders} class folders, but there are {names} class names", path.shown())]
     OtherCount {
         path: PathBuf,
         folders: usize,
         names: usize,
     },
-    #[error("the class folders of {} are numbers ({examples}), whose sorted order is in doubt", path.display())]
+    #[error("the class folders of {} are numbers ({examples}), whose sorted order is in doubt", path.shown())]
     Order { path: PathBuf, examples: String },
 }
 
@@ -387,7 +388,7 @@ impl ClassFolders {
             [only] => Ok(Some(only)),
             several => Err(ClassFoldersError::SeveralPlaces {
                 path: path.into(),
-                folders: abridged(several.iter().map(|f| path.join(f).display().to_string())),
+                folders: abridged(several.iter().map(|f| path.join(f).shown().to_string())),
             }),
         }
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::own::Description;
 use super::{ConfigError, ModelConfig, open_clip, transformers};
+use crate::util::escape::Shown;
 use crate::util::regular_file;
 
 /// Bytes of a file; a larger one is something else.
@@ -63,7 +64,7 @@ impl ModelConfig {
     /// # Errors
     /// When the file cannot be read or describes no possible model.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let config = Self::from_json(&read(path)?, &path.display().to_string())?;
+        let config = Self::from_json(&read(path)?, &path.shown())?;
         let beside = path.with_file_name(TRANSFORMERS_PREPROCESSOR);
         if path.file_name() == Some(TRANSFORMERS_CONFIG.as_ref()) && beside.is_file() {
             return config.with_preprocessor(&beside);
@@ -76,7 +77,7 @@ impl ModelConfig {
     /// # Errors
     /// When the file cannot be read, or asks for what is not implemented.
     pub fn with_preprocessor(mut self, path: &Path) -> Result<Self, ConfigError> {
-        let name = path.display().to_string();
+        let name = path.shown().to_string();
         let value = parse(&read(path)?, &name)?;
         self.preprocessing = transformers::preprocessing(value, self.vision.image)
             .and_then(|preprocessing| {
@@ -124,7 +125,7 @@ impl ModelConfig {
 
 fn read(path: &Path) -> Result<String, ConfigError> {
     regular_file::read_text(path, MOST_BYTES).map_err(|source| ConfigError::Unreadable {
-        path: path.display().to_string(),
+        path: path.shown().to_string(),
         source,
     })
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{CLASSIFIER, DIGEST, FEATURES, FORMAT, LABELS, RECORD, Record, VERSION};
 use crate::classifier::Classifier;
+use crate::util::escape::Shown;
 use crate::util::hex;
 use crate::util::regular_file;
 use crate::util::usage::UsageError;
@@ -36,22 +37,22 @@ impl Features {
     pub fn read(path: &Path) -> Result<Self, UsageError> {
         read(path).map_err(|unusable| match unusable {
             Unusable::Unreadable(e) => UsageError::new(
-                format!("the features {} cannot be read: {e}", path.display()),
+                format!("the features {} cannot be read: {e}", path.shown()),
                 "check --from-features",
             ),
             Unusable::Foreign(detail) => UsageError::new(
-                format!("{} holds no features: {detail}", path.display()),
+                format!("{} holds no features: {detail}", path.shown()),
                 "make them with --save-features FILE",
             ),
             Unusable::Version(version) => UsageError::new(
                 format!(
                     "the features {} have version {version} of their form, and this program reads version {VERSION}",
-                    path.display()
+                    path.shown()
                 ),
                 "make them again with --save-features FILE",
             ),
             Unusable::Damaged(detail) => UsageError::new(
-                format!("the features {} are damaged: {detail}", path.display()),
+                format!("the features {} are damaged: {detail}", path.shown()),
                 "make them again with --save-features FILE",
             ),
         })

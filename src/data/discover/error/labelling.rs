@@ -5,32 +5,33 @@ use std::sync::Arc;
 
 use crate::data::labels::KNOWN;
 use crate::util::count as nouns;
+use crate::util::escape::Shown;
 
 /// Why pictures do not get their labels.
 #[derive(Debug, thiserror::Error)]
 pub enum LabellingError {
-    #[error("{} has pictures without class folders, and no label file", path.display())]
+    #[error("{} has pictures without class folders, and no label file", path.shown())]
     NoLabels { path: PathBuf },
-    #[error("{} has pictures without class folders; their labels are in {}, which is packed", path.display(), devkit.display())]
+    #[error("{} has pictures without class folders; their labels are in {}, which is packed", path.shown(), devkit.shown())]
     PackedDevkit { path: PathBuf, devkit: PathBuf },
-    #[error("{} has several label files ({files})", path.display())]
+    #[error("{} has several label files ({files})", path.shown())]
     SeveralLabels { path: PathBuf, files: String },
-    #[error("{} says each picture's class itself; {} is not needed", path.display(), labels.display())]
+    #[error("{} says each picture's class itself; {} is not needed", path.shown(), labels.shown())]
     LabelsUnused { path: PathBuf, labels: PathBuf },
-    #[error("{} has no label for {} ({examples})", path.display(), nouns::count(*count, "picture"))]
+    #[error("{} has no label for {} ({examples})", path.shown(), nouns::count(*count, "picture"))]
     Unlabelled {
         path: PathBuf,
         count: usize,
         examples: String,
     },
-    #[error("{first} and {second} are both called {name} in {}", labels.display())]
+    #[error("{first} and {second} are both called {name} in {}", labels.shown())]
     SameName {
         first: String,
         second: String,
         name: String,
         labels: PathBuf,
     },
-    #[error("{picture} may be any of several pictures in {}", labels.display())]
+    #[error("{picture} may be any of several pictures in {}", labels.shown())]
     SeveralLines { picture: String, labels: PathBuf },
     #[error("{picture} is of class {label} by its label, but its name says {named}")]
     Contradiction {
@@ -38,15 +39,15 @@ pub enum LabellingError {
         label: usize,
         named: usize,
     },
-    #[error("{} of {} {} no name of the validation set, as {example} has none", nouns::count(*count, "picture"), path.display(), nouns::picks(*count, "has", "have"))]
+    #[error("{} of {} {} no name of the validation set, as {example} has none", nouns::count(*count, "picture"), path.shown(), nouns::picks(*count, "has", "have"))]
     NotOfTheValidationSet {
         path: PathBuf,
         count: usize,
         example: Arc<str>,
     },
-    #[error("{} does not say what the labels' numbers mean: {reason}", names.display())]
+    #[error("{} does not say what the labels' numbers mean: {reason}", names.shown())]
     OtherClassNames { names: PathBuf, reason: String },
-    #[error("no picture of {} has a ReaL label", path.display())]
+    #[error("no picture of {} has a ReaL label", path.shown())]
     NoRealLabels { path: PathBuf },
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::data::containers::file_names::PICTURE_EXTENSIONS;
 use crate::data::labels::KNOWN;
 use crate::util::count as nouns;
+use crate::util::escape::Shown;
 
 /// The layout that is expected, for hints.
 const LAYOUT: &str = "expected PATH/val/<wnid>/*.JPEG or PATH/<wnid>/*.JPEG, e.g. PATH/val/n01440764/ILSVRC2012_val_00000293.JPEG";
@@ -12,37 +13,37 @@ const LAYOUT: &str = "expected PATH/val/<wnid>/*.JPEG or PATH/<wnid>/*.JPEG, e.g
 /// Why folders do not tell every picture's class.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
-    #[error("{} is a file, not a folder", path.display())]
+    #[error("{} is a file, not a folder", path.shown())]
     NotAFolder { path: PathBuf },
-    #[error("{} is no flat folder", path.display())]
+    #[error("{} is no flat folder", path.shown())]
     NotAFlatFolder { path: PathBuf },
-    #[error("{} is empty", path.display())]
+    #[error("{} is empty", path.shown())]
     Empty { path: PathBuf },
-    #[error("{} holds {} but no class folders", path.display(), nouns::count(*pictures, "picture"))]
+    #[error("{} holds {} but no class folders", path.shown(), nouns::count(*pictures, "picture"))]
     Flat { path: PathBuf, pictures: usize },
-    #[error("{} holds no class folders, only {}", path.display(), no_pictures(*files))]
+    #[error("{} holds no class folders, only {}", path.shown(), no_pictures(*files))]
     NoClassFolders { path: PathBuf, files: usize },
-    #[error("the class folders of {} have plain numbers as names ({examples})", path.display())]
+    #[error("the class folders of {} have plain numbers as names ({examples})", path.shown())]
     Numeric { path: PathBuf, examples: String },
-    #[error("{} has {} that {} to no class ({examples})", path.display(), nouns::count(*count, "folder"), nouns::picks(*count, "belongs", "belong"))]
+    #[error("{} has {} that {} to no class ({examples})", path.shown(), nouns::count(*count, "folder"), nouns::picks(*count, "belongs", "belong"))]
     Unknown {
         path: PathBuf,
         count: usize,
         examples: String,
         cause: UnknownCause,
     },
-    #[error("{} has the folder {folder}, and the class is listed as {listed}: they differ in blanks or in the Unicode form", path.display())]
+    #[error("{} has the folder {folder}, and the class is listed as {listed}: they differ in blanks or in the Unicode form", path.shown())]
     Spelled {
         path: PathBuf,
         /// Both in quotes, in ASCII.
         folder: String,
         listed: String,
     },
-    #[error("{} holds no pictures, only {}", path.display(), nouns::count(*files, "other file"))]
+    #[error("{} holds no pictures, only {}", path.shown(), nouns::count(*files, "other file"))]
     NoPictures { path: PathBuf, files: usize },
-    #[error("{} says {task}: only pictures with one class each are evaluated", path.display())]
+    #[error("{} says {task}: only pictures with one class each are evaluated", path.shown())]
     OtherTask { path: PathBuf, task: String },
-    #[error("{} is named as a class, but is no folder that can be read", path.display())]
+    #[error("{} is named as a class, but is no folder that can be read", path.shown())]
     NoClassFolder { path: PathBuf },
 }
 

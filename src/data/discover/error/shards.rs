@@ -2,23 +2,25 @@
 
 use std::path::PathBuf;
 
+use crate::util::escape::Shown;
+
 /// Why it is in doubt which files belong to a data set.
 #[derive(Debug, thiserror::Error)]
 pub enum ShardsError {
-    #[error("{} holds no .{ending} files", path.display())]
+    #[error("{} holds no .{ending} files", path.shown())]
     NoShards { path: PathBuf, ending: String },
-    #[error("{} holds the same split in different numbers of files ({})", path.display(), examples.join(", "))]
+    #[error("{} holds the same split in different numbers of files ({})", path.shown(), examples.join(", "))]
     SeveralConversions {
         path: PathBuf,
         examples: Vec<String>,
     },
-    #[error("{} holds files of the validation set, and {count} whose names tell no split ({})", path.display(), examples.join(", "))]
+    #[error("{} holds files of the validation set, and {count} whose names tell no split ({})", path.shown(), examples.join(", "))]
     UnknownSplits {
         path: PathBuf,
         count: usize,
         examples: Vec<String>,
     },
-    #[error("{} holds files of several splits ({})", path.display(), examples.join(", "))]
+    #[error("{} holds files of several splits ({})", path.shown(), examples.join(", "))]
     SeveralSplits {
         path: PathBuf,
         examples: Vec<String>,
