@@ -364,7 +364,9 @@ fn objectnet_is_ranked_among_its_own_names_unless_its_authors_protocol_is_asked_
     let (list, names) = (read("objectnet.tsv"), read("objectnet_names.txt"));
     let shared = list
         .lines()
-        .filter_map(|line| Some(line.split_once('\t')?.0));
+        .filter_map(|line| line.split_once('\t'))
+        .filter(|(_, classes)| !classes.is_empty())
+        .map(|(folder, _)| folder);
     let shared: Vec<&str> = shared.collect();
     let lines: Vec<String> = shared
         .iter()

@@ -272,7 +272,7 @@ fn of_weights_and_their_average_each_is_taken_by_its_key_and_the_other_is_named(
     let error = open_weights("ema", "teacher").unwrap_err();
     let text = error.to_string();
     assert!(text.contains("no weights under teacher"), "{text}");
-    assert!(text.contains("model_ema, model"), "{text}");
+    assert!(text.contains("model, model_ema"), "{text}");
     assert!(error.hint().is_some());
 }
 

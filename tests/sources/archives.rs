@@ -85,7 +85,7 @@ fn what_is_no_class_in_an_archive_is_named() {
             "tench/b.jpg",
             &["1 folder that belongs to no class (tench)"][..],
         ),
-        ("b.jpg", &["holds 1 pictures but no class folders"]),
+        ("b.jpg", &["holds 1 picture but no class folders"]),
         ("train/n01440764/b.jpg", &["(train)"]),
     ] {
         refused_tar(&tar(&[member(), (other.into(), vec![1])]), texts);

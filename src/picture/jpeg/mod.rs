@@ -124,6 +124,18 @@ impl<'a> Jpeg<'a> {
         Decoder::new(bytes).map(Self)
     }
 
+    /// Reads the header of a part of another file, which says what the components are: luma and chroma, or
+    /// colours as they are. No marker is asked.
+    pub(super) fn open_part(bytes: &'a [u8], chroma: bool) -> Result<Self, PictureError> {
+        let mut decoder = Decoder::new(bytes)?;
+        decoder.space = match decoder.space {
+            Space::Rgb | Space::YCbCr if chroma => Space::YCbCr,
+            Space::Rgb | Space::YCbCr => Space::Rgb,
+            other => other,
+        };
+        Ok(Self(decoder))
+    }
+
     /// Width and height.
     pub(super) fn size(&self) -> (usize, usize) {
         self.0.size()

@@ -2,6 +2,7 @@
 //!
 //! Source: `OPEN_INFO` of Pillow 11's `TiffImagePlugin.py`.
 
+mod parts;
 mod tags;
 
 use std::borrow::Cow;
@@ -21,6 +22,17 @@ const BLACK_IS_ZERO: u32 = 1;
 const RGB: u32 = 2;
 const PALETTE: u32 = 3;
 const INKS: u32 = 5;
+const YCBCR: u32 = 6;
+
+/// Who decodes the samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    /// The crate `tiff`.
+    OfCrate,
+    Jpeg,
+    /// Group 3 in one dimension.
+    Fax,
+}
 
 /// What the samples of a picture are.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +42,7 @@ struct Layout {
     samples: usize,
     /// 1 unsigned, 2 signed, 3 floating point.
     format: u32,
+    coding: Coding,
 }
 
 /// Width, height and colours of a TIFF.
@@ -38,7 +51,7 @@ pub(in crate::picture) fn header(bytes: &[u8]) -> Result<(usize, usize, Colour),
     let layout = layout(&tags)?;
     let colour = match layout.photometric {
         INKS => Colour::Cmyk,
-        RGB | PALETTE => Colour::Rgb,
+        RGB | PALETTE | YCBCR => Colour::Rgb,
         _ => Colour::Gray,
     };
     Ok((tags.width()?, tags.height()?, colour))
@@ -50,6 +63,16 @@ pub(super) fn decode(bytes: &[u8], out: &mut Pixels, room: &mut Room) -> Result<
     let layout = layout(&tags)?;
     let (width, height) = (tags.width()?, tags.height()?);
     room.take(width, height)?;
+    if layout.coding != Coding::OfCrate {
+        let kind = if layout.coding == Coding::Fax {
+            Kind::Steps
+        } else {
+            Kind::Colours
+        };
+        out.begin(width, height, kind);
+        out.colours = parts::decode(bytes, &tags, layout)?;
+        return Ok(());
+    }
     // The crate knows no palettes, and turns wide grays around, which Pillow does not.
     let narrow_gray = layout.photometric == WHITE_IS_ZERO && layout.bits <= 8;
     let as_gray = matches!(layout.photometric, WHITE_IS_ZERO | PALETTE) && !narrow_gray;
@@ -107,10 +130,11 @@ fn layout(tags: &Tags) -> Result<Layout, PictureError> {
     let compression = tags.first(tags::COMPRESSION).unwrap_or(1);
     let name = match compression {
         // None, fax 4, LZW, deflate (two numbers), PackBits.
-        1 | 4 | 5 | 8 | 32946 | 32773 => None,
+        1 | 4 | 5 | 7 | 8 | 32946 | 32773 => None,
         2 => Some("CCITT run lengths"),
-        3 => Some("CCITT fax group 3"),
-        6 | 7 => Some("JPEG"),
+        3 if tags.first(tags::FAX_OPTIONS).unwrap_or(0) & 1 == 0 => None,
+        3 => Some("CCITT fax group 3 in two dimensions"),
+        6 => Some("JPEG of the old kind"),
         34712 => Some("JPEG 2000"),
         34925 => Some("LZMA"),
         50000 => Some("Zstandard"),
@@ -125,6 +149,11 @@ fn layout(tags: &Tags) -> Result<Layout, PictureError> {
         bits: tags.first(tags::BITS).unwrap_or(1),
         samples: tags.first(tags::SAMPLES).unwrap_or(1) as usize,
         format: tags.first(tags::FORMAT).unwrap_or(1),
+        coding: match compression {
+            3 => Coding::Fax,
+            7 => Coding::Jpeg,
+            _ => Coding::OfCrate,
+        },
     };
     for (tag, what) in [
         (tags::ORIENTATION, "a TIFF that is to be turned"),
@@ -136,7 +165,14 @@ fn layout(tags: &Tags) -> Result<Layout, PictureError> {
         }
     }
     let extra = tags.first(tags::EXTRA).unwrap_or(0);
-    let known = match (layout.photometric, layout.samples, layout.bits) {
+    let kind = (layout.photometric, layout.samples, layout.bits);
+    let known = match kind {
+        _ if layout.coding == Coding::Jpeg => {
+            layout.format == 1 && matches!(kind, (BLACK_IS_ZERO, 1, 8) | (RGB | YCBCR, 3, 8))
+        }
+        _ if layout.coding == Coding::Fax => {
+            matches!(kind, (WHITE_IS_ZERO | BLACK_IS_ZERO, 1, 1))
+        }
         (WHITE_IS_ZERO | BLACK_IS_ZERO, 1, 1 | 2 | 4 | 8 | 16) => layout.format == 1,
         (WHITE_IS_ZERO | BLACK_IS_ZERO, 1, 32) => matches!(layout.format, 1..=3),
         (BLACK_IS_ZERO, 2, 8) | (RGB, 3 | 4, 8 | 16) => layout.format == 1 && extra != 1,
@@ -149,7 +185,7 @@ fn layout(tags: &Tags) -> Result<Layout, PictureError> {
             RGB => "RGB",
             PALETTE => "palette",
             INKS => "CMYK",
-            6 => "YCbCr",
+            YCBCR => "YCbCr",
             8..=10 => "CIELAB",
             _ => "unknown",
         };

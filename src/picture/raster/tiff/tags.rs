@@ -11,15 +11,26 @@ pub(super) const COMPRESSION: u16 = 259;
 pub(super) const PHOTOMETRIC: u16 = 262;
 pub(super) const FILL_ORDER: u16 = 266;
 pub(super) const ORIENTATION: u16 = 274;
+pub(super) const STRIP_OFFSETS: u16 = 273;
 pub(super) const SAMPLES: u16 = 277;
+pub(super) const ROWS_PER_STRIP: u16 = 278;
+pub(super) const STRIP_LENGTHS: u16 = 279;
 pub(super) const PLANES: u16 = 284;
+pub(super) const FAX_OPTIONS: u16 = 292;
 pub(super) const PALETTE: u16 = 320;
+pub(super) const TILE_WIDTH: u16 = 322;
+pub(super) const TILE_HEIGHT: u16 = 323;
+pub(super) const TILE_OFFSETS: u16 = 324;
+pub(super) const TILE_LENGTHS: u16 = 325;
 pub(super) const EXTRA: u16 = 338;
 pub(super) const FORMAT: u16 = 339;
+pub(super) const JPEG_TABLES: u16 = 347;
 
-/// Types of numbers: of 16 bits, and of 32.
+/// Types of numbers: of 16 bits, of 32, and of 64. And bytes of no type.
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
+const LONG_8: u16 = 16;
+const UNDEFINED: u16 = 7;
 
 #[derive(Debug)]
 struct Tag {
@@ -30,7 +41,19 @@ struct Tag {
     values: usize,
 }
 
-/// The tags that are numbers.
+impl Tag {
+    /// Bytes of a value.
+    fn size(&self) -> usize {
+        match self.kind {
+            UNDEFINED => 1,
+            SHORT => 2,
+            LONG => 4,
+            _ => 8,
+        }
+    }
+}
+
+/// The tags that are numbers, and those of no type.
 #[derive(Debug)]
 pub(super) struct Tags<'a> {
     bytes: &'a [u8],
@@ -71,8 +94,10 @@ impl<'a> Tags<'a> {
             let (tag, kind) = (self.number(at, 2)? as u16, self.number(at + 2, 2)? as u16);
             let count = self.number(at + 4, wide)?;
             let size = match kind {
+                UNDEFINED => 1,
                 SHORT => 2,
                 LONG => 4,
+                LONG_8 => 8,
                 _ => continue,
             };
             let place = at + 4 + wide;
@@ -109,8 +134,23 @@ impl<'a> Tags<'a> {
     /// The first value of a tag.
     pub(super) fn first(&self, tag: u16) -> Option<u32> {
         let tag = self.find(tag).filter(|tag| tag.count > 0)?;
-        let size = if tag.kind == SHORT { 2 } else { 4 };
-        self.number(tag.values, size).map(|value| value as u32)
+        self.number(tag.values, tag.size())
+            .map(|value| value as u32)
+    }
+
+    /// All values of a tag.
+    pub(super) fn all(&self, tag: u16) -> Option<Vec<usize>> {
+        let tag = self.find(tag)?;
+        let value = |index| self.number(tag.values + index * tag.size(), tag.size());
+        // As many as there are bytes for, whatever is declared.
+        (0..tag.count.min(self.bytes.len())).map(value).collect()
+    }
+
+    /// The bytes of a tag that are of no type.
+    pub(super) fn raw(&self, tag: u16) -> Option<&'a [u8]> {
+        let tag = self.find(tag).filter(|tag| tag.kind == UNDEFINED)?;
+        self.bytes
+            .get(tag.values..tag.values.checked_add(tag.count)?)
     }
 
     pub(super) fn width(&self) -> Result<usize, PictureError> {
