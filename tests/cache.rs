@@ -320,7 +320,7 @@ fn an_interrupt_leaves_nothing_half_written() {
     let id = child.id().to_string();
     assert!(
         Command::new("kill")
-            .args(["-INT", &id])
+            .args([crate::support::interrupt_signal(), &id])
             .status()
             .unwrap()
             .success()

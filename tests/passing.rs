@@ -269,7 +269,10 @@ fn an_interrupted_sweep_says_how_many_pictures_it_decoded() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     let id = child.id().to_string();
-    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    Command::new("kill")
+        .args([crate::support::interrupt_signal(), &id])
+        .status()
+        .unwrap();
     let ended = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(130), "{stderr}");

@@ -279,3 +279,22 @@ pub fn quick_demo_on(pictures: &Path, folder: &Folder) -> Vec<String> {
     arguments.extend(["--templates".into(), templates.to_str().unwrap().into()]);
     arguments
 }
+
+/// The signals that end a run, as `kill` takes them. Those that this process began with ignored are left
+/// out, as INT of a shell's background job is: the program leaves them ignored.
+pub fn ending_signals() -> Vec<&'static str> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let ignored = ignored.unwrap_or(0);
+    let all = [(2, "-INT"), (15, "-TERM"), (1, "-HUP")];
+    let heeded = all
+        .iter()
+        .filter(|(number, _)| ignored & 1 << (number - 1) == 0);
+    heeded.map(|(_, name)| *name).collect()
+}
+
+/// The first of them, by which a test interrupts the program.
+pub fn interrupt_signal() -> &'static str {
+    ending_signals()[0]
+}

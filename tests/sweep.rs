@@ -389,7 +389,12 @@ fn an_interrupted_sweep_shows_how_far_it_came() {
     }
     let pid = child.id().to_string();
     let mut kill = std::process::Command::new("kill");
-    assert!(kill.args(["-INT", &pid]).status().unwrap().success());
+    assert!(
+        kill.args([crate::support::interrupt_signal(), &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     let ended = child.wait_with_output().unwrap();
     let shown = String::from_utf8(ended.stdout).unwrap();
     assert_eq!(ended.status.code(), Some(130), "{shown}");

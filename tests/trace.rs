@@ -95,7 +95,10 @@ fn interrupt_when(mut child: Child, begun: impl Fn() -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     let id = child.id().to_string();
-    let kill = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    let kill = Command::new("kill")
+        .args([crate::support::interrupt_signal(), &id])
+        .status()
+        .unwrap();
     assert!(kill.success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
