@@ -130,7 +130,7 @@ fn table_cell(page: &mut String, column: &Column, value: &Value, mark: Mark) {
         ""
     };
     let interval = value.interval95.map_or_else(String::new, |[low, high]| {
-        format!("<small>{low:.2}–{high:.2}</small>")
+        format!("<small>{low:.2} to {high:.2}</small>")
     });
     let _ = write!(
         page,
