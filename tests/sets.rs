@@ -95,6 +95,16 @@ impl Parts {
     }
 }
 
+/// A classifier of the demo's model in a file.
+fn make_classifier(file: &Path, lists: &[&str]) {
+    let checkpoint = demo("uta_demo.safetensors");
+    let mut arguments = vec!["classifier", "--no-cache", "--model", "uta_demo"];
+    arguments.extend(["--ckpt-path", checkpoint.to_str().unwrap()]);
+    arguments.extend(lists);
+    arguments.extend(["--out", file.to_str().unwrap()]);
+    run(&arguments).ended_with(0);
+}
+
 /// The wnids in an asset, as class indices.
 fn classes_in(asset: &str) -> Vec<usize> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -132,20 +142,7 @@ fn masked_sets_agree_with_a_direct_calculation_from_the_logits_of_all_classes() 
     let templates = folder.write("templates.txt", "a photo of a {}.\n");
     let classifier = folder.join("classifier.safetensors");
     let out = classifier.to_str().unwrap();
-    let checkpoint = demo("uta_demo.safetensors");
-    run(&[
-        "classifier",
-        "--no-cache",
-        "--model",
-        "uta_demo",
-        "--ckpt-path",
-        checkpoint.to_str().unwrap(),
-        "--templates",
-        templates.to_str().unwrap(),
-        "--out",
-        out,
-    ])
-    .ended_with(0);
+    make_classifier(&classifier, &["--templates", templates.to_str().unwrap()]);
     let parts = Parts::new(&classifier);
 
     let of = |asset: &str| -> Vec<(String, PathBuf)> {
@@ -377,22 +374,13 @@ fn objectnet_is_ranked_among_its_own_names_unless_its_authors_protocol_is_asked_
     let names = folder.write("names.tsv", lines.concat());
     let templates = folder.write("templates.txt", "a photo of a {c}.\n");
     let classifier = folder.join("classifier.safetensors");
-    let checkpoint = demo("uta_demo.safetensors");
-    run(&[
-        "classifier",
-        "--no-cache",
-        "--model",
-        "uta_demo",
-        "--ckpt-path",
-        checkpoint.to_str().unwrap(),
+    let lists = [
         "--classnames",
         names.to_str().unwrap(),
         "--templates",
         templates.to_str().unwrap(),
-        "--out",
-        classifier.to_str().unwrap(),
-    ])
-    .ended_with(0);
+    ];
+    make_classifier(&classifier, &lists);
     let parts = Parts::new(&classifier);
     let all: Vec<usize> = (0..113).collect();
     for (place, class) in [("banana", LADYBUG), ("bicycle", ZEBRA)] {

@@ -26,7 +26,7 @@ use crate::util::semaphore::{Permit, Semaphore};
 use jpeg::{Jpeg, Output};
 use pixels::{Kind, Pixels};
 use resize::{Resize, Side};
-use strip::{Interleaved, Window};
+use strip::Window;
 
 /// Pixels that a picture may declare. Pillow refuses more as a decompression bomb.
 pub const MAX_PIXELS: u64 = 178_956_970;
@@ -270,18 +270,7 @@ fn decode_inks(
     memory: &mut jpeg::Memory,
 ) -> Result<(), PictureError> {
     let (width, height) = jpeg.size();
-    let window = Window {
-        columns: 0..width,
-        rows: 0..height,
-    };
-    let channels = Output::Inks.channels();
-    let mut pixels = vec![0; width * height * channels];
-    let mut rows = Interleaved {
-        window: window.clone(),
-        channels,
-        pixels: &mut pixels,
-    };
-    jpeg.decode(Output::Inks, Some((window, &mut rows)), memory)?;
+    let pixels = jpeg.corner(Output::Inks, (width, height), memory)?;
     out.begin(width, height, Kind::Inks);
     out.split(&pixels);
     Ok(())

@@ -2,6 +2,8 @@
 //!
 //! A disk that becomes full takes away no result: what can be written is, the summary first of all.
 
+use std::path::Path;
+
 use super::html_report;
 use crate::app::console::Console;
 use crate::app::error::Error;
@@ -147,4 +149,20 @@ pub fn tell_unwritten(
         exit_code = error.exit_code();
     }
     exit_code
+}
+
+/// Writes whole files into a folder: each by its name and its text.
+///
+/// # Errors
+/// When one cannot be written; those before it are.
+pub fn write_into<'a>(
+    folder: &Path,
+    files: impl Iterator<Item = (&'a &'static str, String)>,
+) -> Result<(), Error> {
+    for (name, text) in files {
+        let mut file = OutputFile::create(&folder.join(name))?;
+        file.write(text.as_bytes())?;
+        file.finish()?;
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::passes::{Outcomes, Passes};
+use super::result_files;
 use super::sweep_names::{distinct, file_name, stale};
 use crate::app::console::Console;
 use crate::app::error::Error;
@@ -227,12 +228,7 @@ impl<'a> Running<'a> {
             suite::html(&suite),
             json_output::document(&suite)?,
         ];
-        for (name, text) in FILES.iter().zip(texts) {
-            let mut file = OutputFile::create(&folder.join(name))?;
-            file.write(text.as_bytes())?;
-            file.finish()?;
-        }
-        Ok(())
+        result_files::write_into(folder, FILES.iter().zip(texts))
     }
 
     /// Prints the table, and says how it all went.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::passes::{Outcomes, Passes};
+use super::result_files;
 use super::sweep_names::{SweepNames, TABLES};
 use crate::app::console::Console;
 use crate::app::error::Error;
@@ -174,12 +175,7 @@ impl Running<'_> {
             table::markdown(&table),
             table::latex(&table),
         ];
-        for (name, text) in TABLES.iter().zip(texts) {
-            let mut file = OutputFile::create(&folder.join(name))?;
-            file.write(text.as_bytes())?;
-            file.finish()?;
-        }
-        Ok(())
+        result_files::write_into(folder, TABLES.iter().zip(texts))
     }
 
     /// Prints the table, and says how it all went.

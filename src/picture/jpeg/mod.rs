@@ -31,7 +31,7 @@ mod strips;
 mod tables;
 
 use super::PictureError;
-use super::strip::{Rows, Window};
+use super::strip::{Interleaved, Rows, Window};
 use decoder::Decoder;
 pub(super) use decoder::Memory;
 pub(super) use markers::frame;
@@ -144,6 +144,29 @@ impl<'a> Jpeg<'a> {
     /// Whether it has inks, which [`Output::Inks`] leaves as they are.
     pub(super) fn has_inks(&self) -> bool {
         matches!(self.0.space, Space::Cmyk | Space::Ycck)
+    }
+
+    /// Decodes the upper left corner of a size, of which no side is longer than the picture's: its values row
+    /// by row, channel by channel.
+    pub(super) fn corner(
+        self,
+        output: Output,
+        (width, height): (usize, usize),
+        memory: &mut Memory,
+    ) -> Result<Vec<u8>, PictureError> {
+        let window = Window {
+            columns: 0..width,
+            rows: 0..height,
+        };
+        let channels = output.channels();
+        let mut pixels = vec![0; width * height * channels];
+        let mut rows = Interleaved {
+            window: window.clone(),
+            channels,
+            pixels: &mut pixels,
+        };
+        self.decode(output, Some((window, &mut rows)), memory)?;
+        Ok(pixels)
     }
 
     /// Decodes the whole file, hands on the rows of a window, and says whether Pillow reads it.

@@ -9,7 +9,6 @@ use super::tags::{self, Tags};
 use super::{Coding, Layout, WHITE_IS_ZERO, YCBCR};
 use crate::picture::PictureError;
 use crate::picture::jpeg::{Jpeg, Memory, Output};
-use crate::picture::strip::{Interleaved, Window};
 
 /// A strip or tile.
 struct Part<'a> {
@@ -109,19 +108,7 @@ fn jpeg(
             ),
         });
     }
-    let window = Window {
-        columns: 0..part.width,
-        rows: 0..part.height,
-    };
-    let channels = Output::Rgb.channels();
-    let mut pixels = vec![0; part.width * part.height * channels];
-    let mut rows = Interleaved {
-        window: window.clone(),
-        channels,
-        pixels: &mut pixels,
-    };
-    jpeg.decode(Output::Rgb, Some((window, &mut rows)), memory)?;
-    Ok(pixels)
+    jpeg.corner(Output::Rgb, (part.width, part.height), memory)
 }
 
 /// Lines of runs, white first (ITU-T T.4).
