@@ -13,7 +13,7 @@ use uta_eval::text::{ClassNames, Templates, Tokenizer, prompts};
 
 use crate::golden::{BLOCKS, COLUMNS, LOGITS, text_features, texts};
 use crate::support::{
-    Golden, fixture, largest_difference, open, relative_error, tiny, towers_by, ways,
+    Golden, bf16_ways, fixture, largest_difference, open, relative_error, tiny, towers_by, ways,
 };
 
 /// A small model, its checkpoint and its numbers.
@@ -215,6 +215,20 @@ fn blocks_and_features_of_every_family_are_those_of_its_own_code() {
             let what = format!("{} by {way}", family.checkpoint);
             check_vision(&what, &vision, &golden, BLOCKS);
             check_text(&what, &text, &golden, BLOCKS);
+        }
+    }
+}
+
+/// A bfloat16 has eight bits; the tolerance is that of GPUs.
+#[test]
+fn in_bf16_they_differ_by_roundings_on_every_instruction_set() {
+    for (way, compute) in bf16_ways() {
+        for family in families() {
+            let golden = family.expected();
+            let what = format!("{} in bf16 by {way}", family.checkpoint);
+            let (vision, text) = family.towers(&compute);
+            check_vision(&what, &vision, &golden, 1.6e-2);
+            check_text(&what, &text, &golden, 1.6e-2);
         }
     }
 }

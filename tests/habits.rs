@@ -72,7 +72,27 @@ fn verbose_tells_each_stage_and_its_time_without_a_terminal() {
             "building the classifier: ",
             "evaluating the pictures: ",
             " s\n",
+            "products in f32 by ",
         ]);
+    let mut in_bf16 = part_of_imagenet(&folder, "-v");
+    in_bf16.extend(["--precision".into(), "bf16".into()]);
+    // What is chosen is what was the fastest.
+    let ran = run(&in_bf16).ended_with(0);
+    let told = ran
+        .stderr
+        .lines()
+        .find(|line| line.contains("in a trial: "));
+    let (chosen, rates) = told
+        .unwrap()
+        .split_once("; GFLOP/s of one thread in a trial: ")
+        .unwrap();
+    let chosen = chosen.strip_prefix("products in bf16 by ").unwrap();
+    let fastest = rates.split(", ").next().unwrap();
+    assert!(
+        fastest.ends_with(&format!(" by {chosen}")),
+        "{}",
+        ran.stderr
+    );
     run(&["man", "--quiet", "--verbose"])
         .ended_with(2)
         .said(&["cannot be used with"]);

@@ -79,6 +79,16 @@ pub fn ways() -> Vec<(&'static str, Compute)> {
         .collect()
 }
 
+/// Every way to compute in bfloat16 on this machine: each instruction set, and the model of a tile unit.
+pub fn bf16_ways() -> Vec<(&'static str, Compute)> {
+    let own = |isa: Isa| (isa.name(), Compute::cpu_with(isa, Precision::Bf16));
+    Isa::available()
+        .into_iter()
+        .chain([Isa::tile_model()])
+        .map(own)
+        .collect()
+}
+
 pub fn towers(checkpoint: &Path, config: &ModelConfig) -> (VisionTower, TextTower) {
     towers_by(&Compute::cpu(Precision::F32), checkpoint, config)
 }

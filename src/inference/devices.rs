@@ -3,7 +3,7 @@
 //! A GPU is worked on by several replicas, each with its own thread, stream and towers: while one waits
 //! for a result or sends pictures, the other computes.
 
-use crate::kernels::Precision;
+use crate::kernels::{Precision, bf16_rates, unused_tiles};
 use crate::model::Compute;
 use crate::model::backend::GpuPrecision;
 use crate::util::usage::UsageError;
@@ -102,6 +102,33 @@ impl Devices {
                 let number = name.rsplit(':').next().unwrap_or(name);
                 format!("{all},{number}")
             })
+    }
+
+    /// By which instructions a CPU multiplies, and why: for those who want to know.
+    pub fn details(&self) -> Vec<String> {
+        let first = &self.first;
+        if first.device() != "cpu" {
+            return Vec::new();
+        }
+        let chosen = format!(
+            "products in {} by {}",
+            first.precision(),
+            first.instructions()
+        );
+        if first.precision() != "bf16" {
+            return vec![chosen];
+        }
+        let rates = bf16_rates().iter();
+        let rates: Vec<String> = rates
+            .map(|rate| format!("{:.0} by {}", rate.flops / 1e9, rate.isa.name()))
+            .collect();
+        let trial = format!(
+            "{chosen}; GFLOP/s of one thread in a trial: {}",
+            rates.join(", ")
+        );
+        std::iter::once(trial)
+            .chain(unused_tiles().map(|reason| reason.to_string()))
+            .collect()
     }
 
     /// A good number of pictures for a batch.

@@ -10,5 +10,6 @@ pub mod gpu;
 
 pub use allocator::keep_freed_memory;
 pub use cpu::{
-    Attention, Epilogue, ForestAttention, Isa, PackedLinear, Precision, fastest, layer_norm, peak,
+    Attention, Epilogue, ForestAttention, Isa, NoTiles, PackedLinear, Precision, Rate, bf16_rates,
+    fastest, layer_norm, peak, unused_tiles,
 };

@@ -20,7 +20,7 @@ use uta_eval::util::warning::Warning;
 
 use crate::pictures::jpeg;
 use crate::pipeline::loader;
-use crate::timing::{fastest, noise};
+use crate::timing::{least, noise};
 use crate::towers::{TEXT_GFLOP, text_tower, vision_tower};
 
 /// Models, multiply-adds of a picture times two in units of 10^9, and batches of an evaluation.
@@ -88,7 +88,7 @@ fn peak(compute: &Compute) -> f64 {
     let dtype = gpu(compute).precision.dtype();
     let square = Tensor::from_vec(noise(LARGE * LARGE), (LARGE, LARGE), &compute.device);
     let square = square.unwrap().to_dtype(dtype).unwrap();
-    let seconds = fastest(|| {
+    let seconds = least(|| {
         drop(square.matmul(&square).unwrap());
         compute.device.synchronize().unwrap();
     });

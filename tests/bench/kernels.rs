@@ -1,9 +1,12 @@
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use candle_core::{Device, Tensor};
-use uta_eval::kernels::{Attention, Epilogue, Isa, PackedLinear, Precision, layer_norm, peak};
+use uta_eval::kernels::{
+    Attention, Epilogue, Isa, PackedLinear, Precision, fastest, layer_norm, peak, unused_tiles,
+};
 
-use crate::timing::{ENOUGH, median, middle, noise};
+use crate::peer::Peer;
+use crate::timing::{Side, Turns, cell, heading, median, middle, noise, row};
 
 /// Layers by name: rows, inputs, outputs, and whether it is gated.
 const LAYERS: [(&str, usize, usize, usize, bool); 13] = [
@@ -25,85 +28,142 @@ const LAYERS: [(&str, usize, usize, usize, bool); 13] = [
 /// How long the peak is measured before and after a layer.
 const MOMENT: Duration = Duration::from_millis(4);
 
-/// How fast a layer is: medians of GFLOP/s, and of the share of what the machine could do at best in
-/// the same moments. A machine that is shared with others is not equally fast in all of them.
-struct Rate {
-    gflops: f64,
-    share: f64,
-}
+/// How long a layer runs in a turn.
+const TURN: Duration = Duration::from_millis(200);
 
-impl Rate {
-    fn of(isa: Isa, precision: Precision, flops: f64, mut work: impl FnMut()) -> Self {
+/// What a layer reaches in a turn, over as many calls as there is time for.
+fn reached(isa: Isa, precision: Precision, flops: f64, mut work: impl FnMut()) -> (f64, f64) {
+    let peak = || peak(isa, precision, MOMENT);
+    let (mut rates, mut shares) = (Vec::new(), Vec::new());
+    let start = Instant::now();
+    let mut before = peak();
+    while rates.is_empty() || start.elapsed() < TURN {
+        let clock = Instant::now();
         work();
-        let peak = || peak(isa, precision, MOMENT);
-        let (mut rates, mut shares) = (Vec::new(), Vec::new());
-        let start = Instant::now();
-        let mut before = peak();
-        while rates.len() < 3 || start.elapsed() < ENOUGH {
-            let clock = Instant::now();
-            work();
-            let rate = flops / clock.elapsed().as_secs_f64();
-            let after = peak();
-            rates.push(rate);
-            shares.push(rate / ((before + after) / 2.0));
-            before = after;
-        }
-        Self {
-            gflops: middle(rates) / 1e9,
-            share: middle(shares),
-        }
+        let rate = flops / clock.elapsed().as_secs_f64();
+        let after = peak();
+        rates.push(rate);
+        shares.push(rate / ((before + after) / 2.0));
+        before = after;
     }
+    (middle(rates), middle(shares))
 }
 
-impl std::fmt::Display for Rate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:>9.0} {:>4.0} %", self.gflops, 100.0 * self.share)
-    }
-}
-
-/// GFLOP/s of each layer, its share of the peak, and how many times candle's matmul it is.
-pub fn table() {
-    let isa = Isa::best();
+/// The rates of each instruction set, and which one is chosen.
+pub fn rates() {
     println!(
-        "kernels: {} on {} threads",
-        isa.name(),
+        "\nrates of tiles in the first cache, GFLOP/s on {} threads",
         rayon::current_num_threads()
     );
-    let [f32, bf16] = [Precision::F32, Precision::Bf16].map(|precision| {
-        let rates = (0..50).map(|_| peak(isa, precision, MOMENT) / 1e9);
-        let rates: Vec<f64> = rates.collect();
-        let best = rates.iter().copied().fold(0.0, f64::max);
-        let median = middle(rates);
-        format!("{median:.0}, at best {best:.0}")
-    });
-    println!("peak, of tiles in the first cache: {f32} GFLOP/s in f32; {bf16} in bf16");
+    heading("instructions | f32 | bf16");
+    let chosen = [Precision::F32, Precision::Bf16].map(fastest);
+    for isa in Isa::available() {
+        let cell = |precision: Precision, chosen| {
+            let rates: Vec<f64> = (0..50)
+                .map(|_| peak(isa, precision, MOMENT) / 1e9)
+                .collect();
+            let best = rates.iter().copied().fold(0.0, f64::max);
+            let chosen = if isa == chosen { ", chosen" } else { "" };
+            format!("{:.0}, at best {best:.0}{chosen}", middle(rates))
+        };
+        row(&[
+            isa.name().into(),
+            cell(Precision::F32, chosen[0]),
+            cell(Precision::Bf16, chosen[1]),
+        ]);
+    }
+    if let Some(reason) = unused_tiles() {
+        println!("{reason}");
+    }
+}
+
+/// Work in both precisions, ours and PyTorch's in turns.
+struct Layer<'a> {
+    name: &'a str,
+    flops: f64,
+    /// Ours, in f32 and bf16.
+    ours: [&'a dyn Fn(); 2],
+    /// `peer.py`'s name of it.
+    request: String,
+}
+
+impl Layer<'_> {
+    fn compare(&self, isas: [Isa; 2], peer: Option<&Peer>) {
+        // Each turn has the rate and the share of f32, and those of bf16.
+        let shares = [RefCell::default(), RefCell::default()];
+        let mut sides: Vec<Side<'_>> = Vec::new();
+        for (i, (precision, name)) in [(Precision::F32, "f32"), (Precision::Bf16, "bf16")]
+            .into_iter()
+            .enumerate()
+        {
+            let shares: &RefCell<Vec<f64>> = &shares[i];
+            (self.ours[i])();
+            sides.push(Box::new(move || {
+                let (rate, share) = reached(isas[i], precision, self.flops, self.ours[i]);
+                shares.borrow_mut().push(share);
+                Some(rate / 1e9)
+            }));
+            let request = format!("{} {name} {}", self.request, TURN.as_secs_f64());
+            sides.push(Box::new(move || {
+                Some(peer?.rate(&request).ok()? * self.flops / 1e9)
+            }));
+        }
+        let turns = Turns::take(self.name, sides);
+        let [f32, bf16] = shares.map(|shares| 100.0 * middle(shares.into_inner()));
+        row(&[
+            self.name.into(),
+            cell(turns.median(0), 0),
+            format!("{f32:.0} %"),
+            cell(turns.ratio(0, 1), 2),
+            cell(turns.median(2), 0),
+            format!("{bf16:.0} %"),
+            cell(turns.ratio(2, 3), 2),
+        ]);
+    }
+}
+
+/// GFLOP/s of each layer, its share of the peak in the same moments, and how many times PyTorch's it is.
+pub fn table() {
+    rates();
+    let isas = [Precision::F32, Precision::Bf16].map(fastest);
     println!(
-        "{:<26} {:>16} {:>8} {:>16}",
-        "layer", "f32 GFLOP/s", "/candle", "bf16 GFLOP/s"
+        "\nlayers: {} in f32, {} in bf16, on {} threads",
+        isas[0].name(),
+        isas[1].name(),
+        rayon::current_num_threads()
+    );
+    let peer = Peer::start();
+    heading(
+        "layer | f32 GFLOP/s | of the peak | to PyTorch | bf16 GFLOP/s | of the peak | to PyTorch",
     );
     for (name, rows, inputs, outputs, gated) in LAYERS {
         let product = if gated { 2 * outputs } else { outputs };
-        let flops = 2.0 * (rows * inputs * product) as f64;
         let (first, second) = (noise(outputs * inputs), noise(outputs * inputs));
         let x = noise(rows * inputs);
-        let rate = |precision| {
-            let layer = if gated {
+        let layer = |precision, isa| {
+            if gated {
                 PackedLinear::gated((&first, None), (&second, None), inputs, precision, isa)
             } else {
                 PackedLinear::new(&first, None, inputs, precision, isa)
-            };
-            let work = || drop(layer.forward(&x, Epilogue::Bias));
-            Rate::of(isa, precision, flops, work)
+            }
         };
-        let (f32, bf16) = (rate(Precision::F32), rate(Precision::Bf16));
-        let candle = flops / candle(rows, inputs, product) / 1e9;
-        println!("{name:<26} {f32} {:>8.2} {bf16}", f32.gflops / candle);
+        let layers = [
+            layer(Precision::F32, isas[0]),
+            layer(Precision::Bf16, isas[1]),
+        ];
+        let call = |i: usize| drop(layers[i].forward(&x, Epilogue::Bias));
+        Layer {
+            name,
+            flops: 2.0 * (rows * inputs * product) as f64,
+            ours: [&|| call(0), &|| call(1)],
+            request: format!("linear {rows} {inputs} {product}"),
+        }
+        .compare(isas, peer.as_ref());
     }
     for (name, batch, tokens, heads, head_dim) in [
         ("B/16 attention, 8 pictures", 8, 197, 12, 64),
         ("L/14 attention, 8 pictures", 8, 577, 16, 64),
     ] {
-        let flops = 4.0 * (batch * tokens * tokens * heads * head_dim) as f64;
         let qkv = noise(batch * tokens * 3 * heads * head_dim);
         let angles = noise(tokens * head_dim);
         let attention = Attention {
@@ -113,26 +173,23 @@ pub fn table() {
             queries: tokens,
             rotation: Some((&angles, &angles)),
         };
-        let rate = |precision| {
-            let work = || drop(attention.forward(isa, precision, &qkv));
-            Rate::of(isa, precision, flops, work)
+        let call = |i: usize| {
+            let precision = [Precision::F32, Precision::Bf16][i];
+            drop(attention.forward(isas[i], precision, &qkv));
         };
-        let (f32, bf16) = (rate(Precision::F32), rate(Precision::Bf16));
-        println!("{name:<26} {f32} {:>8} {bf16}", "");
+        Layer {
+            name,
+            flops: 4.0 * (batch * tokens * tokens * heads * head_dim) as f64,
+            ours: [&|| call(0), &|| call(1)],
+            request: format!("attention {batch} {tokens} {heads} {head_dim}"),
+        }
+        .compare(isas, peer.as_ref());
     }
-    let seconds = norm(isa, 1576, 768);
+    let seconds = norm(isas[0], 1576, 768);
     println!(
-        "{:<26} {:>9.1} GB/s",
-        "LayerNorm 1576 x 768",
+        "LayerNorm 1576 x 768: {:.1} GB/s",
         8.0 * (1576 * 768) as f64 / seconds / 1e9
     );
-}
-
-fn candle(rows: usize, inputs: usize, outputs: usize) -> f64 {
-    let tensor =
-        |rows: usize| Tensor::from_vec(noise(rows * inputs), (rows, inputs), &Device::Cpu).unwrap();
-    let (x, weight) = (tensor(rows), tensor(outputs));
-    median(|| drop(x.matmul(&weight.t().unwrap()).unwrap()))
 }
 
 fn norm(isa: Isa, rows: usize, width: usize) -> f64 {

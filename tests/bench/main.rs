@@ -9,6 +9,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod gpu;
 /// Linear layers, attention and LayerNorm by named shape.
 mod kernels;
+/// PyTorch on the same work, in turns.
+mod peer;
 /// Decoding, resizing and cropping.
 mod pictures;
 /// Loading and computing at once, for one checkpoint and for several.

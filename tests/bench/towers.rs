@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -10,27 +11,33 @@ use uta_eval::model::rope::RopeTables;
 use uta_eval::model::{Compute, ModelConfig, TextTower, VisionTower, schema};
 use uta_eval::text::{ClassNames, Templates};
 
-use crate::timing::{median, noise};
+use crate::peer::Peer;
+use crate::timing::{Side, Turns, cell, heading, noise, rate, row};
 
 /// Multiply-adds of a picture times two, in units of 10^9.
 const GFLOP: [(&str, f64); 2] = [("eva_base_p16", 35.1), ("eva_large_p14_336", 382.7)];
 const BATCHES: [usize; 3] = [1, 8, 16];
+/// How long a side runs in a turn, if a call is not longer.
+const TURN: Duration = Duration::from_secs(1);
+const PRECISIONS: [(Precision, &str); 2] = [(Precision::F32, "f32"), (Precision::Bf16, "bf16")];
 /// Multiply-adds of one token position in UTA's text tower, times two, in units of 10^9.
 pub const TEXT_GFLOP: f64 = 0.604;
+/// Positions of the 80,000 prompts of ImageNet whose beginnings are shared.
+const ALL_POSITIONS: f64 = 328_378.0;
 
-/// Pictures a second through the vision towers.
+/// Pictures a second through the vision towers, beside PyTorch's.
 pub fn vision() {
     println!(
         "\nvision towers, random weights, on {} threads",
         rayon::current_num_threads()
     );
-    println!(
-        "{:<20} {:>6} {:>16} {:>10} {:>16} {:>10}",
-        "model", "batch", "f32 pictures/s", "GFLOP/s", "bf16 pictures/s", "GFLOP/s"
+    let peer = Peer::start();
+    heading(
+        "vision tower | batch | f32 pictures/s | GFLOP/s | to PyTorch | bf16 pictures/s | GFLOP/s | to PyTorch (autocast) | peak before, after",
     );
     for (name, gflop) in GFLOP {
         let config = ModelConfig::by_name(name).unwrap();
-        let encoders = [Precision::F32, Precision::Bf16].map(|precision| {
+        let encoders = PRECISIONS.map(|(precision, _)| {
             let compute = Compute::cpu(precision);
             let tower = vision_tower(&config, &compute);
             ImageEncoder::new(tower, &config.preprocessing, &compute).unwrap()
@@ -39,20 +46,35 @@ pub fn vision() {
             let size = config.preprocessing.size;
             let noise = noise(batch * 3 * size * size);
             let pixels: Vec<u8> = noise.iter().map(|v| (v * 64.0 + 128.0) as u8).collect();
-            let [f32, bf16] = encoders
-                .each_ref()
-                .map(|encoder| batch as f64 / median(|| drop(encoder.encode(&pixels).unwrap())));
-            println!(
-                "{name:<20} {batch:>6} {f32:>16.2} {:>10.0} {bf16:>16.2} {:>10.0}",
-                f32 * gflop,
-                bf16 * gflop
-            );
+            let mut sides: Vec<Side<'_>> = Vec::new();
+            for (encoder, (_, precision)) in encoders.iter().zip(PRECISIONS) {
+                let call = || drop(encoder.encode(&pixels).unwrap());
+                call();
+                sides.push(Box::new(move || Some(rate(batch, TURN, call))));
+                sides.push(beside(
+                    peer.as_ref(),
+                    format!("vision {name} {batch} {precision}"),
+                ));
+            }
+            let turns = Turns::take(&format!("{name}, batch {batch}"), sides);
+            let flops = |side| turns.median(side).map(|rate| rate * gflop);
+            row(&[
+                name.into(),
+                batch.to_string(),
+                cell(turns.median(0), 2),
+                cell(flops(0), 0),
+                cell(turns.ratio(0, 1), 2),
+                cell(turns.median(2), 2),
+                cell(flops(2), 0),
+                cell(turns.ratio(2, 3), 2),
+                peaks(&turns),
+            ]);
         }
     }
 }
 
 /// Token positions a second through the text tower: as the classifier computes them, and as prompts
-/// padded to the context length, with the same kernels.
+/// padded to the context length, with the same kernels and beside PyTorch.
 pub fn text() {
     let names = ClassNames::from_names(ClassNames::imagenet().names()[..8].to_vec());
     let shared = Trie::new(&tokens(&names, &Templates::imagenet()).unwrap());
@@ -63,29 +85,58 @@ pub fn text() {
         "\ntext tower, random weights, on {} threads",
         rayon::current_num_threads()
     );
-    println!(
-        "{:<28} {:>12} {:>10} {:>22}",
-        "precision and positions", "positions/s", "GFLOP/s", "80,000 prompts, min"
+    let peer = Peer::start();
+    heading(
+        "text tower | shared beginnings, positions/s | GFLOP/s | 80,000 prompts, min | padded to 77, positions/s | GFLOP/s | to PyTorch | peak before, after",
     );
     let config = ModelConfig::by_name("eva_base_p16").unwrap();
-    for precision in [Precision::F32, Precision::Bf16] {
+    for (precision, name) in PRECISIONS {
         let tower = text_tower(&config, &Compute::cpu(precision));
-        for (what, trie, all, classes) in [
-            ("shared beginnings", &shared, 328_378.0, names.len()),
-            ("padded to 77", &padded, 6_160_000.0, 1),
-        ] {
-            let seconds = median(|| {
-                drop(classifier::build(&tower, trie, classes, None, &mut |_| ()).unwrap())
-            });
-            let rate = trie.len() as f64 / seconds;
-            println!(
-                "{:<28} {rate:>12.0} {:>10.0} {:>22.1}",
-                format!("{precision:?}, {what}"),
-                rate * TEXT_GFLOP,
-                all / rate / 60.0
-            );
-        }
+        let build = |trie: &Trie, classes| {
+            drop(classifier::build(&tower, trie, classes, None, &mut |_| ()).unwrap());
+        };
+        let (beginnings, whole) = (|| build(&shared, names.len()), || build(&padded, 1));
+        beginnings();
+        let turns = Turns::take(
+            &format!("text tower in {name}"),
+            vec![
+                Box::new(|| Some(rate(shared.len(), TURN, beginnings))),
+                Box::new(|| Some(rate(padded.len(), TURN, whole))),
+                beside(peer.as_ref(), format!("text {name}")),
+            ],
+        );
+        let flops = |side| turns.median(side).map(|rate| rate * TEXT_GFLOP);
+        row(&[
+            name.into(),
+            cell(turns.median(0), 0),
+            cell(flops(0), 0),
+            cell(turns.median(0).map(|rate| ALL_POSITIONS / rate / 60.0), 1),
+            cell(turns.median(1), 0),
+            cell(flops(1), 0),
+            cell(turns.ratio(1, 2), 2),
+            peaks(&turns),
+        ]);
     }
+}
+
+/// The peer's side of a comparison.
+fn beside(peer: Option<&Peer>, request: String) -> Side<'_> {
+    let request = format!("{request} {}", TURN.as_secs_f64());
+    Box::new(move || match peer?.rate(&request) {
+        Ok(rate) => Some(rate),
+        Err(reason) => {
+            eprintln!("PyTorch cannot: {request}: {reason}");
+            None
+        }
+    })
+}
+
+/// The peak around all turns.
+fn peaks(turns: &Turns) -> String {
+    let [first, .., last] = turns.peaks[..] else {
+        return String::new();
+    };
+    format!("{first:.0}, {last:.0}")
 }
 
 /// A vision tower of random weights.

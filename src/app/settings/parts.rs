@@ -182,7 +182,13 @@ impl Opened {
 }
 
 pub(super) fn devices(args: &ComputeArgs) -> Result<Devices, Error> {
-    Ok(devices::select(&args.device, args.precision.into())?)
+    let devices = devices::select(&args.device, args.precision.into())?;
+    let console = Console::default();
+    devices
+        .details()
+        .iter()
+        .for_each(|line| console.detail(line));
+    Ok(devices)
 }
 
 pub(super) fn expectations(args: &ExpectArgs) -> Result<Expectations, Error> {

@@ -11,11 +11,12 @@ use std::thread::LocalKey;
 
 use rayon::prelude::*;
 
+use super::amx::Line;
 use super::blocks::add_products;
 use super::isa::{Isa, Work};
 use super::math::MulAdd;
 use super::output::{Output, written};
-use super::pack::{Factor, Format, Pairs, Precision, Rounded, Whole};
+use super::pack::{Factor, Format, Lines, Pairs, Precision, Rounded, Whole};
 use super::softmax::softmax;
 use super::tile::{MOST_COLUMNS, Tiles};
 
@@ -48,14 +49,27 @@ impl Attention<'_> {
             head: &PAIRS_HEAD,
             scores: &PAIRS_SCORES,
         };
-        match Format::of(precision, isa) {
-            Format::Whole => self.compute::<Whole>(isa, qkv, &values),
-            Format::Rounded => self.compute::<Rounded>(isa, qkv, &values),
-            Format::Pairs => self.compute::<Pairs>(isa, qkv, &pairs),
+        let lines = Room {
+            head: &LINES_HEAD,
+            scores: &LINES_SCORES,
+        };
+        let format = Format::of(precision, isa);
+        let tiles = format.tiles(isa);
+        match format {
+            Format::Whole => self.compute::<Whole>(isa, tiles, qkv, &values),
+            Format::Rounded => self.compute::<Rounded>(isa, tiles, qkv, &values),
+            Format::Pairs => self.compute::<Pairs>(isa, tiles, qkv, &pairs),
+            Format::Lines => self.compute::<Lines>(isa, tiles, qkv, &lines),
         }
     }
 
-    fn compute<T: Factor>(&self, isa: Isa, qkv: &[f32], room: &Room<T::Element>) -> Vec<f32> {
+    fn compute<T: Factor>(
+        &self,
+        isa: Isa,
+        tiles: Tiles,
+        qkv: &[f32],
+        room: &Room<T::Element>,
+    ) -> Vec<f32> {
         let width = self.heads * self.head_dim;
         let picture = 3 * self.tokens * width;
         assert!(qkv.len().is_multiple_of(picture) && self.queries <= self.tokens);
@@ -64,7 +78,6 @@ impl Attention<'_> {
             assert_eq!((cos.len(), sin.len()), (angles, angles));
             assert!(self.head_dim.is_multiple_of(2));
         }
-        let tiles = Tiles::of(isa);
         let pictures = qkv.len() / picture;
         let tasks = pictures * self.heads;
         // One head is a task, unless that leaves threads without one.
@@ -87,6 +100,7 @@ impl Attention<'_> {
                         head: &head,
                         index,
                         panel,
+                        isa,
                         tiles,
                         room: &mut scores,
                         out,
@@ -119,6 +133,8 @@ thread_local! {
     static VALUES_SCORES: RefCell<Scores<f32>> = RefCell::default();
     static PAIRS_HEAD: RefCell<Head<u32>> = RefCell::default();
     static PAIRS_SCORES: RefCell<Scores<u32>> = RefCell::default();
+    static LINES_HEAD: RefCell<Head<Line>> = RefCell::default();
+    static LINES_SCORES: RefCell<Scores<Line>> = RefCell::default();
 }
 
 /// One picture's head: everything that its queries need.
@@ -159,22 +175,19 @@ impl<T: Factor> Work for PackHead<'_, T> {
         self.gather(0, scale, &mut head.rows);
         for block in head.rows.chunks(columns * head_dim) {
             let count = block.len() / head_dim;
-            T::pack(block, count, head_dim, head_dim, columns, &mut head.queries);
+            T::pack_columns(block, count, head_dim, columns, &mut head.queries);
         }
         head.keys.clear();
         self.gather(1, 1.0, &mut head.rows);
         for block in head.rows.chunks(rows * head_dim) {
             let count = block.len() / head_dim;
-            T::pack(block, count, head_dim, head_dim, count, &mut head.keys);
+            T::pack_rows(block, count, head_dim, head_dim, &mut head.keys);
         }
         head.values.clear();
         for first in (0..head_dim).step_by(rows) {
             let last = (first + rows).min(head_dim);
             let values = |token| &self.channels(2, token)[first..last];
-            for token in (0..tokens).step_by(2) {
-                let next = (token + 1 < tokens).then(|| values(token + 1));
-                T::pack_two(values(token), next, &mut head.values);
-            }
+            T::pack_transposed(tokens, values, &mut head.values);
         }
         *self.head = head;
     }
@@ -223,11 +236,38 @@ impl<T: Factor> PackHead<'_, T> {
 /// A panel's scores [tokens, columns].
 #[derive(Default)]
 struct Scores<T> {
-    scores: Vec<f32>,
+    scores: Sums,
     /// The same after the softmax, if they have to be packed.
     packed: Vec<T>,
     /// Values weighted by them [channels, columns].
-    mixed: Vec<f32>,
+    mixed: Sums,
+}
+
+/// Room for sums, which begins with a cache line.
+#[derive(Default)]
+struct Sums {
+    memory: Vec<f32>,
+    first: usize,
+}
+
+/// Sums that a cache line holds.
+const CACHE_LINE: usize = 64 / size_of::<f32>();
+
+impl Sums {
+    /// So many zeros.
+    #[inline(always)]
+    fn zeros(&mut self, count: usize) -> &mut [f32] {
+        self.memory.clear();
+        self.memory.resize(count + CACHE_LINE - 1, 0.0);
+        self.first = self.memory.as_ptr().align_offset(64).min(CACHE_LINE - 1);
+        self.get(count)
+    }
+
+    /// The first so many sums.
+    #[inline(always)]
+    fn get(&mut self, count: usize) -> &mut [f32] {
+        &mut self.memory[self.first..][..count]
+    }
 }
 
 /// A panel of queries of one head.
@@ -237,6 +277,7 @@ struct Queries<'a, T: Factor> {
     /// Picture times heads plus head.
     index: usize,
     panel: usize,
+    isa: Isa,
     tiles: Tiles,
     room: &'a mut Scores<T::Element>,
     out: &'a Output<'a>,
@@ -247,10 +288,9 @@ impl<T: Factor> Work for Queries<'_, T> {
 
     #[inline(always)]
     fn run<M: MulAdd>(mut self) {
-        let (tokens, columns) = (self.attention.tokens, self.tiles.columns);
-        self.room.scores.clear();
-        self.room.scores.resize(tokens * columns, 0.0);
-        self.score();
+        let columns = self.tiles.columns;
+        let mut unit = T::unit(self.isa);
+        self.score(&mut unit);
         let mut shares = [0f32; MOST_COLUMNS];
         let shares = &mut shares[..columns];
         match columns {
@@ -258,30 +298,33 @@ impl<T: Factor> Work for Queries<'_, T> {
             16 => self.shares::<16, M>(shares),
             _ => self.shares::<8, M>(shares),
         }
-        self.mix(shares);
+        self.mix(&mut unit, shares);
     }
 }
 
 impl<T: Factor> Queries<'_, T> {
     #[inline(always)]
-    fn score(&mut self) {
+    fn score(&mut self, unit: &mut T::Unit) {
+        let tokens = self.tiles.padded(self.attention.tokens);
+        let scores = self.room.scores.zeros(tokens * self.tiles.columns);
         let depth = T::depth(self.attention.head_dim);
         let panel = depth * self.tiles.columns;
         let queries = &self.head.queries[self.panel * panel..][..panel];
-        let scores = &mut self.room.scores;
-        add_products::<T>(self.tiles, depth, &self.head.keys, queries, &[], scores);
+        let keys = &self.head.keys;
+        add_products::<T>(unit, self.tiles, depth, keys, queries, &[], scores);
     }
 
     /// The softmax of C queries, a number that the compiler knows.
     #[inline(always)]
     fn shares<const C: usize, M: MulAdd>(&mut self, shares: &mut [f32]) {
         let (mut most, mut sums) = ([0f32; C], [0f32; C]);
-        softmax::<M>(&mut self.room.scores, &mut most, &mut sums);
+        let scores = self.room.scores.get(self.attention.tokens * C);
+        softmax::<M>(scores, &mut most, &mut sums);
         shares.copy_from_slice(&sums);
     }
 
     #[inline(always)]
-    fn mix(&mut self, shares: &[f32]) {
+    fn mix(&mut self, unit: &mut T::Unit, shares: &[f32]) {
         let Attention {
             heads,
             head_dim,
@@ -297,17 +340,10 @@ impl<T: Factor> Queries<'_, T> {
             packed,
             mixed,
         } = &mut *self.room;
-        let weights = T::packed(scores, columns, packed);
-        mixed.clear();
-        mixed.resize(head_dim * columns, 0.0);
-        add_products::<T>(
-            self.tiles,
-            T::depth(tokens),
-            &self.head.values,
-            weights,
-            &[],
-            mixed,
-        );
+        let weights = T::panel(scores.get(tokens * columns), columns, packed);
+        let mixed = mixed.zeros(self.tiles.padded(head_dim) * columns);
+        let (depth, values) = (T::depth(tokens), &self.head.values);
+        add_products::<T>(unit, self.tiles, depth, values, weights, &[], mixed);
         for (query, share) in (first..queries).zip(shares) {
             let row = picture * queries + query;
             // SAFETY: the head's channels of this row are this task's own and in the output.

@@ -5,11 +5,13 @@ use super::tile::{Tiles, prefetch};
 
 /// Adds the products of packed rows with a panel of columns [k, columns] to `sums` [rows, columns].
 ///
-/// `x` are blocks of as many rows as a tile has, each [k, rows], the last one as narrow as it is.
+/// `x` are blocks of as many rows as a tile has, each [k, rows], the last one as narrow as its padded rows;
+/// `sums` has the padding, too.
 /// The panel is taken in parts that stay in the first cache while all blocks meet them. Meanwhile the
 /// next part is fetched, and at last the beginning of `next`, the panel that is read after this one.
 #[inline(always)]
 pub(super) fn add_products<T: Factor>(
+    unit: &mut T::Unit,
     tiles: Tiles,
     k: usize,
     x: &[T::Element],
@@ -18,7 +20,6 @@ pub(super) fn add_products<T: Factor>(
     sums: &mut [f32],
 ) {
     let Tiles { rows, columns, .. } = tiles;
-    let tile = T::tile(tiles);
     let blocks = x.len().div_ceil(rows * k);
     for first in (0..k).step_by(tiles.depth) {
         let last = k.min(first.saturating_add(tiles.depth));
@@ -33,7 +34,7 @@ pub(super) fn add_products<T: Factor>(
         for (x, sums) in x.chunks(rows * k).zip(sums.chunks_mut(rows * columns)) {
             prefetch(behind.next().unwrap_or_default());
             let count = x.len() / k;
-            tile(count, &x[first * count..last * count], part, sums);
+            T::multiply(unit, count, &x[first * count..last * count], part, sums);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which instructions the machine has.
 #![allow(unsafe_code)] // A function compiled for some instructions may be called only where they are.
 
+use super::amx::detect;
 use super::math::{Fused, MulAdd, Separate};
 
 /// A set of instructions that this machine was found to have. That is what makes it safe to call
@@ -10,11 +11,15 @@ pub struct Isa(Set);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Set {
+    /// Tiles of bfloat16; otherwise AVX-512.
+    Amx,
     /// AVX-512 with the bfloat16 dot product.
     Avx512Bf16,
     Avx512,
     Avx2,
     Portable,
+    /// A model of the tiles; otherwise portable.
+    TileModel,
 }
 
 /// Work on slices that the compiler turns into vector instructions where it is inlined.
@@ -25,17 +30,22 @@ pub(super) trait Work {
 }
 
 impl Isa {
-    /// The fastest that the machine has.
-    pub fn best() -> Self {
-        Self::available()[0]
-    }
-
     /// What every machine has.
     pub fn portable() -> Self {
         Self(Set::Portable)
     }
 
-    /// All that the machine has, fastest first.
+    /// The tile unit in plain arithmetic: what is built on it can be tested on every machine.
+    pub fn tile_model() -> Self {
+        Self(Set::TileModel)
+    }
+
+    /// Whether it multiplies bfloat16 in tiles.
+    pub(super) fn has_tiles(self) -> bool {
+        matches!(self.0, Set::Amx | Set::TileModel)
+    }
+
+    /// All that the machine has, the widest first.
     pub fn available() -> Vec<Self> {
         let mut sets = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -46,6 +56,9 @@ impl Isa {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
+            if avx512 && detect::permitted().is_ok() {
+                sets.push(Self(Set::Amx));
+            }
             if avx512 && is_x86_feature_detected!("avx512bf16") {
                 sets.push(Self(Set::Avx512Bf16));
             }
@@ -63,10 +76,12 @@ impl Isa {
     /// As users write it.
     pub fn name(self) -> &'static str {
         match self.0 {
+            Set::Amx => "amx-bf16",
             Set::Avx512Bf16 => "avx512-bf16",
             Set::Avx512 => "avx512",
             Set::Avx2 => "avx2",
             Set::Portable => "portable",
+            Set::TileModel => "tile-model",
         }
     }
 
@@ -79,7 +94,7 @@ impl Isa {
         match self.0 {
             // SAFETY: `available` found the instructions before it made the value.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512Bf16 | Set::Avx512 => unsafe { avx512(work) },
+            Set::Amx | Set::Avx512Bf16 | Set::Avx512 => unsafe { avx512(work) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2(work) },

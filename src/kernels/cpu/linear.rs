@@ -8,20 +8,17 @@ use std::thread::LocalKey;
 
 use rayon::prelude::*;
 
+use super::amx::Line;
 use super::blocks::add_products;
 use super::isa::{Isa, Work};
 use super::math::{MulAdd, gelu, quick_gelu, silu};
 use super::output::{Output, written};
-use super::pack::{Factor, Format, Packed, Pairs, Precision, Rounded, Whole};
-use super::tile::{MOST_COLUMNS, Tiles};
+use super::pack::{Factor, Format, Lines, Packed, Pairs, Precision, Rounded, Whole};
+use super::tile::{MOST_COLUMNS, MOST_ROWS, Tiles};
 
-/// Bytes of packed rows of x that a task keeps in its core's cache beside a panel of weights.
-const ROWS_BYTES: usize = 384 << 10;
 /// Bytes of one row that are kept packed, if it has more than twice as many and sums can wait in the
 /// output for the next ones: so that many rows fit.
 const DEPTH_BYTES: usize = 4 << 10;
-/// Most rows that a task keeps packed.
-const MOST_ROWS: usize = 112;
 /// Tasks for each thread, where there are rows and panels enough, so that none waits long for the
 /// last one.
 const TASKS_EACH: usize = 8;
@@ -95,7 +92,8 @@ impl PackedLinear {
         precision: Precision,
         isa: Isa,
     ) -> Self {
-        let tiles = Tiles::of(isa);
+        let format = Format::of(precision, isa);
+        let tiles = format.tiles(isa);
         let outputs = parts[0].0.len() / inputs;
         let each = tiles.columns / parts.len();
         let panels = outputs.div_ceil(each);
@@ -122,10 +120,11 @@ impl PackedLinear {
             }
         };
         let (k, lanes) = (inputs, tiles.columns);
-        let panels = match Format::of(precision, isa) {
+        let panels = match format {
             Format::Whole => Packed::Whole(in_parallel::<Whole>(panels, k, lanes, gather)),
             Format::Rounded => Packed::Rounded(in_parallel::<Rounded>(panels, k, lanes, gather)),
             Format::Pairs => Packed::Pairs(in_parallel::<Pairs>(panels, k, lanes, gather)),
+            Format::Lines => Packed::Lines(in_parallel::<Lines>(panels, k, lanes, gather)),
         };
         let gated = parts.len() == 2;
         Self {
@@ -169,6 +168,7 @@ impl PackedLinear {
             Packed::Whole(panels) => self.multiply::<Whole>(panels, x, epilogue, out, &VALUES),
             Packed::Rounded(panels) => self.multiply::<Rounded>(panels, x, epilogue, out, &VALUES),
             Packed::Pairs(panels) => self.multiply::<Pairs>(panels, x, epilogue, out, &PAIRS),
+            Packed::Lines(panels) => self.multiply::<Lines>(panels, x, epilogue, out, &LINES),
         };
         // SAFETY: the tasks of a plan cover the output.
         unsafe { written(rows, outputs, compute) }
@@ -239,7 +239,7 @@ fn in_parallel<T: Factor>(
         |(rows, room), (panel, packed)| {
             gather(panel, rows);
             room.clear();
-            T::pack(rows, lanes, k, k, lanes, room);
+            T::pack_columns(rows, lanes, k, lanes, room);
             packed.copy_from_slice(room);
         },
     );
@@ -264,9 +264,14 @@ impl Plan {
     fn new(layer: &PackedLinear, rows: usize) -> Self {
         let element = match layer.panels {
             Packed::Whole(_) | Packed::Rounded(_) => 4,
-            Packed::Pairs(_) => 2,
+            Packed::Pairs(_) | Packed::Lines(_) => 2,
         };
-        let block = layer.tiles.rows;
+        let Tiles {
+            rows: block,
+            most_rows,
+            most_bytes,
+            ..
+        } = layer.tiles;
         let blocks = rows.div_ceil(block);
         // The two sums of a gated output do not fit into it.
         let depth = if layer.inputs * element > 2 * DEPTH_BYTES && !layer.gated {
@@ -274,8 +279,8 @@ impl Plan {
         } else {
             layer.inputs
         };
-        let fitting = ROWS_BYTES / (depth * element * block);
-        let most = fitting.clamp(1, MOST_ROWS / block);
+        let fitting = most_bytes / (depth * element * block);
+        let most = fitting.clamp(1, most_rows / block);
         let threads = rayon::current_num_threads();
         // Equally many for each thread: the last one to end is waited for.
         let row_parts = blocks.div_ceil(most).next_multiple_of(threads);
@@ -314,6 +319,7 @@ thread_local! {
     /// compiled for the instructions.
     static VALUES: RefCell<Vec<f32>> = RefCell::default();
     static PAIRS: RefCell<Vec<u32>> = RefCell::default();
+    static LINES: RefCell<Vec<Line>> = RefCell::default();
 }
 
 /// Some inputs of rows as blocks, each [depth, rows of a tile], the last one as narrow as it is.
@@ -338,10 +344,14 @@ impl<T: Factor> Work for PackRows<'_, T> {
             let count = x.len() / self.inputs;
             let x = &x[self.depth.start..];
             let depth = self.depth.len();
-            T::pack(x, count, depth, self.inputs, count, self.packed);
+            T::pack_rows(x, count, depth, self.inputs, self.packed);
         }
     }
 }
+
+/// Sums of one panel, whose rows begin with cache lines.
+#[repr(align(64))]
+struct Sums([f32; MOST_ROWS * MOST_COLUMNS]);
 
 /// Some rows times some panels, over some inputs.
 struct Products<'a, T: Factor> {
@@ -377,15 +387,16 @@ impl<T: Factor> Work for Products<'_, T> {
             let weights = self.panels.get(start..start + k * columns);
             weights.unwrap_or_default() // There is none after the last one.
         };
-        let mut sums = [0f32; MOST_ROWS * MOST_COLUMNS];
-        let sums = &mut sums[..self.rows.len() * columns];
+        let mut unit = T::unit(layer.isa);
+        let mut sums = Sums([0.0; MOST_ROWS * MOST_COLUMNS]);
+        let sums = &mut sums.0[..layer.tiles.padded(self.rows.len()) * columns];
         for panel in self.which.clone() {
             match depth.start {
                 0 => sums.fill(0.0),
                 _ => self.resume(panel, sums),
             }
             let (now, next) = (weights(panel), weights(panel + 1));
-            add_products::<T>(layer.tiles, k, self.packed, now, next, sums);
+            add_products::<T>(&mut unit, layer.tiles, k, self.packed, now, next, sums);
             let bias = &layer.bias[panel * columns..][..columns];
             for (row, sums) in self.rows.clone().zip(sums.chunks_exact(columns)) {
                 if depth.end == layer.inputs {

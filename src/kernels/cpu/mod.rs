@@ -8,7 +8,8 @@
 //! | file | what |
 //! |---|---|
 //! | `isa` | which instructions there are; running code compiled for them |
-//! | `tile` | the innermost products |
+//! | `tile` | the innermost products by vectors |
+//! | `amx` | the innermost products by tile units |
 //! | `blocks` | packed rows times a panel of columns |
 //! | `pack` | rows and columns in the order of the tiles; rounding to bfloat16 |
 //! | `linear` | linear layers and what is fused into them |
@@ -23,9 +24,10 @@
 //! A result's bits depend on its own row and nothing else: not on the batch, its place in it, or
 //! the number of threads. They may differ between instruction sets.
 //!
-//! `unsafe` is in `isa` and `tile` (instructions), and where threads write parts of one `output`
+//! `unsafe` is in `isa`, `tile` and `amx` (instructions), and where threads write parts of one `output`
 //! (`linear`, `attention`, `forest`, `norm`).
 
+mod amx;
 mod attention;
 mod blocks;
 mod forest;
@@ -41,10 +43,11 @@ mod softmax;
 mod tests;
 mod tile;
 
+pub use amx::detect::NoTiles;
 pub use attention::Attention;
 pub use forest::ForestAttention;
 pub use isa::Isa;
 pub use linear::{Epilogue, PackedLinear};
 pub use norm::layer_norm;
 pub use pack::Precision;
-pub use peak::{fastest, peak};
+pub use peak::{Rate, bf16_rates, fastest, peak, unused_tiles};

@@ -1,7 +1,8 @@
 //! Rows and columns in the order in which a tile reads them.
 
+use super::amx::{self, Line, TileUnit};
 use super::isa::Isa;
-use super::tile::{Tile, Tiles, with_rows};
+use super::tile::{self, Tile, Tiles, with_rows};
 
 /// The arithmetic of a product. Sums are f32 in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,14 +18,24 @@ pub(super) enum Format {
     Whole,
     Rounded,
     Pairs,
+    Lines,
 }
 
 impl Format {
     pub fn of(precision: Precision, isa: Isa) -> Self {
         match precision {
             Precision::F32 => Self::Whole,
-            Precision::Bf16 if Tiles::of(isa).bf16.is_some() => Self::Pairs,
+            Precision::Bf16 if isa.has_tiles() => Self::Lines,
+            Precision::Bf16 if tile::of_bf16(isa).is_some() => Self::Pairs,
             Precision::Bf16 => Self::Rounded,
+        }
+    }
+
+    /// How tiles are formed of it.
+    pub fn tiles(self, isa: Isa) -> Tiles {
+        match self {
+            Self::Whole | Self::Rounded | Self::Pairs => Tiles::of_vectors(isa),
+            Self::Lines => Tiles::of_unit(),
         }
     }
 }
@@ -34,28 +45,52 @@ pub(super) trait Factor: 'static {
     /// What tiles multiply.
     type Element: Copy + Default + Send + Sync + 'static;
 
+    /// What multiplies them, ready for it on this thread.
+    type Unit;
+
+    /// Values of k in an element, as depth is counted.
+    const VALUES: usize;
+
     /// Elements that `k` values take.
-    fn depth(k: usize) -> usize;
+    #[inline(always)]
+    fn depth(k: usize) -> usize {
+        k.div_ceil(Self::VALUES)
+    }
 
-    /// The tile for such elements.
-    fn tile(tiles: Tiles) -> Tile<Self::Element>;
+    fn unit(isa: Isa) -> Self::Unit;
 
-    /// Packs `rows` rows of `k` values, `stride` apart, as [depth, lanes] after what `out` holds.
-    /// Lanes beyond the rows are zeros.
-    fn pack(
-        x: &[f32],
+    /// Adds a[depth, rows] transposed, times b[depth, columns], to out[rows, columns].
+    fn multiply(
+        unit: &mut Self::Unit,
         rows: usize,
+        a: &[Self::Element],
+        b: &[Self::Element],
+        out: &mut [f32],
+    );
+
+    /// Packs a block of rows, each of `k` values and `stride` behind the one before, after what `out`
+    /// holds: [depth, rows], with padding behind the rows if tiles have a step.
+    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<Self::Element>);
+
+    /// Packs columns, dense and each of `k` values, as a panel [depth, lanes] after what `out` holds.
+    /// Lanes beyond the columns are zeros.
+    fn pack_columns(
+        x: &[f32],
+        columns: usize,
         k: usize,
-        stride: usize,
         lanes: usize,
         out: &mut Vec<Self::Element>,
     );
 
-    /// Packs the values of one k and of the next, if there is one.
-    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<Self::Element>);
+    /// Packs a block of rows whose values lie side by side, all rows of one k in `values(k)`.
+    fn pack_transposed<'a>(
+        k: usize,
+        values: impl Fn(usize) -> &'a [f32],
+        out: &mut Vec<Self::Element>,
+    );
 
-    /// Values [k, lanes] as elements [depth, lanes], in `room` if they have to be made.
-    fn packed<'a>(
+    /// Values [k, lanes] as a panel [depth, lanes], in `room` if it has to be made.
+    fn panel<'a>(
         x: &'a [f32],
         lanes: usize,
         room: &'a mut Vec<Self::Element>,
@@ -72,65 +107,83 @@ pub(super) struct Rounded;
 /// Two consecutive k in bfloat16, the first in the low half.
 pub(super) struct Pairs;
 
+/// Lines of a tile unit's tiles.
+pub(super) struct Lines;
+
 impl Factor for Whole {
     type Element = f32;
+    type Unit = Tile<f32>;
+    const VALUES: usize = 1;
 
     #[inline(always)]
-    fn depth(k: usize) -> usize {
-        k
+    fn unit(isa: Isa) -> Tile<f32> {
+        tile::of_f32(isa)
     }
 
     #[inline(always)]
-    fn tile(tiles: Tiles) -> Tile<f32> {
-        tiles.f32
+    fn multiply(unit: &mut Tile<f32>, rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
+        unit(rows, a, b, out);
     }
 
     #[inline(always)]
-    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
-        f32s(x, rows, k, stride, lanes, out);
+    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<f32>) {
+        f32s(x, rows, k, stride, rows, out);
     }
 
     #[inline(always)]
-    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<f32>) {
-        out.extend_from_slice(first);
-        out.extend_from_slice(second.unwrap_or_default());
+    fn pack_columns(x: &[f32], columns: usize, k: usize, lanes: usize, out: &mut Vec<f32>) {
+        f32s(x, columns, k, k, lanes, out);
     }
 
     #[inline(always)]
-    fn packed<'a>(x: &'a [f32], _: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
+    fn pack_transposed<'a>(k: usize, values: impl Fn(usize) -> &'a [f32], out: &mut Vec<f32>) {
+        (0..k).for_each(|k| out.extend_from_slice(values(k)));
+    }
+
+    #[inline(always)]
+    fn panel<'a>(x: &'a [f32], _: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
         x
     }
 }
 
 impl Factor for Rounded {
     type Element = f32;
+    type Unit = Tile<f32>;
+    const VALUES: usize = 1;
 
     #[inline(always)]
-    fn depth(k: usize) -> usize {
-        Whole::depth(k)
+    fn unit(isa: Isa) -> Tile<f32> {
+        Whole::unit(isa)
     }
 
     #[inline(always)]
-    fn tile(tiles: Tiles) -> Tile<f32> {
-        Whole::tile(tiles)
+    fn multiply(unit: &mut Tile<f32>, rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
+        Whole::multiply(unit, rows, a, b, out);
     }
 
     #[inline(always)]
-    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
+    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<f32>) {
         let start = out.len();
-        Whole::pack(x, rows, k, stride, lanes, out);
+        Whole::pack_rows(x, rows, k, stride, out);
         round_all(&mut out[start..]);
     }
 
     #[inline(always)]
-    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<f32>) {
+    fn pack_columns(x: &[f32], columns: usize, k: usize, lanes: usize, out: &mut Vec<f32>) {
         let start = out.len();
-        Whole::pack_two(first, second, out);
+        Whole::pack_columns(x, columns, k, lanes, out);
         round_all(&mut out[start..]);
     }
 
     #[inline(always)]
-    fn packed<'a>(x: &'a [f32], _: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
+    fn pack_transposed<'a>(k: usize, values: impl Fn(usize) -> &'a [f32], out: &mut Vec<f32>) {
+        let start = out.len();
+        Whole::pack_transposed(k, values, out);
+        round_all(&mut out[start..]);
+    }
+
+    #[inline(always)]
+    fn panel<'a>(x: &'a [f32], _: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
         room.clear();
         room.extend_from_slice(x);
         round_all(room);
@@ -140,41 +193,142 @@ impl Factor for Rounded {
 
 impl Factor for Pairs {
     type Element = u32;
+    type Unit = Tile<u32>;
+    const VALUES: usize = 2;
 
     #[inline(always)]
-    fn depth(k: usize) -> usize {
-        k.div_ceil(2)
-    }
-
-    #[inline(always)]
-    fn tile(tiles: Tiles) -> Tile<u32> {
-        match tiles.bf16 {
+    fn unit(isa: Isa) -> Tile<u32> {
+        match tile::of_bf16(isa) {
             Some(tile) => tile,
             None => unreachable!("`Format::of` chooses pairs only where a tile multiplies them"),
         }
     }
 
     #[inline(always)]
-    fn pack(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<u32>) {
-        bf16s(x, rows, k, stride, lanes, out);
+    fn multiply(unit: &mut Tile<u32>, rows: usize, a: &[u32], b: &[u32], out: &mut [f32]) {
+        unit(rows, a, b, out);
     }
 
     #[inline(always)]
-    fn pack_two(first: &[f32], second: Option<&[f32]>, out: &mut Vec<u32>) {
-        match second {
-            Some(second) => out.extend(first.iter().zip(second).map(|(a, b)| pair(*a, *b))),
-            None => out.extend(first.iter().map(|a| pair(*a, 0.0))),
+    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<u32>) {
+        bf16s(x, rows, k, stride, rows, out);
+    }
+
+    #[inline(always)]
+    fn pack_columns(x: &[f32], columns: usize, k: usize, lanes: usize, out: &mut Vec<u32>) {
+        bf16s(x, columns, k, k, lanes, out);
+    }
+
+    #[inline(always)]
+    fn pack_transposed<'a>(k: usize, values: impl Fn(usize) -> &'a [f32], out: &mut Vec<u32>) {
+        for first in (0..k).step_by(2) {
+            let second = (first + 1 < k).then(|| values(first + 1));
+            pack_two(values(first), second, |pair| out.push(pair));
         }
     }
 
     #[inline(always)]
-    fn packed<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
+    fn panel<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
+        room.clear();
+        let k = x.len() / lanes;
+        Self::pack_transposed(k, |k| &x[k * lanes..][..lanes], room);
+        room
+    }
+}
+
+impl Factor for Lines {
+    type Element = Line;
+    type Unit = TileUnit;
+    const VALUES: usize = amx::VALUES;
+
+    #[inline(always)]
+    fn unit(isa: Isa) -> TileUnit {
+        TileUnit::new(isa)
+    }
+
+    #[inline(always)]
+    fn multiply(unit: &mut TileUnit, rows: usize, a: &[Line], b: &[Line], out: &mut [f32]) {
+        unit.add_products(rows, a, b, out);
+    }
+
+    /// A line is 32 values of one row.
+    #[inline(always)]
+    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<Line>) {
+        let lanes = rows.next_multiple_of(amx::SIDE);
+        let start = out.len();
+        out.resize(start + Self::depth(k) * lanes, Line::default());
+        let out = &mut out[start..];
+        for row in 0..rows {
+            let x = &x[row * stride..][..k];
+            let lines = out[row..].iter_mut().step_by(lanes);
+            for (line, x) in lines.zip(x.chunks(amx::VALUES)) {
+                match <&[f32; amx::VALUES]>::try_from(x) {
+                    Ok(x) => round_line(x, line),
+                    Err(_) => {
+                        let mut padded = [0f32; amx::VALUES];
+                        padded[..x.len()].copy_from_slice(x);
+                        round_line(&padded, line);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A line is two values of each of 16 columns.
+    #[inline(always)]
+    fn pack_columns(x: &[f32], columns: usize, k: usize, lanes: usize, out: &mut Vec<Line>) {
+        let mut pairs = Vec::new();
+        bf16s(x, columns, k, k, lanes, &mut pairs);
+        pairs.resize(Self::depth(k) * lanes * amx::SIDE, 0);
+        out.extend(pairs.as_chunks().0.iter().copied().map(Line));
+    }
+
+    #[inline(always)]
+    fn pack_transposed<'a>(k: usize, values: impl Fn(usize) -> &'a [f32], out: &mut Vec<Line>) {
+        let rows = if k == 0 { 0 } else { values(0).len() };
+        let lanes = rows.next_multiple_of(amx::SIDE);
+        let start = out.len();
+        out.resize(start + Self::depth(k) * lanes, Line::default());
+        let out = &mut out[start..];
+        for first in (0..k).step_by(2) {
+            let second = (first + 1 < k).then(|| values(first + 1));
+            let place = first % amx::VALUES / 2;
+            let mut lines = out[first / amx::VALUES * lanes..].iter_mut();
+            pack_two(values(first), second, |pair| {
+                if let Some(line) = lines.next() {
+                    line.0[place] = pair;
+                }
+            });
+        }
+    }
+
+    #[inline(always)]
+    fn panel<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<Line>) -> &'a [Line] {
         room.clear();
         for x in x.chunks(2 * lanes) {
             let (first, second) = x.split_at(lanes);
-            Self::pack_two(first, (!second.is_empty()).then_some(second), room);
+            for first_lane in (0..lanes).step_by(amx::SIDE) {
+                let mut line = Line::default();
+                for (lane, pair) in (first_lane..).zip(&mut line.0) {
+                    *pair = self::pair(first[lane], second.get(lane).copied().unwrap_or(0.0));
+                }
+                room.push(line);
+            }
         }
+        room.resize(Self::depth(x.len() / lanes) * lanes, Line::default());
         room
+    }
+}
+
+/// The values of one k and of the next, if there is one, as pairs.
+#[inline(always)]
+fn pack_two(first: &[f32], second: Option<&[f32]>, mut put: impl FnMut(u32)) {
+    match second {
+        Some(second) => first
+            .iter()
+            .zip(second)
+            .for_each(|(a, b)| put(pair(*a, *b))),
+        None => first.iter().for_each(|a| put(pair(*a, 0.0))),
     }
 }
 
@@ -184,6 +338,7 @@ pub(super) enum Packed {
     Whole(Vec<f32>),
     Rounded(Vec<f32>),
     Pairs(Vec<u32>),
+    Lines(Vec<Line>),
 }
 
 /// Rows that are read side by side.
@@ -274,6 +429,14 @@ fn side_by_side<const R: usize, T: Copy>(rows: [&[T]; R], out: &mut [[T; R]]) {
         for (out, row) in out.iter_mut().zip(rows) {
             *out = row[i];
         }
+    }
+}
+
+#[inline(always)]
+fn round_line(x: &[f32; amx::VALUES], line: &mut Line) {
+    for (pair, x) in line.0.iter_mut().zip(x.as_chunks().0) {
+        let [low, high] = *x;
+        *pair = self::pair(low, high);
     }
 }
 

@@ -5,72 +5,121 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::amx::detect::{self, NoTiles};
 use super::isa::Isa;
-use super::pack::{Factor, Format, Pairs, Precision, Whole};
+use super::pack::{Factor, Format, Lines, Pairs, Precision, Whole};
 use super::tile::Tiles;
 
-/// Elements of depth: all that a tile reads stays in the first cache.
-const DEPTH: usize = 128;
+/// Bytes that a tile reads: they stay in the first cache.
+const BYTES: usize = 24 << 10;
 /// Tiles between two looks at the clock.
 const TILES: usize = 64;
 
-/// Multiply-adds a second times two, on all threads at once, of tiles that find everything in the
-/// first cache, while `time` passes.
+/// How fast the machine multiplies in a precision by some instructions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    pub isa: Isa,
+    /// Multiply-adds a second times two.
+    pub flops: f64,
+}
+
+/// The rate on all threads at once, of tiles that find everything in the first cache, while `time` passes.
 pub fn peak(isa: Isa, precision: Precision, time: Duration) -> f64 {
-    let tiles = Tiles::of(isa);
-    let rates = rayon::broadcast(|_| match Format::of(precision, isa) {
-        Format::Whole | Format::Rounded => rate::<Whole>(tiles, time),
-        Format::Pairs => rate::<Pairs>(tiles, time),
-    });
-    rates.iter().sum()
+    rayon::broadcast(|_| rate(isa, precision, time))
+        .iter()
+        .sum()
 }
 
 /// The fastest of the machine's instructions for a precision.
-///
-/// Whether the bfloat16 dot product is faster than f32's products depends on the processor, and no flag
-/// of it tells: on AMD's it has twice their rate, on Intel's half of it. So they are timed, once in a
-/// process; where the dot product loses, factors are rounded to bfloat16 and multiplied as f32.
 pub fn fastest(precision: Precision) -> Isa {
-    static DOT_PRODUCTS_PAY: OnceLock<bool> = OnceLock::new();
-    let mut sets = Isa::available().into_iter();
-    let pays = |isa: &Isa| match Format::of(precision, *isa) {
-        Format::Whole | Format::Rounded => true,
-        Format::Pairs => *DOT_PRODUCTS_PAY.get_or_init(|| dot_products_pay(*isa)),
-    };
-    sets.find(pays).unwrap_or_else(Isa::portable)
+    match precision {
+        Precision::F32 => available(precision).next(),
+        Precision::Bf16 => bf16_rates().first().map(|rate| rate.isa),
+    }
+    .unwrap_or_else(Isa::portable)
+}
+
+/// The rates of one thread by which the instructions for bfloat16 are chosen, the fastest first.
+///
+/// Which is the fastest depends on the processor, and no flag of it tells: the dot product has twice
+/// the rate of f32's products on AMD's, half of it on Intel's. So they are timed, once in a process;
+/// f32's products serve for values that are rounded to bfloat16.
+pub fn bf16_rates() -> &'static [Rate] {
+    static RATES: OnceLock<Vec<Rate>> = OnceLock::new();
+    RATES.get_or_init(|| {
+        let mut sets = Vec::new();
+        for isa in available(Precision::Bf16) {
+            sets.push(isa);
+            // Those behind it have narrower f32 products.
+            if Format::of(Precision::Bf16, isa) == Format::Rounded {
+                break;
+            }
+        }
+        trial(&sets)
+    })
+}
+
+/// Why the processor's tile unit is not used, where it has one.
+pub fn unused_tiles() -> Option<NoTiles> {
+    detect::permitted()
+        .err()
+        .filter(|reason| *reason != NoTiles::None)
+}
+
+/// The machine's sets, the widest first; for f32 without those that are another one's with tiles.
+fn available(precision: Precision) -> impl Iterator<Item = Isa> {
+    let sets = Isa::available().into_iter();
+    sets.filter(move |isa| precision == Precision::Bf16 || !isa.has_tiles())
 }
 
 /// Turns of the trial, and how long each is.
 const TURNS: usize = 5;
 const TURN: Duration = Duration::from_micros(500);
 
-/// Compares the medians of alternating turns.
-fn dot_products_pay(isa: Isa) -> bool {
-    let tiles = Tiles::of(isa);
-    let (mut pairs, mut whole) = ([0.0; TURNS], [0.0; TURNS]);
-    for (pairs, whole) in pairs.iter_mut().zip(&mut whole) {
-        *pairs = rate::<Pairs>(tiles, TURN);
-        *whole = rate::<Whole>(tiles, TURN);
+/// The sets' medians for bfloat16 over alternating turns, the fastest first.
+fn trial(sets: &[Isa]) -> Vec<Rate> {
+    let mut rates = vec![Vec::new(); sets.len()];
+    for _ in 0..TURNS {
+        for (rates, isa) in rates.iter_mut().zip(sets) {
+            rates.push(rate(*isa, Precision::Bf16, TURN));
+        }
     }
-    let median = |mut rates: [f64; TURNS]| {
+    let median = |(mut rates, isa): (Vec<f64>, &Isa)| {
         rates.sort_by(f64::total_cmp);
-        rates[TURNS / 2]
+        Rate {
+            isa: *isa,
+            flops: rates[rates.len() / 2],
+        }
     };
-    median(pairs) >= median(whole)
+    let mut rates: Vec<Rate> = rates.into_iter().zip(sets).map(median).collect();
+    rates.sort_by(|a, b| b.flops.total_cmp(&a.flops));
+    rates
 }
 
-fn rate<T: Factor>(tiles: Tiles, time: Duration) -> f64 {
+/// The rate on this thread.
+fn rate(isa: Isa, precision: Precision, time: Duration) -> f64 {
+    let format = Format::of(precision, isa);
+    let tiles = format.tiles(isa);
+    match format {
+        Format::Whole | Format::Rounded => rate_of::<Whole>(isa, tiles, time),
+        Format::Pairs => rate_of::<Pairs>(isa, tiles, time),
+        Format::Lines => rate_of::<Lines>(isa, tiles, time),
+    }
+}
+
+fn rate_of<T: Factor>(isa: Isa, tiles: Tiles, time: Duration) -> f64 {
     let Tiles { rows, columns, .. } = tiles;
-    let a = vec![T::Element::default(); DEPTH * rows];
-    let b = vec![T::Element::default(); DEPTH * columns];
+    let depth = BYTES / ((rows + columns) * size_of::<T::Element>());
+    let a = vec![T::Element::default(); depth * rows];
+    let b = vec![T::Element::default(); depth * columns];
     let mut sums = vec![0f32; rows * columns];
-    let values = 2 / T::depth(2); // in an element
-    let flops = (2 * rows * columns * DEPTH * values * TILES) as f64;
+    let flops = (2 * rows * columns * depth * T::VALUES * TILES) as f64;
+    let mut unit = T::unit(isa);
     let start = Instant::now();
     let mut done = 0.0;
     loop {
         for _ in 0..TILES {
-            T::tile(tiles)(rows, black_box(&a), black_box(&b), &mut sums);
+            T::multiply(&mut unit, rows, black_box(&a), black_box(&b), &mut sums);
         }
         done += flops;
         let passed = start.elapsed();
@@ -84,13 +133,25 @@ fn rate<T: Factor>(tiles: Tiles, time: Duration) -> f64 {
 mod tests {
     use super::*;
 
-    /// The best for f32 needs no trial; that for bfloat16 stays the same for the whole process, and is the
-    /// same set or the next one.
+    /// The best for f32 needs no trial; that for bfloat16 stays the same for the whole process.
     #[test]
     fn the_choice_is_one_of_the_machines_sets_and_does_not_change() {
-        assert_eq!(fastest(Precision::F32), Isa::best());
+        assert!(Isa::available().contains(&fastest(Precision::F32)));
+        assert!(!fastest(Precision::F32).has_tiles());
         let chosen = fastest(Precision::Bf16);
-        assert!(Isa::available().iter().take(2).any(|isa| *isa == chosen));
+        assert!(Isa::available().contains(&chosen));
         assert!((0..50).all(|_| fastest(Precision::Bf16) == chosen));
+    }
+
+    /// The model of a tile unit is slower than anything, wherever it stands.
+    #[test]
+    fn the_fastest_is_taken_and_all_are_told() {
+        let vectors = fastest(Precision::F32);
+        for sets in [[Isa::tile_model(), vectors], [vectors, Isa::tile_model()]] {
+            let rates = trial(&sets);
+            assert_eq!(rates.len(), 2);
+            assert_eq!((rates[0].isa, rates[1].isa), (vectors, Isa::tile_model()));
+            assert!(rates[0].flops > rates[1].flops && rates[1].flops > 0.0);
+        }
     }
 }

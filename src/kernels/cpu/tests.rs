@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// The machine's instruction sets, and the model of a tile unit.
+fn sets() -> Vec<Isa> {
+    let mut sets = Isa::available();
+    sets.push(Isa::tile_model());
+    sets
+}
+
 /// Values between -1 and 1.
 fn noise(count: usize, seed: u32) -> Vec<f32> {
     let mut state = seed;
@@ -68,7 +75,7 @@ fn gelu(x: f64) -> f64 {
 
 #[test]
 fn linear_layers_and_what_is_fused_into_them_are_exact() {
-    for isa in Isa::available() {
+    for isa in sets() {
         for precision in [Precision::F32, Precision::Bf16] {
             for (rows, inputs, outputs) in SHAPES {
                 let what = format!("{} {precision:?} {rows}x{inputs}x{outputs}", isa.name());
@@ -127,7 +134,7 @@ fn check_rows_bits(inputs: usize) {
     let (outputs, rows) = (70, 61);
     let (x, weight) = (noise(rows * inputs, 1), noise(outputs * inputs, 2));
     let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    for isa in Isa::available() {
+    for isa in sets() {
         for precision in [Precision::F32, Precision::Bf16] {
             let layer = PackedLinear::new(&weight, None, inputs, precision, isa);
             let all = layer.forward(&x, Epilogue::Bias);
@@ -191,7 +198,7 @@ fn check_attention(attention: &Attention<'_>, batch: usize) {
     let width = heads * head_dim;
     let qkv = noise(batch * tokens * 3 * width, 1);
     let expected = straightforward(attention, &qkv, batch);
-    for isa in Isa::available() {
+    for isa in sets() {
         for (precision, tolerance) in [(Precision::F32, 2e-6), (Precision::Bf16, 1e-2)] {
             let out = attention.forward(isa, precision, &qkv);
             let what = format!("{} {precision:?} {tokens}x{heads}x{head_dim}", isa.name());
@@ -303,7 +310,7 @@ fn forest_attention_is_exact_and_the_same_after_kept_rows() {
                 .collect()
         };
         let (keys, values) = (rows(1), rows(2));
-        for isa in Isa::available() {
+        for isa in sets() {
             let whole = ForestAttention {
                 heads,
                 head_dim,
@@ -338,7 +345,7 @@ fn scores_of_any_size_give_no_overflow() {
         queries: tokens,
         rotation: None,
     };
-    for isa in Isa::available() {
+    for isa in sets() {
         let out = attention.forward(isa, Precision::F32, &qkv);
         assert!(out.iter().all(|v| v.abs() <= 300.0), "{}", isa.name());
     }
@@ -362,7 +369,7 @@ fn layer_norm_is_exact_for_small_and_shifted_rows() {
                     (v - mean) / (variance + 1e-6).sqrt() * f64::from(*w) + f64::from(*b)
                 }));
             }
-            for isa in Isa::available() {
+            for isa in sets() {
                 let out = layer_norm(isa, &x, &weight, &bias, 1e-6);
                 close(
                     &out,

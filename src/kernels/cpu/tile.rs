@@ -5,24 +5,27 @@
 //! An output's bits depend on its row and column alone, not on what else is computed with it.
 #![allow(unsafe_code)] // Vector registers held across the whole sum need intrinsics.
 
+use super::amx;
 use super::isa::{Isa, Set};
 
 /// Adds a[depth, rows] transposed, times b[depth, columns], to out[rows, columns].
 pub(super) type Tile<T> = fn(rows: usize, a: &[T], b: &[T], out: &mut [f32]);
 
-/// How tiles are formed for an instruction set.
+/// How tiles are formed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tiles {
     /// Most rows in a tile.
     pub rows: usize,
+    /// Tiles have multiples of so many rows, of which the last ones may be padding.
+    pub step: usize,
     /// Columns in a panel.
     pub columns: usize,
     /// Most elements of depth for which a panel stays in the first cache from one tile to the next.
     pub depth: usize,
-    pub f32: Tile<f32>,
-    /// For bfloat16, where there is an instruction; an element is two consecutive k of one row or
-    /// column.
-    pub bf16: Option<Tile<u32>>,
+    /// Most rows that meet a panel while it is in the caches.
+    pub most_rows: usize,
+    /// Most bytes of such rows.
+    pub most_bytes: usize,
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -30,42 +33,65 @@ const CACHE_LINE: usize = 64;
 
 /// The widest panel of any instruction set.
 pub(super) const MOST_COLUMNS: usize = 32;
+/// The most rows that meet a panel.
+pub(super) const MOST_ROWS: usize = 256;
 
 impl Tiles {
-    pub fn of(isa: Isa) -> Self {
-        match isa.set() {
+    /// Those of vectors.
+    pub fn of_vectors(isa: Isa) -> Self {
+        let (rows, columns, depth) = match isa.set() {
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512Bf16 => Self {
-                rows: 14,
-                columns: 32,
-                depth: usize::MAX,
-                f32: x86::avx512_f32,
-                bf16: Some(x86::avx512_bf16),
-            },
+            Set::Amx | Set::Avx512Bf16 | Set::Avx512 => (14, 32, usize::MAX),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => Self {
-                rows: 14,
-                columns: 32,
-                depth: usize::MAX,
-                f32: x86::avx512_f32,
-                bf16: None,
-            },
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => Self {
-                rows: 6,
-                columns: 16,
-                depth: 256,
-                f32: x86::avx2_f32,
-                bf16: None,
-            },
-            _ => Self {
-                rows: 4,
-                columns: 8,
-                depth: 512,
-                f32: portable_f32::<8>,
-                bf16: None,
-            },
+            Set::Avx2 => (6, 16, 256),
+            _ => (4, 8, 512),
+        };
+        Self {
+            rows,
+            step: 1,
+            columns,
+            depth,
+            most_rows: 112,
+            most_bytes: 384 << 10,
         }
+    }
+
+    /// Those of a tile unit. It is so fast that a panel, which comes from afar, has to meet more rows. 384
+    /// values of a panel's columns take 24 KB.
+    pub fn of_unit() -> Self {
+        Self {
+            rows: amx::ROWS,
+            step: amx::SIDE,
+            columns: amx::COLUMNS,
+            depth: 384 / amx::VALUES,
+            most_rows: MOST_ROWS,
+            most_bytes: 1 << 20,
+        }
+    }
+
+    /// Rows with their padding.
+    pub fn padded(&self, rows: usize) -> usize {
+        rows.next_multiple_of(self.step)
+    }
+}
+
+/// Products of f32.
+pub(super) fn of_f32(isa: Isa) -> Tile<f32> {
+    match isa.set() {
+        #[cfg(target_arch = "x86_64")]
+        Set::Amx | Set::Avx512Bf16 | Set::Avx512 => x86::avx512_f32,
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx2 => x86::avx2_f32,
+        _ => portable_f32::<8>,
+    }
+}
+
+/// Products of bfloat16, where vectors have them; an element is two consecutive k of one row or column.
+pub(super) fn of_bf16(isa: Isa) -> Option<Tile<u32>> {
+    match isa.set() {
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx512Bf16 => Some(x86::avx512_bf16),
+        _ => None,
     }
 }
 
@@ -115,7 +141,7 @@ pub(super) fn prefetch<T>(part: &[T]) {
 mod x86 {
     use std::arch::x86_64::*;
 
-    /// Callable only through `Tiles::of`, for an `Isa` that was detected.
+    /// Callable only through `of_f32`, for an `Isa` that was detected.
     pub fn avx512_f32(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
         // SAFETY: the instructions were detected before `Isa` was made.
         unsafe {
@@ -123,7 +149,7 @@ mod x86 {
         }
     }
 
-    /// Callable only through `Tiles::of`, for an `Isa` that was detected.
+    /// Callable only through `of_bf16`, for an `Isa` that was detected.
     pub fn avx512_bf16(rows: usize, a: &[u32], b: &[u32], out: &mut [f32]) {
         // SAFETY: the instructions were detected before `Isa` was made.
         unsafe {
@@ -131,7 +157,7 @@ mod x86 {
         }
     }
 
-    /// Callable only through `Tiles::of`, for an `Isa` that was detected.
+    /// Callable only through `of_f32`, for an `Isa` that was detected.
     pub fn avx2_f32(rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
         // SAFETY: the instructions were detected before `Isa` was made.
         unsafe { with_rows!(rows, R => avx2_f32_tile::<R>(a, b, out), 1 2 3 4 5 6) }

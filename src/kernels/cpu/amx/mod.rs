@@ -1,0 +1,147 @@
+//! Products of bfloat16 by tile units (Intel's AMX): one instruction multiplies 16 rows by 16 columns
+//! over 32 values of k.
+//!
+//! | file | what |
+//! |---|---|
+//! | `detect` | whether the processor has the unit and the system permits it |
+//! | `unit` | the unit's instructions |
+//! | `model` | the same in plain arithmetic, for machines that have none |
+//!
+//! Six of the eight tile registers are worked on at once: four hold the sums of 32 rows and 32 columns,
+//! and each tile of x and of the weights that is loaded is used twice. So the products take twice the
+//! time of the loads, which go on beside them.
+//!
+//! Source of what the instructions do: Intel's Architectures Software Developer's Manual, volume 2,
+//! LDTILECFG, TILELOADD, TDPBF16PS.
+
+pub(super) mod detect;
+mod model;
+#[cfg(target_arch = "x86_64")]
+mod unit;
+
+use model::Model;
+#[cfg(target_arch = "x86_64")]
+use unit::Unit;
+
+use super::isa::{Isa, Set};
+
+/// Rows of a tile, and columns of its sums.
+pub(super) const SIDE: usize = 16;
+/// Rows of x that are multiplied together.
+pub(super) const ROWS: usize = 2 * SIDE;
+/// Columns of a panel.
+pub(super) const COLUMNS: usize = 2 * SIDE;
+/// Values of k that a tile holds of a row or column.
+pub(super) const VALUES: usize = 32;
+
+/// A row of a tile, in pairs of bfloat16, the first in the low half. In tiles of x: 32 values of one
+/// row. In tiles of a panel: two consecutive values of each of 16 columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub(super) struct Line(pub [u32; SIDE]);
+
+/// The tile registers of a thread, each of 16 lines.
+trait Registers {
+    /// Loads register T with 16 lines that are `stride` lines apart.
+    fn load<const T: usize>(&mut self, lines: &[Line], stride: usize);
+
+    /// Loads register T with sums: 16 columns of 16 rows, which are [`COLUMNS`] apart.
+    fn load_sums<const T: usize>(&mut self, sums: &[f32]);
+
+    /// Stores them there.
+    fn store_sums<const T: usize>(&self, sums: &mut [f32]);
+
+    /// Adds the products of tile A of x and tile B of a panel to the sums C.
+    fn multiply<const C: usize, const A: usize, const B: usize>(&mut self);
+}
+
+/// Elements from the first of a tile to its last one in rows that are `stride` apart.
+const fn reach(stride: usize, width: usize) -> usize {
+    (SIDE - 1) * stride + width
+}
+
+/// What multiplies tiles on a thread, made ready.
+pub(super) enum TileUnit {
+    #[cfg(target_arch = "x86_64")]
+    Amx(Unit),
+    Model(Box<Model>),
+}
+
+impl TileUnit {
+    /// The unit of an instruction set that has one.
+    pub fn new(isa: Isa) -> Self {
+        match isa.set() {
+            #[cfg(target_arch = "x86_64")]
+            Set::Amx => Self::Amx(Unit::configured(isa)),
+            _ => Self::Model(Box::default()),
+        }
+    }
+
+    /// Adds the products of tiles of x and a panel to `sums` [rows, COLUMNS]. `rows` are 16 or 32; for
+    /// every 32 values of k, `x` has a line of each row, and `panel` two lines of every two values.
+    #[inline(always)]
+    pub fn add_products(&mut self, rows: usize, x: &[Line], panel: &[Line], sums: &mut [f32]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx(unit) => add_products(unit, rows, x, panel, sums),
+            Self::Model(model) => add_products(&mut **model, rows, x, panel, sums),
+        }
+    }
+}
+
+#[inline(always)]
+fn add_products<R: Registers>(
+    registers: &mut R,
+    rows: usize,
+    x: &[Line],
+    panel: &[Line],
+    sums: &mut [f32],
+) {
+    match rows {
+        SIDE => add_one(registers, x, panel, sums),
+        ROWS => add_two(registers, x, panel, sums),
+        rows => unreachable!("{rows} rows in tiles of {SIDE}"),
+    }
+}
+
+/// One tile of x times two tiles of a panel at a time.
+#[inline(always)]
+fn add_one<R: Registers>(r: &mut R, x: &[Line], panel: &[Line], sums: &mut [f32]) {
+    r.load_sums::<0>(sums);
+    r.load_sums::<1>(&sums[SIDE..]);
+    let panel = panel.chunks_exact(2 * SIDE);
+    for (x, panel) in x.chunks_exact(SIDE).zip(panel) {
+        r.load::<4>(x, 1);
+        r.load::<6>(panel, 2);
+        r.multiply::<0, 4, 6>();
+        r.load::<7>(&panel[1..], 2);
+        r.multiply::<1, 4, 7>();
+    }
+    r.store_sums::<0>(sums);
+    r.store_sums::<1>(&mut sums[SIDE..]);
+}
+
+/// Two tiles of x times two tiles of a panel at a time.
+#[inline(always)]
+fn add_two<R: Registers>(r: &mut R, x: &[Line], panel: &[Line], sums: &mut [f32]) {
+    let (upper, lower) = sums.split_at_mut(SIDE * COLUMNS);
+    r.load_sums::<0>(upper);
+    r.load_sums::<1>(&upper[SIDE..]);
+    r.load_sums::<2>(lower);
+    r.load_sums::<3>(&lower[SIDE..]);
+    let panel = panel.chunks_exact(2 * SIDE);
+    for (x, panel) in x.chunks_exact(2 * SIDE).zip(panel) {
+        r.load::<4>(x, 1);
+        r.load::<6>(panel, 2);
+        r.multiply::<0, 4, 6>();
+        r.load::<7>(&panel[1..], 2);
+        r.multiply::<1, 4, 7>();
+        r.load::<5>(&x[SIDE..], 1);
+        r.multiply::<2, 5, 6>();
+        r.multiply::<3, 5, 7>();
+    }
+    r.store_sums::<0>(upper);
+    r.store_sums::<1>(&mut upper[SIDE..]);
+    r.store_sums::<2>(lower);
+    r.store_sums::<3>(&mut lower[SIDE..]);
+}
