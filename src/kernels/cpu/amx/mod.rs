@@ -145,3 +145,92 @@ fn add_two<R: Registers>(r: &mut R, x: &[Line], panel: &[Line], sums: &mut [f32]
     r.store_sums::<2>(lower);
     r.store_sums::<3>(&mut lower[SIDE..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sums [rows, COLUMNS], tiles of x, and tiles of a panel.
+    struct Products {
+        sums: Vec<f32>,
+        x: Vec<Line>,
+        panel: Vec<Line>,
+    }
+
+    /// Values of very different sizes, some of them zeros, some too small for a full mantissa.
+    fn products(rows: usize, steps: usize, seed: u32) -> Products {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        let mut value = move || match next() % 16 {
+            0 => 0.0,
+            1 => f32::from_bits(next() % 0x80_0000),
+            2 => f32::from_bits(0x20_0000 + next() % 0x80_0000),
+            kind => (next() as f32 / (1 << 23) as f32 - 1.0) * f32::powi(4.0, kind as i32 - 9),
+        };
+        let sums = (0..rows * COLUMNS).map(|_| value()).collect();
+        let mut lines = |count: usize| -> Vec<Line> {
+            let mut pair = || value().to_bits() & 0xffff_0000 | value().to_bits() >> 16;
+            (0..count)
+                .map(|_| Line(std::array::from_fn(|_| pair())))
+                .collect()
+        };
+        Products {
+            sums,
+            x: lines(steps * rows),
+            panel: lines(steps * 2 * SIDE),
+        }
+    }
+
+    /// Only a machine that has a unit can tell.
+    #[test]
+    fn the_unit_and_its_model_give_the_same_bits() {
+        for isa in Isa::available().into_iter().filter(|isa| isa.has_tiles()) {
+            for (seed, steps) in (1..).zip([0, 1, 2, 3, 12, 40]) {
+                for rows in [SIDE, ROWS] {
+                    let Products { sums, x, panel } = products(rows, steps, seed);
+                    let by = |isa| {
+                        let mut sums = sums.clone();
+                        TileUnit::new(isa).add_products(rows, &x, &panel, &mut sums);
+                        sums.iter().map(|sum| sum.to_bits()).collect::<Vec<_>>()
+                    };
+                    assert_eq!(by(isa), by(Isa::tile_model()), "{rows} rows, {steps} steps");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_are_multiplied_row_by_column() {
+        for rows in [SIDE, ROWS] {
+            let steps = 3;
+            let Products { sums, x, panel } = products(rows, steps, 7);
+            let mut found = sums.clone();
+            TileUnit::new(Isa::tile_model()).add_products(rows, &x, &panel, &mut found);
+            let value = |pair: u32, k: usize| match k % 2 {
+                0 => f64::from(f32::from_bits(pair << 16)),
+                _ => f64::from(f32::from_bits(pair & 0xffff_0000)),
+            };
+            for row in 0..rows {
+                for column in 0..COLUMNS {
+                    let (mut sum, mut size) = (f64::from(sums[row * COLUMNS + column]), 0.0);
+                    for k in 0..steps * VALUES {
+                        let (step, pair) = (k / VALUES, k % VALUES / 2);
+                        let a = x[step * rows + row].0[pair];
+                        let line = (step * SIDE + pair) * 2 + column / SIDE;
+                        let product = value(a, k) * value(panel[line].0[column % SIDE], k);
+                        sum += product;
+                        size += product.abs();
+                    }
+                    let difference = (f64::from(found[row * COLUMNS + column]) - sum).abs();
+                    assert!(
+                        difference <= 1e-6 * size + 1e-37,
+                        "row {row}, column {column}"
+                    );
+                }
+            }
+        }
+    }
+}
