@@ -10,6 +10,6 @@ pub mod gpu;
 
 pub use allocator::keep_freed_memory;
 pub use cpu::{
-    Attention, Epilogue, ForestAttention, Isa, NoTiles, PackedLinear, Precision, Rate, bf16_rates,
-    fastest, layer_norm, peak, unused_tiles,
+    Attention, Epilogue, ForestAttention, Isa, Levels, NoTiles, PackedLinear, Precision, Rate,
+    Value, bf16_rates, embed, fastest, layer_norm, patches, peak, unused_tiles,
 };

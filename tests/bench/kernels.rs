@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use half::bf16;
 use uta_eval::kernels::{
     Attention, Epilogue, Isa, PackedLinear, Precision, fastest, layer_norm, peak, unused_tiles,
 };
@@ -151,11 +152,13 @@ pub fn table() {
             layer(Precision::F32, isas[0]),
             layer(Precision::Bf16, isas[1]),
         ];
-        let call = |i: usize| drop(layers[i].forward(&x, Epilogue::Bias));
+        let rounded: Vec<bf16> = x.iter().map(|v| bf16::from_f32(*v)).collect();
+        let f32 = || drop(layers[0].forward::<f32, f32>(&x, Epilogue::Bias));
+        let bf16 = || drop(layers[1].forward::<bf16, bf16>(&rounded, Epilogue::Bias));
         Layer {
             name,
             flops: 2.0 * (rows * inputs * product) as f64,
-            ours: [&|| call(0), &|| call(1)],
+            ours: [&f32, &bf16],
             request: format!("linear {rows} {inputs} {product}"),
         }
         .compare(isas, peer.as_ref());
@@ -173,14 +176,13 @@ pub fn table() {
             queries: tokens,
             rotation: Some((&angles, &angles)),
         };
-        let call = |i: usize| {
-            let precision = [Precision::F32, Precision::Bf16][i];
-            drop(attention.forward(isas[i], precision, &qkv));
-        };
+        let rounded: Vec<bf16> = qkv.iter().map(|v| bf16::from_f32(*v)).collect();
+        let f32 = || drop(attention.forward::<f32, f32>(isas[0], Precision::F32, &qkv));
+        let bf16 = || drop(attention.forward::<bf16, bf16>(isas[1], Precision::Bf16, &rounded));
         Layer {
             name,
             flops: 4.0 * (batch * tokens * tokens * heads * head_dim) as f64,
-            ours: [&|| call(0), &|| call(1)],
+            ours: [&f32, &bf16],
             request: format!("attention {batch} {tokens} {heads} {head_dim}"),
         }
         .compare(isas, peer.as_ref());
@@ -194,5 +196,5 @@ pub fn table() {
 
 fn norm(isa: Isa, rows: usize, width: usize) -> f64 {
     let (x, weight) = (noise(rows * width), noise(width));
-    median(|| drop(layer_norm(isa, &x, &weight, &weight, 1e-6)))
+    median(|| drop(layer_norm::<f32, f32>(isa, &x, &weight, &weight, 1e-6)))
 }

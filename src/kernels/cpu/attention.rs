@@ -19,6 +19,7 @@ use super::output::{Output, written};
 use super::pack::{Factor, Format, Lines, Pairs, Precision, Rounded, Whole};
 use super::softmax::softmax;
 use super::tile::{MOST_COLUMNS, Tiles};
+use super::value::Value;
 
 /// Shape of an attention layer, and its rotation if there is one.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,7 @@ impl Attention<'_> {
     ///
     /// # Panics
     /// When the lengths do not fit.
-    pub fn forward(&self, isa: Isa, precision: Precision, qkv: &[f32]) -> Vec<f32> {
+    pub fn forward<X: Value, V: Value>(&self, isa: Isa, precision: Precision, qkv: &[X]) -> Vec<V> {
         let values = Room {
             head: &VALUES_HEAD,
             scores: &VALUES_SCORES,
@@ -56,20 +57,20 @@ impl Attention<'_> {
         let format = Format::of(precision, isa);
         let tiles = format.tiles(isa);
         match format {
-            Format::Whole => self.compute::<Whole>(isa, tiles, qkv, &values),
-            Format::Rounded => self.compute::<Rounded>(isa, tiles, qkv, &values),
-            Format::Pairs => self.compute::<Pairs>(isa, tiles, qkv, &pairs),
-            Format::Lines => self.compute::<Lines>(isa, tiles, qkv, &lines),
+            Format::Whole => self.compute::<Whole, X, V>(isa, tiles, qkv, &values),
+            Format::Rounded => self.compute::<Rounded, X, V>(isa, tiles, qkv, &values),
+            Format::Pairs => self.compute::<Pairs, X, V>(isa, tiles, qkv, &pairs),
+            Format::Lines => self.compute::<Lines, X, V>(isa, tiles, qkv, &lines),
         }
     }
 
-    fn compute<T: Factor>(
+    fn compute<T: Factor, X: Value, V: Value>(
         &self,
         isa: Isa,
         tiles: Tiles,
-        qkv: &[f32],
+        qkv: &[X],
         room: &Room<T::Element>,
-    ) -> Vec<f32> {
+    ) -> Vec<V> {
         let width = self.heads * self.head_dim;
         let picture = 3 * self.tokens * width;
         assert!(qkv.len().is_multiple_of(picture) && self.queries <= self.tokens);
@@ -83,10 +84,10 @@ impl Attention<'_> {
         // One head is a task, unless that leaves threads without one.
         let split = tasks < 4 * rayon::current_num_threads();
         let panels = self.queries.div_ceil(tiles.columns);
-        let compute = |out: &Output<'_>| {
+        let compute = |out: &Output<'_, V>| {
             (0..tasks).into_par_iter().for_each(|index| {
                 let mut head = room.head.take();
-                isa.run(PackHead::<T> {
+                isa.run(PackHead::<T, X> {
                     attention: self,
                     qkv: &qkv[index / self.heads * picture..][..picture],
                     index: index % self.heads,
@@ -95,7 +96,7 @@ impl Attention<'_> {
                 });
                 let mix = |panel| {
                     let mut scores = room.scores.take();
-                    let queries = Queries::<T> {
+                    let queries = Queries::<T, V> {
                         attention: self,
                         head: &head,
                         index,
@@ -150,16 +151,16 @@ struct Head<T> {
     rows: Vec<f32>,
 }
 
-struct PackHead<'a, T: Factor> {
+struct PackHead<'a, T: Factor, X> {
     attention: &'a Attention<'a>,
     /// [tokens, 3, heads, head_dim]
-    qkv: &'a [f32],
+    qkv: &'a [X],
     index: usize,
     tiles: Tiles,
     head: &'a mut Head<T::Element>,
 }
 
-impl<T: Factor> Work for PackHead<'_, T> {
+impl<T: Factor, X: Value> Work for PackHead<'_, T, X> {
     type Output = ();
 
     #[inline(always)]
@@ -193,10 +194,10 @@ impl<T: Factor> Work for PackHead<'_, T> {
     }
 }
 
-impl<T: Factor> PackHead<'_, T> {
+impl<T: Factor, X: Value> PackHead<'_, T, X> {
     /// Queries, keys or values of one token.
     #[inline(always)]
-    fn channels(&self, part: usize, token: usize) -> &[f32] {
+    fn channels(&self, part: usize, token: usize) -> &[X] {
         let Attention {
             heads, head_dim, ..
         } = *self.attention;
@@ -216,7 +217,7 @@ impl<T: Factor> PackHead<'_, T> {
         let Some((cos, sin)) = rotation else {
             for (token, row) in rows.chunks_exact_mut(head_dim).enumerate() {
                 for (out, x) in row.iter_mut().zip(self.channels(part, token)) {
-                    *out = x * scale;
+                    *out = x.f32() * scale;
                 }
             }
             return;
@@ -226,8 +227,9 @@ impl<T: Factor> PackHead<'_, T> {
             let cos = cos[token * head_dim..][..head_dim].chunks_exact(2);
             let sin = sin[token * head_dim..][..head_dim].chunks_exact(2);
             for (((out, x), cos), sin) in row.chunks_exact_mut(2).zip(x).zip(cos).zip(sin) {
-                out[0] = (x[0] * cos[0] - x[1] * sin[0]) * scale;
-                out[1] = (x[1] * cos[1] + x[0] * sin[1]) * scale;
+                let (a, b) = (x[0].f32(), x[1].f32());
+                out[0] = (a * cos[0] - b * sin[0]) * scale;
+                out[1] = (b * cos[1] + a * sin[1]) * scale;
             }
         }
     }
@@ -271,7 +273,7 @@ impl Sums {
 }
 
 /// A panel of queries of one head.
-struct Queries<'a, T: Factor> {
+struct Queries<'a, T: Factor, V> {
     attention: &'a Attention<'a>,
     head: &'a Head<T::Element>,
     /// Picture times heads plus head.
@@ -280,10 +282,10 @@ struct Queries<'a, T: Factor> {
     isa: Isa,
     tiles: Tiles,
     room: &'a mut Scores<T::Element>,
-    out: &'a Output<'a>,
+    out: &'a Output<'a, V>,
 }
 
-impl<T: Factor> Work for Queries<'_, T> {
+impl<T: Factor, V: Value> Work for Queries<'_, T, V> {
     type Output = ();
 
     #[inline(always)]
@@ -302,7 +304,7 @@ impl<T: Factor> Work for Queries<'_, T> {
     }
 }
 
-impl<T: Factor> Queries<'_, T> {
+impl<T: Factor, V: Value> Queries<'_, T, V> {
     #[inline(always)]
     fn score(&mut self, unit: &mut T::Unit) {
         let tokens = self.tiles.padded(self.attention.tokens);
@@ -350,7 +352,7 @@ impl<T: Factor> Queries<'_, T> {
             let out = unsafe { self.out.part(row, head * head_dim, head_dim) };
             let mixed = mixed[query - first..].iter().step_by(columns);
             out.iter_mut().zip(mixed).for_each(|(out, sum)| {
-                out.write(sum * share);
+                out.write(V::of(sum * share));
             });
         }
     }

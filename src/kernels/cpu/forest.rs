@@ -11,6 +11,7 @@ use super::isa::{Isa, Work};
 use super::math::MulAdd;
 use super::output::{Output, written};
 use super::softmax::softmax;
+use super::value::Value;
 
 /// Partial sums that the compiler keeps in vector registers.
 const LANES: usize = 16;
@@ -35,11 +36,11 @@ impl ForestAttention<'_> {
     ///
     /// # Panics
     /// When the lengths do not fit, or a path leads to no row.
-    pub fn forward(&self, isa: Isa, qkv: &[f32]) -> Vec<f32> {
+    pub fn forward<V: Value>(&self, isa: Isa, qkv: &[f32]) -> Vec<V> {
         let (nodes, width) = (self.paths.len(), self.heads * self.head_dim);
         let [keys, values] = self.kept;
         assert!(qkv.len() == nodes * 3 * width && keys.len() == values.len());
-        let compute = |out: &Output<'_>| {
+        let compute = |out: &Output<'_, V>| {
             let tasks = self.paths.par_chunks(NODES).enumerate();
             tasks.for_each(|(task, paths)| {
                 isa.run(Nodes {
@@ -57,16 +58,16 @@ impl ForestAttention<'_> {
 }
 
 /// Some nodes.
-struct Nodes<'a> {
+struct Nodes<'a, V> {
     attention: &'a ForestAttention<'a>,
     qkv: &'a [f32],
     /// Where they begin.
     first: usize,
     paths: &'a [Vec<u32>],
-    out: &'a Output<'a>,
+    out: &'a Output<'a, V>,
 }
 
-impl Work for Nodes<'_> {
+impl<V: Value> Work for Nodes<'_, V> {
     type Output = ();
 
     #[inline(always)]
@@ -106,14 +107,14 @@ impl Work for Nodes<'_> {
                 .zip(mixed.chunks_exact(head_dim));
             for ((out, mixed), share) in heads.zip(&shares) {
                 for (out, mixed) in out.iter_mut().zip(mixed) {
-                    out.write(mixed * share);
+                    out.write(V::of(mixed * share));
                 }
             }
         }
     }
 }
 
-impl Nodes<'_> {
+impl<V> Nodes<'_, V> {
     /// A row's keys (part 1) or values (part 2).
     #[inline(always)]
     fn row(&self, part: usize, row: usize) -> &[f32] {

@@ -15,6 +15,7 @@ use super::math::{MulAdd, gelu, quick_gelu, silu};
 use super::output::{Output, written};
 use super::pack::{Factor, Format, Lines, Packed, Pairs, Precision, Rounded, Whole};
 use super::tile::{MOST_COLUMNS, MOST_ROWS, Tiles};
+use super::value::Value;
 
 /// Bytes of one row that are kept packed, if it has more than twice as many and sums can wait in the
 /// output for the next ones: so that many rows fit.
@@ -157,38 +158,42 @@ impl PackedLinear {
     ///
     /// # Panics
     /// When the lengths do not fit.
-    pub fn forward(&self, x: &[f32], epilogue: Epilogue<'_>) -> Vec<f32> {
+    pub fn forward<X: Value, V: Value>(&self, x: &[X], epilogue: Epilogue<'_>) -> Vec<V> {
         let (rows, outputs) = (x.len() / self.inputs, self.outputs());
         assert_eq!(x.len(), rows * self.inputs);
         if let Epilogue::Add(other) = epilogue {
             assert_eq!(other.len(), rows * outputs);
         }
         assert!(!self.gated || matches!(epilogue, Epilogue::Bias));
-        let compute = |out: &Output<'_>| match &self.panels {
-            Packed::Whole(panels) => self.multiply::<Whole>(panels, x, epilogue, out, &VALUES),
-            Packed::Rounded(panels) => self.multiply::<Rounded>(panels, x, epilogue, out, &VALUES),
-            Packed::Pairs(panels) => self.multiply::<Pairs>(panels, x, epilogue, out, &PAIRS),
-            Packed::Lines(panels) => self.multiply::<Lines>(panels, x, epilogue, out, &LINES),
+        let compute = |out: &Output<'_, V>| match &self.panels {
+            Packed::Whole(panels) => {
+                self.multiply::<Whole, X, V>(panels, x, epilogue, out, &VALUES)
+            }
+            Packed::Rounded(panels) => {
+                self.multiply::<Rounded, X, V>(panels, x, epilogue, out, &VALUES)
+            }
+            Packed::Pairs(panels) => self.multiply::<Pairs, X, V>(panels, x, epilogue, out, &PAIRS),
+            Packed::Lines(panels) => self.multiply::<Lines, X, V>(panels, x, epilogue, out, &LINES),
         };
         // SAFETY: the tasks of a plan cover the output.
         unsafe { written(rows, outputs, compute) }
     }
 
-    fn multiply<T: Factor>(
+    fn multiply<T: Factor, X: Value, V: Value>(
         &self,
         panels: &[T::Element],
-        x: &[f32],
+        x: &[X],
         epilogue: Epilogue<'_>,
-        out: &Output<'_>,
+        out: &Output<'_, V>,
         room: &'static LocalKey<RefCell<Vec<T::Element>>>,
     ) {
-        let plan = Plan::new(self, x.len() / self.inputs);
+        let plan = Plan::new(self, x.len() / self.inputs, V::WHOLE);
         (0..plan.row_parts).into_par_iter().for_each(|part| {
             let rows = plan.rows(part);
             let mut packed = room.take();
             for first in (0..self.inputs).step_by(plan.depth) {
                 let depth = first..self.inputs.min(first + plan.depth);
-                self.isa.run(PackRows::<T> {
+                self.isa.run(PackRows::<T, X> {
                     x: &x[rows.start * self.inputs..rows.end * self.inputs],
                     inputs: self.inputs,
                     depth: depth.clone(),
@@ -196,7 +201,7 @@ impl PackedLinear {
                     packed: &mut packed,
                 });
                 let multiply = |part| {
-                    self.isa.run(Products::<T> {
+                    self.isa.run(Products::<T, V> {
                         layer: self,
                         packed: &packed,
                         panels,
@@ -261,7 +266,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(layer: &PackedLinear, rows: usize) -> Self {
+    /// `sums_wait`: the output can hold sums over some of the inputs.
+    fn new(layer: &PackedLinear, rows: usize, sums_wait: bool) -> Self {
         let element = match layer.panels {
             Packed::Whole(_) | Packed::Rounded(_) => 4,
             Packed::Pairs(_) | Packed::Lines(_) => 2,
@@ -274,7 +280,8 @@ impl Plan {
         } = layer.tiles;
         let blocks = rows.div_ceil(block);
         // The two sums of a gated output do not fit into it.
-        let depth = if layer.inputs * element > 2 * DEPTH_BYTES && !layer.gated {
+        let sums_wait = sums_wait && !layer.gated;
+        let depth = if layer.inputs * element > 2 * DEPTH_BYTES && sums_wait {
             DEPTH_BYTES / element
         } else {
             layer.inputs
@@ -323,9 +330,9 @@ thread_local! {
 }
 
 /// Some inputs of rows as blocks, each [depth, rows of a tile], the last one as narrow as it is.
-struct PackRows<'a, T: Factor> {
+struct PackRows<'a, T: Factor, X> {
     /// [rows, inputs]
-    x: &'a [f32],
+    x: &'a [X],
     inputs: usize,
     /// Which inputs.
     depth: Range<usize>,
@@ -334,7 +341,7 @@ struct PackRows<'a, T: Factor> {
     packed: &'a mut Vec<T::Element>,
 }
 
-impl<T: Factor> Work for PackRows<'_, T> {
+impl<T: Factor, X: Value> Work for PackRows<'_, T, X> {
     type Output = ();
 
     #[inline(always)]
@@ -354,14 +361,14 @@ impl<T: Factor> Work for PackRows<'_, T> {
 struct Sums([f32; MOST_ROWS * MOST_COLUMNS]);
 
 /// Some rows times some panels, over some inputs.
-struct Products<'a, T: Factor> {
+struct Products<'a, T: Factor, V> {
     layer: &'a PackedLinear,
     packed: &'a [T::Element],
     /// All of the layer's.
     panels: &'a [T::Element],
     epilogue: Epilogue<'a>,
     /// Holds the sums over earlier inputs.
-    out: &'a Output<'a>,
+    out: &'a Output<'a, V>,
     /// Those that were packed.
     rows: Range<usize>,
     /// Which panels.
@@ -370,7 +377,7 @@ struct Products<'a, T: Factor> {
     depth: Range<usize>,
 }
 
-impl<T: Factor> Work for Products<'_, T> {
+impl<T: Factor, V: Value> Work for Products<'_, T, V> {
     type Output = ();
 
     #[inline(always)]
@@ -409,11 +416,11 @@ impl<T: Factor> Work for Products<'_, T> {
     }
 }
 
-impl<T: Factor> Products<'_, T> {
+impl<T: Factor, V: Value> Products<'_, T, V> {
     /// A row's outputs of a panel. They are asked for once at a time.
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
-    fn outputs(&self, row: usize, panel: usize) -> &mut [MaybeUninit<f32>] {
+    fn outputs(&self, row: usize, panel: usize) -> &mut [MaybeUninit<V>] {
         let width = self.layer.panel_columns();
         let first = panel * width;
         let count = width.min(self.out.columns() - first);
@@ -426,7 +433,7 @@ impl<T: Factor> Products<'_, T> {
     fn suspend(&self, row: usize, panel: usize, sums: &[f32]) {
         let out = self.outputs(row, panel).iter_mut();
         out.zip(sums).for_each(|(out, sum)| {
-            out.write(*sum);
+            out.write(V::of(*sum));
         });
     }
 
@@ -438,7 +445,7 @@ impl<T: Factor> Products<'_, T> {
             let out = self.outputs(row, panel).iter();
             out.zip(sums).for_each(|(out, sum)| {
                 // SAFETY: `suspend` wrote it.
-                *sum = unsafe { out.assume_init() };
+                *sum = unsafe { out.assume_init() }.f32();
             });
         }
     }
@@ -459,25 +466,25 @@ impl<T: Factor> Products<'_, T> {
             out.iter_mut()
                 .zip(gates.zip(values))
                 .for_each(|(out, (g, v))| {
-                    out.write(g * v);
+                    out.write(V::of(g * v));
                 });
             return;
         }
         match self.epilogue {
             Epilogue::Bias => out.iter_mut().zip(biased).for_each(|(out, v)| {
-                out.write(v);
+                out.write(V::of(v));
             }),
             Epilogue::Gelu => out.iter_mut().zip(biased).for_each(|(out, v)| {
-                out.write(gelu::<M>(v));
+                out.write(V::of(gelu::<M>(v)));
             }),
             Epilogue::QuickGelu => out.iter_mut().zip(biased).for_each(|(out, v)| {
-                out.write(quick_gelu::<M>(v));
+                out.write(V::of(quick_gelu::<M>(v)));
             }),
             Epilogue::Add(other) => {
                 let other = &other[row * self.out.columns() + panel * width..][..out.len()];
                 let added = biased.zip(other).map(|(v, other)| other + v);
                 out.iter_mut().zip(added).for_each(|(out, v)| {
-                    out.write(v);
+                    out.write(V::of(v));
                 });
             }
         }

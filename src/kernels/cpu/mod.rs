@@ -17,6 +17,8 @@
 //! | `forest` | attention along the paths of a forest |
 //! | `softmax` | softmax, for both |
 //! | `norm` | LayerNorm |
+//! | `tokens` | pictures as patches, patches as tokens |
+//! | `value` | f32 and bfloat16, as activations are kept |
 //! | `output` | results written by several threads |
 //! | `math` | exponential, error function |
 //! | `peak` | the machine's limit, and the instructions that are fastest |
@@ -42,6 +44,8 @@ mod softmax;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod tokens;
+mod value;
 
 pub use amx::detect::NoTiles;
 pub use attention::Attention;
@@ -51,3 +55,5 @@ pub use linear::{Epilogue, PackedLinear};
 pub use norm::layer_norm;
 pub use pack::Precision;
 pub use peak::{Rate, bf16_rates, fastest, peak, unused_tiles};
+pub use tokens::{Levels, embed, patches};
+pub use value::Value;

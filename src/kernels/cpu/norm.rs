@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::isa::{Isa, Work};
 use super::math::MulAdd;
 use super::output::{Output, written};
+use super::value::Value;
 
 /// Partial sums that the compiler keeps in vector registers.
 const LANES: usize = 16;
@@ -19,11 +20,17 @@ const TASK_ELEMENTS: usize = 16 << 10;
 ///
 /// # Panics
 /// When the lengths do not fit.
-pub fn layer_norm(isa: Isa, x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
+pub fn layer_norm<X: Value, V: Value>(
+    isa: Isa,
+    x: &[X],
+    weight: &[f32],
+    bias: &[f32],
+    eps: f32,
+) -> Vec<V> {
     let width = weight.len();
     assert!(bias.len() == width && x.len().is_multiple_of(width));
     let each = (TASK_ELEMENTS / width).max(1);
-    let compute = |out: &Output<'_>| {
+    let compute = |out: &Output<'_, V>| {
         x.par_chunks(each * width)
             .enumerate()
             .for_each(|(task, x)| {
@@ -41,17 +48,17 @@ pub fn layer_norm(isa: Isa, x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -
     unsafe { written(x.len() / width, width, compute) }
 }
 
-struct Rows<'a> {
-    x: &'a [f32],
+struct Rows<'a, X, V> {
+    x: &'a [X],
     weight: &'a [f32],
     bias: &'a [f32],
     eps: f32,
     /// Where the rows begin in the output.
     first: usize,
-    out: &'a Output<'a>,
+    out: &'a Output<'a, V>,
 }
 
-impl Work for Rows<'_> {
+impl<X: Value, V: Value> Work for Rows<'_, X, V> {
     type Output = ();
 
     #[inline(always)]
@@ -65,20 +72,20 @@ impl Work for Rows<'_> {
             let scale = 1.0 / (variance + self.eps).sqrt();
             for (((out, x), weight), bias) in out.iter_mut().zip(x).zip(self.weight).zip(self.bias)
             {
-                out.write((x - mean) * scale * weight + bias);
+                out.write(V::of((x.f32() - mean) * scale * weight + bias));
             }
         }
     }
 }
 
 #[inline(always)]
-fn sum(x: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+fn sum<X: Value>(x: &[X], term: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0f32; LANES];
     let chunks = x.chunks_exact(LANES);
-    let rest: f32 = chunks.remainder().iter().map(|v| term(*v)).sum();
+    let rest: f32 = chunks.remainder().iter().map(|v| term(v.f32())).sum();
     for chunk in chunks {
         for (sum, v) in sums.iter_mut().zip(chunk) {
-            *sum += term(*v);
+            *sum += term(v.f32());
         }
     }
     sums.iter().sum::<f32>() + rest

@@ -5,16 +5,16 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 /// A row-major matrix that is being written.
-pub(super) struct Output<'a> {
-    pointer: *mut MaybeUninit<f32>,
+pub(super) struct Output<'a, V> {
+    pointer: *mut MaybeUninit<V>,
     columns: usize,
-    memory: PhantomData<&'a mut [MaybeUninit<f32>]>,
+    memory: PhantomData<&'a mut [MaybeUninit<V>]>,
 }
 
 // SAFETY: threads reach the memory only through `part`, whose callers keep apart.
-unsafe impl Sync for Output<'_> {}
+unsafe impl<V: Send> Sync for Output<'_, V> {}
 
-impl Output<'_> {
+impl<V> Output<'_, V> {
     /// Columns of the matrix.
     pub fn columns(&self) -> usize {
         self.columns
@@ -26,7 +26,7 @@ impl Output<'_> {
     /// The part lies in the matrix, and nothing else refers to it.
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
-    pub unsafe fn part(&self, row: usize, column: usize, count: usize) -> &mut [MaybeUninit<f32>] {
+    pub unsafe fn part(&self, row: usize, column: usize, count: usize) -> &mut [MaybeUninit<V>] {
         // SAFETY: promised by the caller.
         unsafe {
             let start = self.pointer.add(row * self.columns + column);
@@ -39,11 +39,11 @@ impl Output<'_> {
 ///
 /// # Safety
 /// `write` writes every element.
-pub(super) unsafe fn written(
+pub(super) unsafe fn written<V>(
     rows: usize,
     columns: usize,
-    write: impl FnOnce(&Output<'_>),
-) -> Vec<f32> {
+    write: impl FnOnce(&Output<'_, V>),
+) -> Vec<V> {
     let mut values = Vec::with_capacity(rows * columns);
     write(&Output {
         pointer: values.spare_capacity_mut().as_mut_ptr(),

@@ -3,6 +3,7 @@
 use super::amx::{self, Line, TileUnit};
 use super::isa::Isa;
 use super::tile::{self, Tile, Tiles, with_rows};
+use super::value::{Value, rounded};
 
 /// The arithmetic of a product. Sums are f32 in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +71,13 @@ pub(super) trait Factor: 'static {
 
     /// Packs a block of rows, each of `k` values and `stride` behind the one before, after what `out`
     /// holds: [depth, rows], with padding behind the rows if tiles have a step.
-    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<Self::Element>);
+    fn pack_rows<V: Value>(
+        x: &[V],
+        rows: usize,
+        k: usize,
+        stride: usize,
+        out: &mut Vec<Self::Element>,
+    );
 
     /// Packs columns, dense and each of `k` values, as a panel [depth, lanes] after what `out` holds.
     /// Lanes beyond the columns are zeros.
@@ -83,9 +90,9 @@ pub(super) trait Factor: 'static {
     );
 
     /// Packs a block of rows whose values lie side by side, all rows of one k in `values(k)`.
-    fn pack_transposed<'a>(
+    fn pack_transposed<'a, V: Value>(
         k: usize,
-        values: impl Fn(usize) -> &'a [f32],
+        values: impl Fn(usize) -> &'a [V],
         out: &mut Vec<Self::Element>,
     );
 
@@ -126,7 +133,7 @@ impl Factor for Whole {
     }
 
     #[inline(always)]
-    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<f32>) {
+    fn pack_rows<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, out: &mut Vec<f32>) {
         f32s(x, rows, k, stride, rows, out);
     }
 
@@ -136,8 +143,12 @@ impl Factor for Whole {
     }
 
     #[inline(always)]
-    fn pack_transposed<'a>(k: usize, values: impl Fn(usize) -> &'a [f32], out: &mut Vec<f32>) {
-        (0..k).for_each(|k| out.extend_from_slice(values(k)));
+    fn pack_transposed<'a, V: Value>(
+        k: usize,
+        values: impl Fn(usize) -> &'a [V],
+        out: &mut Vec<f32>,
+    ) {
+        (0..k).for_each(|k| out.extend(values(k).iter().map(|value| value.f32())));
     }
 
     #[inline(always)]
@@ -162,7 +173,7 @@ impl Factor for Rounded {
     }
 
     #[inline(always)]
-    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<f32>) {
+    fn pack_rows<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, out: &mut Vec<f32>) {
         let start = out.len();
         Whole::pack_rows(x, rows, k, stride, out);
         round_all(&mut out[start..]);
@@ -176,7 +187,11 @@ impl Factor for Rounded {
     }
 
     #[inline(always)]
-    fn pack_transposed<'a>(k: usize, values: impl Fn(usize) -> &'a [f32], out: &mut Vec<f32>) {
+    fn pack_transposed<'a, V: Value>(
+        k: usize,
+        values: impl Fn(usize) -> &'a [V],
+        out: &mut Vec<f32>,
+    ) {
         let start = out.len();
         Whole::pack_transposed(k, values, out);
         round_all(&mut out[start..]);
@@ -210,7 +225,7 @@ impl Factor for Pairs {
     }
 
     #[inline(always)]
-    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<u32>) {
+    fn pack_rows<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, out: &mut Vec<u32>) {
         bf16s(x, rows, k, stride, rows, out);
     }
 
@@ -220,7 +235,11 @@ impl Factor for Pairs {
     }
 
     #[inline(always)]
-    fn pack_transposed<'a>(k: usize, values: impl Fn(usize) -> &'a [f32], out: &mut Vec<u32>) {
+    fn pack_transposed<'a, V: Value>(
+        k: usize,
+        values: impl Fn(usize) -> &'a [V],
+        out: &mut Vec<u32>,
+    ) {
         for first in (0..k).step_by(2) {
             let second = (first + 1 < k).then(|| values(first + 1));
             pack_two(values(first), second, |pair| out.push(pair));
@@ -253,7 +272,7 @@ impl Factor for Lines {
 
     /// A line is 32 values of one row.
     #[inline(always)]
-    fn pack_rows(x: &[f32], rows: usize, k: usize, stride: usize, out: &mut Vec<Line>) {
+    fn pack_rows<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, out: &mut Vec<Line>) {
         let lanes = rows.next_multiple_of(amx::SIDE);
         let start = out.len();
         out.resize(start + Self::depth(k) * lanes, Line::default());
@@ -262,10 +281,10 @@ impl Factor for Lines {
             let x = &x[row * stride..][..k];
             let lines = out[row..].iter_mut().step_by(lanes);
             for (line, x) in lines.zip(x.chunks(amx::VALUES)) {
-                match <&[f32; amx::VALUES]>::try_from(x) {
+                match <&[V; amx::VALUES]>::try_from(x) {
                     Ok(x) => round_line(x, line),
                     Err(_) => {
-                        let mut padded = [0f32; amx::VALUES];
+                        let mut padded = [V::default(); amx::VALUES];
                         padded[..x.len()].copy_from_slice(x);
                         round_line(&padded, line);
                     }
@@ -284,21 +303,36 @@ impl Factor for Lines {
     }
 
     #[inline(always)]
-    fn pack_transposed<'a>(k: usize, values: impl Fn(usize) -> &'a [f32], out: &mut Vec<Line>) {
+    fn pack_transposed<'a, V: Value>(
+        k: usize,
+        values: impl Fn(usize) -> &'a [V],
+        out: &mut Vec<Line>,
+    ) {
         let rows = if k == 0 { 0 } else { values(0).len() };
         let lanes = rows.next_multiple_of(amx::SIDE);
         let start = out.len();
         out.resize(start + Self::depth(k) * lanes, Line::default());
-        let out = &mut out[start..];
-        for first in (0..k).step_by(2) {
-            let second = (first + 1 < k).then(|| values(first + 1));
-            let place = first % amx::VALUES / 2;
-            let mut lines = out[first / amx::VALUES * lanes..].iter_mut();
-            pack_two(values(first), second, |pair| {
-                if let Some(line) = lines.next() {
-                    line.0[place] = pair;
+        for (step, out) in out[start..].chunks_mut(lanes).enumerate() {
+            // The pairs of 32 values of k, each of all rows, and these rows as lines.
+            let mut pairs = [[0u32; amx::ROWS]; amx::SIDE];
+            for (pairs, first) in pairs.iter_mut().zip((step * amx::VALUES..k).step_by(2)) {
+                let second = (first + 1 < k).then(|| values(first + 1));
+                let mut places = pairs.iter_mut();
+                pack_two(values(first), second, |pair| {
+                    if let Some(place) = places.next() {
+                        *place = pair;
+                    }
+                });
+            }
+            let (first, last) = pairs.split_at(TOGETHER);
+            for (half, pairs) in [first, last].into_iter().enumerate() {
+                for (row, line) in out.iter_mut().enumerate() {
+                    let line = &mut line.0[half * TOGETHER..][..TOGETHER];
+                    for (value, pairs) in line.iter_mut().zip(pairs) {
+                        *value = pairs[row];
+                    }
                 }
-            });
+            }
         }
     }
 
@@ -310,7 +344,7 @@ impl Factor for Lines {
             for first_lane in (0..lanes).step_by(amx::SIDE) {
                 let mut line = Line::default();
                 for (lane, pair) in (first_lane..).zip(&mut line.0) {
-                    *pair = self::pair(first[lane], second.get(lane).copied().unwrap_or(0.0));
+                    *pair = f32::pair(first[lane], second.get(lane).copied().unwrap_or(0.0));
                 }
                 room.push(line);
             }
@@ -322,13 +356,13 @@ impl Factor for Lines {
 
 /// The values of one k and of the next, if there is one, as pairs.
 #[inline(always)]
-fn pack_two(first: &[f32], second: Option<&[f32]>, mut put: impl FnMut(u32)) {
+fn pack_two<V: Value>(first: &[V], second: Option<&[V]>, mut put: impl FnMut(u32)) {
     match second {
         Some(second) => first
             .iter()
             .zip(second)
-            .for_each(|(a, b)| put(pair(*a, *b))),
-        None => first.iter().for_each(|a| put(pair(*a, 0.0))),
+            .for_each(|(a, b)| put(V::pair(*a, *b))),
+        None => first.iter().for_each(|a| put(V::pair(*a, V::default()))),
     }
 }
 
@@ -347,18 +381,25 @@ const TOGETHER: usize = 8;
 const BLOCK: usize = 128;
 
 #[inline(always)]
-fn f32s(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
+fn f32s<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
     let start = out.len();
     out.resize(start + k * lanes, 0.0);
     for first in (0..rows).step_by(TOGETHER) {
         let row = |r: usize| &x[(first + r) * stride..][..k];
-        spread(rows - first, row, lanes, &mut out[start + first..]);
+        spread(rows - first, row, V::f32, lanes, &mut out[start + first..]);
     }
 }
 
 /// An odd last k is paired with zero.
 #[inline(always)]
-fn bf16s(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<u32>) {
+fn bf16s<V: Value>(
+    x: &[V],
+    rows: usize,
+    k: usize,
+    stride: usize,
+    lanes: usize,
+    out: &mut Vec<u32>,
+) {
     let start = out.len();
     out.resize(start + k.div_ceil(2) * lanes, 0);
     let mut pairs = [[0u32; BLOCK]; TOGETHER];
@@ -370,51 +411,57 @@ fn bf16s(x: &[f32], rows: usize, k: usize, stride: usize, lanes: usize, out: &mu
             }
             let row = |r: usize| &pairs[r][..count.div_ceil(2)];
             let out = &mut out[start + k_first / 2 * lanes + first..];
-            spread(rows - first, row, lanes, out);
+            spread(rows - first, row, |pair| pair, lanes, out);
         }
     }
 }
 
 #[inline(always)]
-fn round_pairs(x: &[f32], pairs: &mut [u32; BLOCK]) {
+fn round_pairs<V: Value>(x: &[V], pairs: &mut [u32; BLOCK]) {
     let whole = x.chunks_exact(2);
     if let [last] = whole.remainder() {
-        pairs[x.len() / 2] = pair(*last, 0.0);
+        pairs[x.len() / 2] = V::pair(*last, V::default());
     }
     for (pair, x) in pairs.iter_mut().zip(whole) {
-        *pair = self::pair(x[0], x[1]);
+        *pair = V::pair(x[0], x[1]);
     }
 }
 
-/// Writes the first of `rows` rows side by side, at most `TOGETHER`: `row(r)[i]` to
+/// Writes the first of `rows` rows side by side, at most `TOGETHER`: `as_element(row(r)[i])` to
 /// `out[i * lanes + r]`.
 #[inline(always)]
-fn spread<'a, T: Copy + Default + 'a>(
+fn spread<'a, V: Copy + 'a, T: Copy + Default>(
     rows: usize,
-    row: impl Fn(usize) -> &'a [T],
+    row: impl Fn(usize) -> &'a [V],
+    as_element: impl Fn(V) -> T + Copy,
     lanes: usize,
     out: &mut [T],
 ) {
-    with_rows!(rows.min(TOGETHER), R => spread_rows::<R, T>(row, lanes, out), 1 2 3 4 5 6 7 8);
+    with_rows!(
+        rows.min(TOGETHER),
+        R => spread_rows::<R, V, T>(row, as_element, lanes, out),
+        1 2 3 4 5 6 7 8
+    );
 }
 
 #[inline(always)]
-fn spread_rows<'a, const R: usize, T: Copy + Default + 'a>(
-    row: impl Fn(usize) -> &'a [T],
+fn spread_rows<'a, const R: usize, V: Copy + 'a, T: Copy + Default>(
+    row: impl Fn(usize) -> &'a [V],
+    as_element: impl Fn(V) -> T + Copy,
     lanes: usize,
     out: &mut [T],
 ) {
-    let rows: [&[T]; R] = std::array::from_fn(row);
+    let rows: [&[V]; R] = std::array::from_fn(row);
     let k = rows[0].len();
     if lanes == R {
-        return side_by_side(rows, &mut out.as_chunks_mut().0[..k]);
+        return side_by_side(rows, as_element, &mut out.as_chunks_mut().0[..k]);
     }
     let mut room = [[T::default(); R]; BLOCK];
     let blocks = out.chunks_mut(BLOCK * lanes).take(k.div_ceil(BLOCK));
     for (block, out) in blocks.enumerate() {
         let room = &mut room[..BLOCK.min(k - block * BLOCK)];
         let rows = rows.map(|row| &row[block * BLOCK..][..room.len()]);
-        side_by_side(rows, room);
+        side_by_side(rows, as_element, room);
         for (out, values) in out.chunks_mut(lanes).zip(room) {
             out[..R].copy_from_slice(values);
         }
@@ -423,20 +470,24 @@ fn spread_rows<'a, const R: usize, T: Copy + Default + 'a>(
 
 /// Rows as columns that touch: the compiler has instructions for that, if there are few.
 #[inline(always)]
-fn side_by_side<const R: usize, T: Copy>(rows: [&[T]; R], out: &mut [[T; R]]) {
+fn side_by_side<const R: usize, V: Copy, T>(
+    rows: [&[V]; R],
+    as_element: impl Fn(V) -> T,
+    out: &mut [[T; R]],
+) {
     let rows = rows.map(|row| &row[..out.len()]);
     for (i, out) in out.iter_mut().enumerate() {
         for (out, row) in out.iter_mut().zip(rows) {
-            *out = row[i];
+            *out = as_element(row[i]);
         }
     }
 }
 
 #[inline(always)]
-fn round_line(x: &[f32; amx::VALUES], line: &mut Line) {
+fn round_line<V: Value>(x: &[V; amx::VALUES], line: &mut Line) {
     for (pair, x) in line.0.iter_mut().zip(x.as_chunks().0) {
         let [low, high] = *x;
-        *pair = self::pair(low, high);
+        *pair = V::pair(low, high);
     }
 }
 
@@ -447,33 +498,9 @@ fn round_all(x: &mut [f32]) {
     }
 }
 
-/// Two values rounded to bfloat16.
-#[inline(always)]
-fn pair(low: f32, high: f32) -> u32 {
-    rounded(low) >> 16 | rounded(high)
-}
-
-/// The bits of a finite value rounded to bfloat16, nearest even, in the upper half.
-#[inline(always)]
-fn rounded(x: f32) -> u32 {
-    let bits = x.to_bits();
-    (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rounding_is_to_nearest_even() {
-        for i in 0..100_000u32 {
-            let x = f32::from_bits(0x3f80_0000 + i * 7);
-            assert_eq!(
-                rounded(x) >> 16,
-                u32::from(half::bf16::from_f32(x).to_bits())
-            );
-        }
-    }
 
     #[test]
     fn lanes_without_a_row_and_an_odd_last_k_are_zeros() {
@@ -522,7 +549,7 @@ mod tests {
                 }
                 for (place, packed) in pairs[1..].iter().enumerate() {
                     let (row, i) = (place % lanes, place / lanes * 2);
-                    assert_eq!(*packed, pair(value(row, i), value(row, i + 1)));
+                    assert_eq!(*packed, f32::pair(value(row, i), value(row, i + 1)));
                 }
                 assert_eq!(values.len(), 1 + k * lanes);
                 assert_eq!(pairs.len(), 1 + k.div_ceil(2) * lanes);

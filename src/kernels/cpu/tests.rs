@@ -1,5 +1,7 @@
 //! Every instruction set against arithmetic in f64.
 
+use half::bf16;
+
 use super::*;
 
 /// The machine's instruction sets, and the model of a tile unit.
@@ -123,6 +125,45 @@ fn linear_layers_and_what_is_fused_into_them_are_exact() {
     }
 }
 
+/// What is read in bfloat16 is as good as the same values in f32, and what is written is rounded last.
+#[test]
+fn activations_in_bf16_are_rounded_once() {
+    let rounded = |values: &[f32]| {
+        values
+            .iter()
+            .map(|v| bf16::from_f32(*v))
+            .collect::<Vec<_>>()
+    };
+    let wide = |values: &[bf16]| values.iter().map(|v| v.to_f32()).collect::<Vec<_>>();
+    for isa in sets() {
+        for (rows, inputs, outputs) in SHAPES {
+            let what = format!("{} {rows}x{inputs}x{outputs}", isa.name());
+            let weight = noise(outputs * inputs, 2);
+            let x = rounded(&noise(rows * inputs, 1));
+            let layer = PackedLinear::new(&weight, None, inputs, Precision::Bf16, isa);
+            let out: Vec<bf16> = layer.forward(&x, Epilogue::Gelu);
+            let whole: Vec<f32> = layer.forward(&wide(&x), Epilogue::Gelu);
+            assert_eq!(out, rounded(&whole), "{what}");
+            let (weight, bias) = (noise(inputs, 3), noise(inputs, 4));
+            let out: Vec<bf16> = layer_norm(isa, &x, &weight, &bias, 1e-6);
+            let whole: Vec<f32> = layer_norm(isa, &wide(&x), &weight, &bias, 1e-6);
+            assert_eq!(out, rounded(&whole), "{what}");
+        }
+        let (tokens, heads, head_dim) = (37, 2, 20);
+        let qkv = rounded(&noise(tokens * 3 * heads * head_dim, 1));
+        let attention = Attention {
+            heads,
+            head_dim,
+            tokens,
+            queries: tokens,
+            rotation: None,
+        };
+        let out: Vec<bf16> = attention.forward(isa, Precision::Bf16, &qkv);
+        let whole: Vec<f32> = attention.forward(isa, Precision::Bf16, &wide(&qkv));
+        assert_eq!(out, rounded(&whole), "{}", isa.name());
+    }
+}
+
 #[test]
 fn a_rows_bits_depend_on_nothing_but_the_row() {
     for inputs in [96, 2500] {
@@ -204,7 +245,7 @@ fn check_attention(attention: &Attention<'_>, batch: usize) {
             let what = format!("{} {precision:?} {tokens}x{heads}x{head_dim}", isa.name());
             close(&out, &expected, tolerance, &what);
             let last = &qkv[(batch - 1) * tokens * 3 * width..];
-            let alone = attention.forward(isa, precision, last);
+            let alone: Vec<f32> = attention.forward(isa, precision, last);
             assert_eq!(
                 alone,
                 out[(batch - 1) * tokens * width..],
@@ -214,7 +255,7 @@ fn check_attention(attention: &Attention<'_>, batch: usize) {
                 queries: 1,
                 ..*attention
             };
-            let first = first.forward(isa, precision, &qkv);
+            let first: Vec<f32> = first.forward(isa, precision, &qkv);
             for (first, all) in first.chunks(width).zip(out.chunks(tokens * width)) {
                 assert_eq!(first, &all[..width], "so are a query's: {what}");
             }
@@ -325,7 +366,7 @@ fn forest_attention_is_exact_and_the_same_after_kept_rows() {
                 paths: &paths[kept..],
                 ..whole
             };
-            let rest = rest.forward(isa, &qkv[kept * 3 * width..]);
+            let rest: Vec<f32> = rest.forward(isa, &qkv[kept * 3 * width..]);
             assert_eq!(rest, out[kept * width..], "{what}");
         }
     }
@@ -346,7 +387,7 @@ fn scores_of_any_size_give_no_overflow() {
         rotation: None,
     };
     for isa in sets() {
-        let out = attention.forward(isa, Precision::F32, &qkv);
+        let out: Vec<f32> = attention.forward(isa, Precision::F32, &qkv);
         assert!(out.iter().all(|v| v.abs() <= 300.0), "{}", isa.name());
     }
 }

@@ -1,12 +1,15 @@
 //! The steps by this crate's kernels for CPUs.
 
+use std::marker::PhantomData;
 use std::ops::Deref;
 
-use candle_core::{CpuStorage, D, Device, Result, Storage, Tensor, bail};
+use candle_core::{D, DType, Device, Result, Storage, Tensor, WithDType, bail};
+use half::bf16;
 
 use super::{Activation, Backend, KeysValues, Linear, Norm, Picture};
 use crate::kernels::{
-    Attention, Epilogue, ForestAttention, Isa, PackedLinear, Precision, layer_norm,
+    Attention, Epilogue, ForestAttention, Isa, Levels, PackedLinear, Precision, Value, embed,
+    layer_norm, patches,
 };
 use crate::model::paths::Paths;
 
@@ -21,12 +24,19 @@ const NODES_AT_ONCE: usize = 2048;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cpu {
     pub isa: Isa,
-    /// Of the linear layers. The residual stream, LayerNorm and softmax are always f32.
+    /// Of the linear layers and of the operands between them. The residual stream is always f32, and LayerNorm and softmax
+    /// compute in it.
     pub precision: Precision,
 }
 
 impl Cpu {
-    fn apply(&self, x: &Tensor, layer: &Linear, epilogue: Epilogue<'_>) -> Result<Tensor> {
+    /// The outputs of a layer, of type V, for rows in f32 or operands.
+    fn apply<V: Value + WithDType>(
+        &self,
+        x: &Tensor,
+        layer: &Linear,
+        epilogue: Epilogue<'_>,
+    ) -> Result<Tensor> {
         let layer: &PackedLinear = layer.weights()?;
         let (rows, inputs) = x.dims2()?;
         if inputs != layer.inputs() {
@@ -36,8 +46,57 @@ impl Cpu {
                 x.shape()
             )
         }
-        let out = layer.forward(&values(x)?, epilogue);
+        let out: Vec<V> = match x.dtype() {
+            DType::BF16 => layer.forward(&*values::<bf16>(x)?, epilogue),
+            _ => layer.forward(&*values::<f32>(x)?, epilogue),
+        };
         tensor(out, rows, layer.outputs())
+    }
+
+    /// As [`apply`](Self::apply), with operands as outputs.
+    fn apply_to_operand(
+        &self,
+        x: &Tensor,
+        layer: &Linear,
+        epilogue: Epilogue<'_>,
+    ) -> Result<Tensor> {
+        match self.precision {
+            Precision::F32 => self.apply::<f32>(x, layer, epilogue),
+            Precision::Bf16 => self.apply::<bf16>(x, layer, epilogue),
+        }
+    }
+
+    fn norm<V: Value + WithDType>(&self, x: &Tensor, norm: &Norm) -> Result<Tensor> {
+        let (rows, width) = x.dims2()?;
+        if width != norm.width {
+            bail!("a LayerNorm of {} channels got {:?}", norm.width, x.shape())
+        }
+        let (weight, bias) = (values(&norm.weight)?, values(&norm.bias)?);
+        let out: Vec<V> = match x.dtype() {
+            DType::BF16 => {
+                let x = values::<bf16>(x)?;
+                layer_norm(self.isa, &x, &weight, &bias, norm.eps)
+            }
+            _ => layer_norm(self.isa, &values::<f32>(x)?, &weight, &bias, norm.eps),
+        };
+        tensor(out, rows, width)
+    }
+
+    fn attend<V: Value + WithDType>(
+        &self,
+        qkv: &Tensor,
+        attention: &Attention<'_>,
+    ) -> Result<Tensor> {
+        let Attention {
+            heads,
+            head_dim,
+            tokens,
+            queries,
+            ..
+        } = *attention;
+        let pictures = qkv.dim(0)? / tokens;
+        let out = attention.forward::<V, V>(self.isa, self.precision, &values(qkv)?);
+        tensor(out, pictures * queries, heads * head_dim)
     }
 }
 
@@ -82,18 +141,76 @@ impl Backend for Cpu {
         Ok(Linear::of(layer))
     }
 
-    fn normalise(&self, x: &Tensor, norm: &Norm) -> Result<Tensor> {
-        let (rows, width) = x.dims2()?;
-        if width != norm.width {
-            bail!("a LayerNorm of {} channels got {:?}", norm.width, x.shape())
+    fn patches(
+        &self,
+        pixels: &Tensor,
+        mean: &Tensor,
+        std: &Tensor,
+        patch: usize,
+    ) -> Result<Tensor> {
+        let (pictures, height, side, channels) = pixels.dims4()?;
+        if height != side || channels != 3 || !side.is_multiple_of(patch) {
+            bail!("{:?} do not divide into patches of {patch}", pixels.shape())
         }
-        let (weight, bias) = (values(&norm.weight)?, values(&norm.bias)?);
-        let out = layer_norm(self.isa, &values(x)?, &weight, &bias, norm.eps);
-        tensor(out, rows, width)
+        let of_channels = |x: &Tensor| -> Result<[f32; 3]> {
+            match values::<f32>(x)?[..] {
+                [r, g, b] => Ok([r, g, b]),
+                _ => bail!("{:?} for three channels", x.shape()),
+            }
+        };
+        let levels = Levels {
+            mean: of_channels(mean)?,
+            std: of_channels(std)?,
+        };
+        let pixels = values::<u8>(pixels)?;
+        let (rows, width) = (pictures * (side / patch).pow(2), 3 * patch * patch);
+        match self.precision {
+            Precision::F32 => tensor(patches::<f32>(&pixels, side, patch, levels), rows, width),
+            Precision::Bf16 => tensor(patches::<bf16>(&pixels, side, patch, levels), rows, width),
+        }
+    }
+
+    fn embed(
+        &self,
+        patches: &Tensor,
+        layer: &Linear,
+        class: &Tensor,
+        positions: &Tensor,
+    ) -> Result<Tensor> {
+        let (tokens, width) = positions.dims2()?;
+        let patches = self.project(patches, layer)?; // [B * (N - 1), W]
+        let rows = patches.dim(0)?;
+        if patches.dim(1)? != width || class.dims1()? != width || !rows.is_multiple_of(tokens - 1) {
+            bail!(
+                "patches {:?} with positions {:?}",
+                patches.shape(),
+                positions.shape()
+            )
+        }
+        let out = embed(&values(&patches)?, &values(class)?, &values(positions)?);
+        tensor(out, rows / (tokens - 1) * tokens, width)
+    }
+
+    fn operand(&self, x: &Tensor) -> Result<Tensor> {
+        match self.precision {
+            Precision::F32 => Ok(x.clone()),
+            Precision::Bf16 => x.to_dtype(DType::BF16),
+        }
+    }
+
+    fn normalise(&self, x: &Tensor, norm: &Norm) -> Result<Tensor> {
+        match self.precision {
+            Precision::F32 => self.norm::<f32>(x, norm),
+            Precision::Bf16 => self.norm::<bf16>(x, norm),
+        }
+    }
+
+    fn normalise_f32(&self, x: &Tensor, norm: &Norm) -> Result<Tensor> {
+        self.norm::<f32>(x, norm)
     }
 
     fn project(&self, x: &Tensor, layer: &Linear) -> Result<Tensor> {
-        self.apply(x, layer, Epilogue::Bias)
+        self.apply::<f32>(x, layer, Epilogue::Bias)
     }
 
     fn project_add(&self, x: &Tensor, layer: &Linear, residual: &Tensor) -> Result<Tensor> {
@@ -101,7 +218,7 @@ impl Backend for Cpu {
         if residual.dims2()? != (x.dim(0)?, outputs) {
             bail!("a residual of {:?} for {:?}", residual.shape(), x.shape())
         }
-        self.apply(x, layer, Epilogue::Add(&values(residual)?))
+        self.apply::<f32>(x, layer, Epilogue::Add(&values(residual)?))
     }
 
     fn activate(&self, x: &Tensor, layer: &Linear, activation: Activation) -> Result<Tensor> {
@@ -109,11 +226,11 @@ impl Backend for Cpu {
             Activation::Gelu => Epilogue::Gelu,
             Activation::QuickGelu => Epilogue::QuickGelu,
         };
-        self.apply(x, layer, epilogue)
+        self.apply_to_operand(x, layer, epilogue)
     }
 
     fn gate(&self, x: &Tensor, layer: &Linear, norm: &Norm) -> Result<Tensor> {
-        self.normalise(&self.apply(x, layer, Epilogue::Bias)?, norm)
+        self.normalise(&self.apply_to_operand(x, layer, Epilogue::Bias)?, norm)
     }
 
     fn attention(&self, x: &Tensor, qkv: &Linear, shape: &Picture<'_>) -> Result<Tensor> {
@@ -123,7 +240,7 @@ impl Backend for Cpu {
             queries,
             rotation,
         } = *shape;
-        let qkv = self.project(x, qkv)?; // [B * N, 3W]
+        let qkv = self.apply_to_operand(x, qkv, Epilogue::Bias)?; // [B * N, 3W]
         let (rows, width) = (qkv.dim(0)?, qkv.dim(D::Minus1)? / 3);
         let head_dim = width / heads;
         if !rows.is_multiple_of(tokens) || queries > tokens {
@@ -147,8 +264,10 @@ impl Backend for Cpu {
             queries,
             rotation: tables.as_ref().map(|(cos, sin)| (&**cos, &**sin)),
         };
-        let out = attention.forward(self.isa, self.precision, &values(&qkv)?);
-        tensor(out, rows / tokens * queries, width)
+        match self.precision {
+            Precision::F32 => self.attend::<f32>(&qkv, &attention),
+            Precision::Bf16 => self.attend::<bf16>(&qkv, &attention),
+        }
     }
 
     fn forest_attention(
@@ -180,7 +299,10 @@ impl Backend for Cpu {
             paths: paths.each(),
         };
         let qkv = values(&qkv)?;
-        let out = attention.forward(self.isa, &qkv);
+        let out = match self.precision {
+            Precision::F32 => tensor(attention.forward::<f32>(self.isa, &qkv), nodes, width)?,
+            Precision::Bf16 => tensor(attention.forward::<bf16>(self.isa, &qkv), nodes, width)?,
+        };
         // Few rows are kept, so they are copied one by one.
         let select = |part: usize| {
             let mut selected = Vec::with_capacity(paths.kept_rows().len() * width);
@@ -197,42 +319,53 @@ impl Backend for Cpu {
             [] => None,
             _ => Some((select(1)?, select(2)?)),
         };
-        Ok((tensor(out, nodes, width)?, kept))
+        Ok((out, kept))
     }
 }
 
-fn tensor(values: Vec<f32>, rows: usize, columns: usize) -> Result<Tensor> {
+fn tensor<T: WithDType>(values: Vec<T>, rows: usize, columns: usize) -> Result<Tensor> {
     Tensor::from_vec(values, (rows, columns), &Device::Cpu)
 }
 
-/// The values of a dense row-major f32 tensor.
-struct Values<S> {
+/// The values of a dense row-major tensor in memory.
+struct Values<S, T> {
     storage: S,
     start: usize,
     end: usize,
+    of: PhantomData<T>,
 }
 
 /// # Errors
 /// When the tensor is another.
-fn values(tensor: &Tensor) -> Result<Values<impl Deref<Target = Storage>>> {
+fn values<T: WithDType>(tensor: &Tensor) -> Result<Values<impl Deref<Target = Storage>, T>> {
     let (storage, layout) = tensor.storage_and_layout();
     match (&*storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(CpuStorage::F32(_)), Some((start, end))) => Ok(Values {
-            storage,
-            start,
-            end,
-        }),
-        _ => bail!("expected dense f32 values in memory, not {tensor:?}"),
+        (Storage::Cpu(_), Some((start, end))) if tensor.dtype() == <T as WithDType>::DTYPE => {
+            Ok(Values {
+                storage,
+                start,
+                end,
+                of: PhantomData,
+            })
+        }
+        _ => bail!(
+            "expected dense values in memory of type {:?}, not {tensor:?}",
+            <T as WithDType>::DTYPE
+        ),
     }
 }
 
-impl<S: Deref<Target = Storage>> Deref for Values<S> {
-    type Target = [f32];
+impl<S: Deref<Target = Storage>, T: WithDType> Deref for Values<S, T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f32] {
+    fn deref(&self) -> &[T] {
         match &*self.storage {
-            Storage::Cpu(CpuStorage::F32(values)) => &values[self.start..self.end],
-            _ => &[], // `values` makes none of another kind.
+            // `values` makes none of another kind.
+            Storage::Cpu(values) => {
+                let values = T::cpu_storage_as_slice(values);
+                values.map_or(&[], |values| &values[self.start..self.end])
+            }
+            _ => &[],
         }
     }
 }

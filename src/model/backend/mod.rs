@@ -173,8 +173,9 @@ pub trait Backend: Any + Debug + Send + Sync {
         residual: &Tensor,
         norm: &Norm,
     ) -> Result<(Tensor, Tensor)> {
-        let sum = (residual + self.normalise(&self.project(x, layer)?, norm)?)?;
-        Ok((sum.clone(), sum))
+        let sum = (residual + self.normalise_f32(&self.project(x, layer)?, norm)?)?;
+        let operand = self.operand(&sum)?;
+        Ok((sum, operand))
     }
 
     /// `activation(x W^T + b)` [R, E], an operand.
