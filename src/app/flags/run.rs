@@ -29,9 +29,9 @@ pub struct ComputeArgs {
     pub device: DeviceChoice,
     /// Precision of the linear layers [default: f32 on a CPU, f16 on a GPU]
     ///
-    /// bf16 rounds their factors to bfloat16 and sums in f32; the residual stream, LayerNorm and
-    /// softmax stay f32. It is faster where the processor has instructions for it, and slower
-    /// elsewhere. f16 and tf32 (f32 with 10 bits of mantissa inside products) need a GPU. auto is
+    /// bf16 rounds their factors to bfloat16 and sums in f32; the residual stream stays f32, and
+    /// LayerNorm and softmax compute in it. It is faster where the processor multiplies bfloat16
+    /// fast, and about as fast elsewhere. f16 and tf32 (f32 with 10 bits of mantissa inside products) need a GPU. auto is
     /// the default.
     #[arg(
         long,

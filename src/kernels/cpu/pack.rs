@@ -176,7 +176,9 @@ impl Factor for Rounded {
     fn pack_rows<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, out: &mut Vec<f32>) {
         let start = out.len();
         Whole::pack_rows(x, rows, k, stride, out);
-        round_all(&mut out[start..]);
+        if V::WHOLE {
+            round_all(&mut out[start..]);
+        }
     }
 
     #[inline(always)]
@@ -194,7 +196,9 @@ impl Factor for Rounded {
     ) {
         let start = out.len();
         Whole::pack_transposed(k, values, out);
-        round_all(&mut out[start..]);
+        if V::WHOLE {
+            round_all(&mut out[start..]);
+        }
     }
 
     #[inline(always)]
