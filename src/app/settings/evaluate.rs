@@ -77,8 +77,9 @@ impl Evaluate {
             .unwrap_or_else(|_| checkpoint.clone());
         let devices = &self.run.devices;
         format!(
-            "{} {:?} {} {}",
+            "{} {:?} {:?} {} {}",
             checkpoint.shown(),
+            self.model.weights,
             self.model.config,
             devices.name(),
             devices.first().precision()
