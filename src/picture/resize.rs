@@ -19,6 +19,8 @@ use crate::picture::preprocessing::Interpolation;
 
 const HALF: i32 = 1 << (PRECISION - 1);
 const CHANNELS: usize = 3;
+/// Columns of the crop that the horizontal pass writes at once: so many that their values fill vectors.
+const GROUP: usize = LANES;
 /// Bytes of a row that the vertical pass works on at once.
 const STRIP: usize = 32;
 
@@ -243,17 +245,25 @@ impl Lines<'_> {
             }
             return;
         }
-        for (x, (start, weights)) in columns.taps().enumerate() {
-            let (values, _) = block[start * CHANNELS..].as_flattened().as_chunks();
-            let clipped = weigh.weigh(values, weights);
-            let (channels, _) = clipped.as_chunks::<LANES>();
-            let &[red, green, blue] = channels else {
-                return; // never: a column has three channels
-            };
-            for (lane, line) in lines.chunks_exact_mut(line).enumerate() {
-                if let Some(pixel) = line[x * CHANNELS..].first_chunk_mut() {
-                    let lane = (first + lane) % LANES;
-                    *pixel = [red[lane], green[lane], blue[lane]];
+        let mut taps = columns.taps();
+        for place in (0..line).step_by(GROUP * CHANNELS) {
+            let mut group = [[0; CHANNELS * LANES]; GROUP];
+            for (column, (start, weights)) in group.iter_mut().zip(&mut taps) {
+                let (values, _) = block[start * CHANNELS..].as_flattened().as_chunks();
+                *column = weigh.weigh(values, weights);
+            }
+            let (values, _) = group.as_flattened().as_chunks::<LANES>();
+            let end = line.min(place + GROUP * CHANNELS);
+            for (place, values) in (place..end).step_by(LANES).zip(values.chunks_exact(LANES)) {
+                let Some(values) = values.first_chunk() else {
+                    return; // never: chunks have that size
+                };
+                let rows = weigh.transpose(values);
+                for (line, row) in lines.chunks_exact_mut(line).zip(&rows[first..]) {
+                    match line[place..end].first_chunk_mut() {
+                        Some(line) => *line = *row,
+                        None => line[place..end].copy_from_slice(&row[..end - place]),
+                    }
                 }
             }
         }
@@ -271,9 +281,13 @@ impl WithSimd for Lines<'_> {
     }
 }
 
-/// Sums up weighted columns.
+/// What has vector instructions of its own.
 trait Weigh {
+    /// Sums up weighted columns.
     fn weigh(&self, values: &[Column], weights: &[i32]) -> Column;
+
+    /// Makes rows of as many columns.
+    fn transpose(&self, columns: &[Lanes; LANES]) -> [Lanes; LANES];
 }
 
 struct Portable;
@@ -287,16 +301,27 @@ impl Weigh for Portable {
         }
         clip_all(&sums)
     }
+
+    #[inline(always)]
+    fn transpose(&self, columns: &[Lanes; LANES]) -> [Lanes; LANES] {
+        let mut rows = [[0; LANES]; LANES];
+        for (x, column) in columns.iter().enumerate() {
+            for (row, value) in rows.iter_mut().zip(column) {
+                row[x] = *value;
+            }
+        }
+        rows
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod vector {
-    use std::arch::x86_64::__m256i;
+    use std::arch::x86_64::{__m128i, __m256i};
 
     use pulp::x86::V3;
     use pulp::{NullaryFnOnce, cast};
 
-    use super::{Column, HALF, PRECISION, Weigh};
+    use super::{Column, HALF, LANES, Lanes, PRECISION, Weigh};
 
     /// With AVX2, whose registers hold all sums of a column.
     pub(super) struct Lines<'a>(pub(super) V3, pub(super) super::Lines<'a>);
@@ -331,11 +356,28 @@ mod vector {
                 // Packing works within halves, so that the order is put right in between.
                 let words = avx2._mm256_packs_epi32(pair[0], pair[1]);
                 let words = avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(words);
-                let [low, high]: [std::arch::x86_64::__m128i; 2] = cast(words);
+                let [low, high]: [__m128i; 2] = cast(words);
                 let packed: [u8; 16] = cast(sse2._mm_packus_epi16(low, high));
                 bytes.copy_from_slice(&packed);
             }
             column
+        }
+
+        #[inline(always)]
+        fn transpose(&self, columns: &[Lanes; LANES]) -> [Lanes; LANES] {
+            let mut vectors: [__m128i; LANES] = cast(*columns);
+            // Each time the highest bit of a value's column becomes the lowest one of its place in a
+            // vector, and the highest one of its row the lowest one of its vector's number.
+            for _ in 0..LANES.ilog2() {
+                let (low, high) = vectors.split_at(LANES / 2);
+                let mut mixed = vectors;
+                for (pair, (a, b)) in mixed.chunks_exact_mut(2).zip(low.iter().zip(high)) {
+                    pair[0] = self.sse2._mm_unpacklo_epi8(*a, *b);
+                    pair[1] = self.sse2._mm_unpackhi_epi8(*a, *b);
+                }
+                vectors = mixed;
+            }
+            cast(vectors)
         }
     }
 }

@@ -17,6 +17,7 @@ pub fn table() {
         ("500 x 375 JPEG", jpeg(500, 375, 97, false)),
         ("500 x 375 progressive JPEG", jpeg(500, 375, 97, true)),
         ("1600 x 1200 JPEG", jpeg(1600, 1200, 90, false)),
+        ("1600 x 1200 progressive JPEG", jpeg(1600, 1200, 90, true)),
     ] {
         for size in [224, 336] {
             let preprocessor = Preprocessor::new(size, Interpolation::Bicubic);

@@ -1,16 +1,39 @@
 //! Bits of coded data, up to the next marker, and zeros behind it.
 //!
-//! As libjpeg reads them: bytes are fetched when fewer bits are at hand than the next step looks at,
-//! and then as many as fit; far from the end it keeps more of them and fetches six bytes at once. So a
-//! file that ends without a marker ends at the same place.
+//! Where a marker follows, `segment` reads them. Where none does, they are read here as libjpeg reads
+//! them: bytes are fetched when fewer bits are at hand than the next step looks at, and then as many as
+//! fit; far from the end it keeps more of them and fetches six bytes at once. So a file that ends
+//! without a marker ends at the same place.
 
+use super::codes::{LOOK, Pair, Pairs, Table};
 use super::input::{Input, MARKER};
 use crate::picture::PictureError;
+
+/// Where bits come from.
+pub(super) trait Source {
+    /// Looks up what the next bits begin with, where it does not matter how many are at hand.
+    fn look_up<'a>(&mut self, pairs: &'a Pairs) -> Option<&'a Pair>;
+
+    /// Whether the bits that short codes are looked up by are at hand.
+    fn has_short(&mut self) -> Result<bool, PictureError>;
+
+    /// The next `n` bits, 1 to 32. Those that are not at hand are zeros, or what they will be.
+    fn peek(&self, n: u32) -> u32;
+
+    /// Goes on behind the next `n` bits, which must be at hand.
+    fn skip(&mut self, n: u32);
+
+    /// The next `n` bits, 1 to 16.
+    fn take(&mut self, n: u32) -> Result<u32, PictureError>;
+
+    /// The next symbol, whose code has at least `least` bits.
+    fn long_symbol(&mut self, table: &Table, least: u32) -> Result<u8, PictureError>;
+}
 
 /// Bits that are fetched ahead.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bits {
-    /// The next bits, from the highest down; zeros below them or the begin of the next byte.
+    /// The next bits, from the highest down; zeros below them.
     ahead: u64,
     /// How many of them there are.
     count: u32,
@@ -25,101 +48,31 @@ const RESERVE: u32 = 17;
 const FETCHED: u32 = 6;
 
 impl Bits {
-    /// How many bits are at hand.
-    #[inline(always)]
-    pub(super) fn count(&self) -> u32 {
-        self.count
-    }
-
     /// Says whether the end of the file is far.
-    #[inline(always)]
     pub(super) fn set_far(&mut self, far: bool) {
         self.reserve = if far { RESERVE } else { 0 };
     }
 
-    /// Whether a step of `n` bits in all, which begins with a code, can be done at once.
-    #[inline(always)]
-    pub(super) fn has(&self, n: u32) -> bool {
-        self.count >= n + self.reserve && self.count >= 8
+    /// Forgets the bits at hand: before a scan and at restarts.
+    pub(super) fn clear(&mut self) {
+        self.ahead = 0;
+        self.count = 0;
+        self.reserve = 0;
+    }
+
+    /// A reader of the bits from here on.
+    pub(super) fn reader<'a, 'b>(self, input: &'a mut Input<'b>) -> Reader<'a, 'b> {
+        Reader { bits: self, input }
     }
 
     /// Whether bytes are to be fetched before a step that looks at `n` bits.
-    #[inline(always)]
-    pub(super) fn is_low(&self, n: u32) -> bool {
+    fn is_low(&self, n: u32) -> bool {
         self.count < n.max(self.reserve)
-    }
-
-    /// The next bit of a code, of whose bits the reserve has enough unless a marker is near.
-    #[inline(always)]
-    pub(super) fn take_of_code(&mut self, input: &mut Input, n: u32) -> Result<u32, PictureError> {
-        if self.reserve == 0 || self.count < n {
-            return self.take(input, n);
-        }
-        let bits = self.peek(n);
-        self.skip(n);
-        Ok(bits)
-    }
-
-    /// The next `n` bits, 1 to 32. Those that are not at hand are zeros, or what they will be.
-    #[inline(always)]
-    pub(super) fn peek(&self, n: u32) -> u32 {
-        (self.ahead >> (64 - n)) as u32
-    }
-
-    /// Goes on behind the next `n` bits, which must be at hand.
-    #[inline(always)]
-    pub(super) fn skip(&mut self, n: u32) {
-        self.ahead <<= n;
-        self.count = self.count.wrapping_sub(n);
-    }
-
-    /// The next `n` bits, 1 to 16.
-    #[inline(always)]
-    pub(super) fn take(&mut self, input: &mut Input, n: u32) -> Result<u32, PictureError> {
-        if self.is_low(n) {
-            self.fill(input, n)?;
-        }
-        let bits = self.peek(n);
-        self.skip(n);
-        Ok(bits)
     }
 
     /// Fetches bytes. At a marker there are no more, and if `wanted` bits are not at hand, zeros
     /// follow.
-    #[inline(always)]
-    pub(super) fn fill(&mut self, input: &mut Input, wanted: u32) -> Result<(), PictureError> {
-        if input.marker.is_none() && self.fetch_word(input) {
-            return Ok(());
-        }
-        // A copy, so that the original can stay in registers.
-        let mut bits = *self;
-        bits.fill_by_bytes(input, wanted)?;
-        *self = bits;
-        Ok(())
-    }
-
-    /// Fetches bytes of which none is that of markers, when there are so many.
-    #[inline(always)]
-    fn fetch_word(&mut self, input: &mut Input) -> bool {
-        let Some(word) = input.word() else {
-            return false;
-        };
-        let inverse = !word;
-        let marker = inverse.wrapping_sub(0x0101_0101_0101_0101) & word & 0x8080_8080_8080_8080;
-        if marker != 0 {
-            return false;
-        }
-        let room = (64 - self.count) / 8;
-        let bytes = if self.reserve > 0 { FETCHED } else { room };
-        self.ahead |= word >> self.count;
-        self.count += bytes * 8;
-        input.advance(bytes as usize);
-        true
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn fill_by_bytes(&mut self, input: &mut Input, wanted: u32) -> Result<(), PictureError> {
+    fn fill(&mut self, input: &mut Input, wanted: u32) -> Result<(), PictureError> {
         if input.marker.is_none() {
             self.fetch(input)?;
         }
@@ -145,8 +98,6 @@ impl Bits {
                 }
                 if byte != 0 {
                     input.marker = Some(byte);
-                    // What was seen of a byte that is no data.
-                    self.ahead &= !(u64::MAX >> self.count);
                     return Ok(());
                 }
                 byte = MARKER;
@@ -156,11 +107,68 @@ impl Bits {
         }
         Ok(())
     }
+}
 
-    /// Forgets the bits at hand: before a scan and at restarts.
-    pub(super) fn clear(&mut self) {
-        self.ahead = 0;
-        self.count = 0;
-        self.reserve = 0;
+/// Reads bits as libjpeg does.
+pub(super) struct Reader<'a, 'b> {
+    bits: Bits,
+    input: &'a mut Input<'b>,
+}
+
+impl Reader<'_, '_> {
+    /// The bits at hand.
+    pub(super) fn bits(&self) -> Bits {
+        self.bits
+    }
+
+    /// The next bits of a code, of which the reserve has enough unless a marker is near.
+    fn take_of_code(&mut self, n: u32) -> Result<u32, PictureError> {
+        if self.bits.reserve == 0 || self.bits.count < n {
+            return self.take(n);
+        }
+        let bits = self.peek(n);
+        self.skip(n);
+        Ok(bits)
+    }
+}
+
+impl Source for Reader<'_, '_> {
+    fn look_up<'a>(&mut self, _: &'a Pairs) -> Option<&'a Pair> {
+        None
+    }
+
+    fn has_short(&mut self) -> Result<bool, PictureError> {
+        if self.bits.is_low(LOOK) {
+            self.bits.fill(self.input, 0)?;
+        }
+        Ok(self.bits.count >= LOOK)
+    }
+
+    fn peek(&self, n: u32) -> u32 {
+        (self.bits.ahead >> (64 - n)) as u32
+    }
+
+    fn skip(&mut self, n: u32) {
+        self.bits.ahead <<= n;
+        self.bits.count = self.bits.count.wrapping_sub(n);
+    }
+
+    fn take(&mut self, n: u32) -> Result<u32, PictureError> {
+        if self.bits.is_low(n) {
+            self.bits.fill(self.input, n)?;
+        }
+        let bits = self.peek(n);
+        self.skip(n);
+        Ok(bits)
+    }
+
+    fn long_symbol(&mut self, table: &Table, least: u32) -> Result<u8, PictureError> {
+        let mut code = self.take_of_code(least)? as i32;
+        let mut length = least;
+        while code > table.largest(length) {
+            code = code << 1 | self.take_of_code(1)? as i32;
+            length += 1;
+        }
+        Ok(table.of_length(code, length))
     }
 }

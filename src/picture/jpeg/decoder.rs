@@ -1,13 +1,15 @@
 //! The decoder: scans to coefficients, and coefficients to the pixels of a window.
 
 use super::arithmetic::Arithmetic;
+use super::coder::{Coder, Kind};
 use super::coefficients::Plane;
-use super::frame::{Frame, Scan};
+use super::frame::{Frame, Scan, UnitBlock};
 use super::huffman::Huffman;
-use super::input::Input;
+use super::segment::Segment;
+use super::slowly::emit_slowly;
 use super::smoothing::Progress;
 use super::stream::Stream;
-use super::strips::{Memory as StripMemory, Strips, emit_slowly};
+use super::strips::{Memory as StripMemory, Strips};
 use super::{Block, Output, Space, corrupt};
 use crate::picture::PictureError;
 use crate::picture::strip::{Rows, Window};
@@ -16,13 +18,14 @@ use crate::picture::strip::{Rows, Window};
 #[derive(Debug, Default)]
 pub(in crate::picture) struct Memory {
     planes: Vec<Plane>,
+    segment: Segment,
     strips: StripMemory,
 }
 
 impl Memory {
-    /// Bytes of the coefficients that it keeps.
+    /// Bytes of the coefficients and coded data that it keeps.
     pub(in crate::picture) fn bytes(&self) -> usize {
-        self.planes.iter().map(Plane::bytes).sum()
+        self.segment.bytes() + self.planes.iter().map(Plane::bytes).sum::<usize>()
     }
 }
 
@@ -77,13 +80,13 @@ impl<'a> Decoder<'a> {
             plane.reset(component);
         }
         let mut progress = Progress::new(&self.frame);
-        self.read_scan(&mut memory.planes, &mut progress)?;
+        self.read_scan(memory, &mut progress)?;
         if one_scan {
             self.finish()?;
         } else {
             while let Some(scan) = self.next_scan()? {
                 self.scan = scan;
-                self.read_scan(&mut memory.planes, &mut progress)?;
+                self.read_scan(memory, &mut progress)?;
             }
         }
         let Some((window, sink)) = wanted else {
@@ -109,20 +112,17 @@ impl<'a> Decoder<'a> {
         } else {
             self.frame.unit_rows()
         };
-        for (index, component) in self.frame.components.iter().enumerate() {
-            strips.set_table(index, component.quantisation.as_ref());
-        }
         for unit_row in 0..rows {
-            if strips.wants_row(unit_row) {
-                for (index, component) in self.frame.components.iter().enumerate() {
-                    let v = if one { 1 } else { component.v };
-                    for row in 0..v {
-                        let y = unit_row * v + row;
-                        for x in strips.columns(index) {
-                            if y < component.blocks_high {
-                                strips.put(index, x, unit_row, row, planes[index].block(x, y));
-                            }
-                        }
+            for (index, component) in self.frame.components.iter().enumerate() {
+                let v = if one { 1 } else { component.v };
+                for y in unit_row * v..(unit_row + 1) * v {
+                    let Some(wanted) = strips.wanted(index, y) else {
+                        continue;
+                    };
+                    for (x, place) in wanted.places() {
+                        let block = planes[index].block(x, y);
+                        *strips.block() = *block;
+                        strips.put(place, has_more(block));
                     }
                 }
             }
@@ -138,7 +138,7 @@ impl<'a> Decoder<'a> {
         wanted: Option<(Window, &mut dyn Rows)>,
         memory: &mut Memory,
     ) -> Result<(), PictureError> {
-        let mut coder = self.start_scan()?;
+        let mut coder = self.start_scan(&mut memory.segment)?;
         let (frame, input) = (&self.frame, &mut self.stream.input);
         let mut strips = wanted.map(|(window, sink)| {
             Strips::new(
@@ -149,11 +149,6 @@ impl<'a> Decoder<'a> {
                 sink,
             )
         });
-        if let Some(strips) = &mut strips {
-            for (index, component) in frame.components.iter().enumerate() {
-                strips.set_table(index, component.quantisation.as_ref());
-            }
-        }
         let one = frame.components.len() == 1;
         let (across, down) = if one {
             let component = &frame.components[0];
@@ -161,36 +156,29 @@ impl<'a> Decoder<'a> {
         } else {
             (frame.width.div_ceil(8 * frame.max_h), frame.unit_rows())
         };
-        let blocks = self.scan.blocks(frame);
+        let blocks = self.scan.unit(frame);
+        let mut unwanted = [0; 64];
         for unit_row in 0..down {
-            let wants_row = strips.as_ref().is_some_and(|s| s.wants_row(unit_row));
+            let wanted = |at: &UnitBlock| strips.as_ref()?.wanted(at.index, at.y(unit_row));
+            let wanted: Vec<_> = blocks.iter().map(wanted).collect();
             for unit in 0..across {
-                coder.start_unit(input, blocks)?;
+                coder.start_unit(input, blocks.len())?;
                 let mut active = coder.is_active();
-                // Of components in another order, the scan's is that of the coded data.
-                for (slot, index) in self.scan.components.iter().enumerate() {
-                    let component = &frame.components[*index];
-                    let (h, v) = if one {
-                        (1, 1)
-                    } else {
-                        (component.h, component.v)
-                    };
-                    for row in 0..v {
-                        for column in 0..h {
-                            let mut block = [0; 64];
-                            if active {
-                                active = coder.block(input, slot, &mut block, &mut 0)?;
-                            }
-                            let x = unit * h + column;
-                            if wants_row
-                                && let Some(strips) = &mut strips
-                                && strips.wants_column(*index, x)
-                                && unit_row * v + row < component.blocks_high
-                            {
-                                strips.put(*index, x, unit_row, row, &block);
-                            }
+                for (at, wanted) in blocks.iter().zip(&wanted) {
+                    let place = wanted.as_ref().and_then(|wanted| wanted.place(at.x(unit)));
+                    let (Some(place), Some(strips)) = (place, &mut strips) else {
+                        if active {
+                            let block = coder.block(input, at.slot, &mut unwanted, &mut 0)?;
+                            active = block.active;
                         }
+                        continue;
+                    };
+                    let mut more = false;
+                    if active {
+                        let block = coder.block(input, at.slot, strips.block(), &mut 0)?;
+                        (more, active) = (block.more, block.active);
                     }
+                    strips.put(place, more);
                 }
             }
             if let Some(strips) = &mut strips {
@@ -220,7 +208,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Gets ready for the coded data of a scan.
-    fn start_scan(&mut self) -> Result<Coder, PictureError> {
+    fn start_scan<'m>(&mut self, segment: &'m mut Segment) -> Result<Coder<'m>, PictureError> {
         self.scan.check_unit(&self.frame)?;
         self.frame
             .keep_tables(&self.scan, &self.stream.tables.quantisation)?;
@@ -228,25 +216,25 @@ impl<'a> Decoder<'a> {
             self.scan.check_progression()?;
         }
         let tables = &self.stream.tables;
-        Ok(Coder {
-            kind: if self.frame.coding.arithmetic {
-                let conditioning = tables.conditioning;
-                Kind::Arithmetic(Arithmetic::new(&self.frame, &self.scan, conditioning).into())
-            } else {
-                Kind::Huffman(Huffman::new(&self.frame, &self.scan, tables)?.into())
-            },
-            interval: self.stream.restart_interval,
-            left: self.stream.restart_interval,
-            next: 0,
-        })
+        let kind = if self.frame.coding.arithmetic {
+            let coder = Arithmetic::new(&self.frame, &self.scan, tables.conditioning);
+            Kind::Arithmetic(coder.into())
+        } else {
+            let input = &mut self.stream.input;
+            Kind::Huffman(Huffman::new(&self.frame, &self.scan, tables, input, segment)?.into())
+        };
+        Ok(Coder::new(kind, self.stream.restart_interval))
     }
 
     fn read_scan(
         &mut self,
-        planes: &mut [Plane],
+        memory: &mut Memory,
         progress: &mut Progress,
     ) -> Result<(), PictureError> {
-        let mut coder = self.start_scan()?;
+        let Memory {
+            planes, segment, ..
+        } = memory;
+        let mut coder = self.start_scan(segment)?;
         if self.frame.coding.progressive {
             progress.note(&self.scan);
         }
@@ -267,24 +255,19 @@ impl<'a> Decoder<'a> {
             }
             return Ok(());
         }
+        let blocks = self.scan.unit(frame);
         for unit_row in 0..frame.unit_rows() {
             for unit in 0..frame.width.div_ceil(8 * frame.max_h) {
                 if !coder.ran_out() {
                     progress.last_good_row = unit_row;
                 }
-                coder.start_unit(input, self.scan.blocks(frame))?;
+                coder.start_unit(input, blocks.len())?;
                 let mut active = coder.is_active();
-                for (slot, index) in self.scan.components.iter().enumerate() {
-                    let component = &frame.components[*index];
-                    for row in 0..component.v {
-                        for column in 0..component.h {
-                            let x = unit * component.h + column;
-                            let y = unit_row * component.v + row;
-                            if active {
-                                let (block, found) = planes[*index].block_and_found(x, y);
-                                active = coder.block(input, slot, block, found)?;
-                            }
-                        }
+                for at in &blocks {
+                    if active {
+                        let plane = &mut planes[at.index];
+                        let (block, found) = plane.block_and_found(at.x(unit), at.y(unit_row));
+                        active = coder.block(input, at.slot, block, found)?.active;
                     }
                 }
             }
@@ -293,101 +276,15 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The entropy decoder of a scan, with its restarts.
-struct Coder {
-    kind: Kind,
-    /// Units between restarts, and those to go; 0 without any.
-    interval: usize,
-    left: usize,
-    /// Number of the next restart marker.
-    next: u8,
-}
-
-enum Kind {
-    Huffman(Box<Huffman>),
-    Arithmetic(Box<Arithmetic>),
-}
-
-impl Coder {
-    /// Reads a restart marker where one is due, before a unit of so many blocks.
-    #[inline(always)]
-    fn start_unit(&mut self, input: &mut Input, blocks: usize) -> Result<(), PictureError> {
-        if self.interval == 0 {
-            if let Kind::Huffman(coder) = &mut self.kind {
-                coder.look_ahead(input, blocks);
-            }
-        } else {
-            if self.left == 0 {
-                self.restart(input)?;
-                self.left = self.interval;
-            }
-            self.left -= 1;
-        }
-        Ok(())
-    }
-
-    fn restart(&mut self, input: &mut Input) -> Result<(), PictureError> {
-        if input.marker.is_none() {
-            input.next_marker()?;
-        }
-        if input.marker == Some(0xd0 + self.next) {
-            input.marker = None;
-        } else {
-            resynchronise(input, self.next)?;
-        }
-        self.next = (self.next + 1) % 8;
-        match &mut self.kind {
-            Kind::Huffman(coder) => coder.restart(input),
-            Kind::Arithmetic(coder) => coder.restart(),
-        }
-        Ok(())
-    }
-
-    /// Whether the next unit is to be decoded.
-    #[inline(always)]
-    fn is_active(&self) -> bool {
-        match &self.kind {
-            Kind::Huffman(coder) => coder.is_active(),
-            Kind::Arithmetic(coder) => coder.is_active(),
+/// Whether a block has more than a first coefficient.
+fn has_more(block: &Block) -> bool {
+    let (rows, _) = block.as_chunks::<8>();
+    let mut others = rows[0];
+    others[0] = 0;
+    for row in &rows[1..] {
+        for (others, coefficient) in others.iter_mut().zip(row) {
+            *others |= coefficient;
         }
     }
-
-    fn ran_out(&self) -> bool {
-        match &self.kind {
-            Kind::Huffman(coder) => coder.ran_out(),
-            Kind::Arithmetic(_) => false,
-        }
-    }
-
-    /// Decodes a block; false when the rest of its unit is to be left.
-    #[inline(always)]
-    fn block(
-        &mut self,
-        input: &mut Input,
-        slot: usize,
-        block: &mut Block,
-        found: &mut u64,
-    ) -> Result<bool, PictureError> {
-        match &mut self.kind {
-            Kind::Huffman(coder) => coder.block(input, slot, block, found).map(|()| true),
-            Kind::Arithmetic(coder) => coder.block(input, slot, block),
-        }
-    }
-}
-
-/// libjpeg's way on from a marker that is not the restart that was due (`jpeg_resync_to_restart`):
-/// markers of the past are passed over, those of the future wait, and what is further away is none.
-fn resynchronise(input: &mut Input, wanted: u8) -> Result<(), PictureError> {
-    while let Some(marker) = input.marker {
-        match marker {
-            0..0xc0 => input.next_marker()?,
-            0xd0..=0xd7 => match (marker - 0xd0 + 8 - wanted) % 8 {
-                1 | 2 => return Ok(()),
-                6 | 7 => input.next_marker()?,
-                _ => input.marker = None,
-            },
-            _ => return Ok(()),
-        }
-    }
-    Ok(())
+    others != [0; 8]
 }

@@ -205,6 +205,30 @@ impl Scan {
         })
     }
 
+    /// The blocks of a unit, in the order of the coded data.
+    pub(super) fn unit(&self, frame: &Frame) -> Vec<UnitBlock> {
+        let mut blocks = Vec::new();
+        for (slot, index) in self.components.iter().enumerate() {
+            let component = &frame.components[*index];
+            let (h, v) = if frame.components.len() == 1 {
+                (1, 1)
+            } else {
+                (component.h, component.v)
+            };
+            for row in 0..v {
+                blocks.extend((0..h).map(|column| UnitBlock {
+                    slot,
+                    index: *index,
+                    column,
+                    row,
+                    h,
+                    v,
+                }));
+            }
+        }
+        blocks
+    }
+
     /// Blocks of a unit.
     pub(super) fn blocks(&self, frame: &Frame) -> usize {
         if self.components.len() == 1 {
@@ -238,5 +262,31 @@ impl Scan {
         } else {
             Err(corrupt("a scan has no place in a progressive picture"))
         }
+    }
+}
+
+/// A block of a unit.
+#[derive(Debug)]
+pub(super) struct UnitBlock {
+    /// Its component's place in the scan, and in the frame.
+    pub(super) slot: usize,
+    pub(super) index: usize,
+    /// Its place in the unit, which has so many of its component across and down.
+    column: usize,
+    row: usize,
+    h: usize,
+    v: usize,
+}
+
+impl UnitBlock {
+    /// Its column among those of its component.
+    #[inline(always)]
+    pub(super) fn x(&self, unit: usize) -> usize {
+        unit * self.h + self.column
+    }
+
+    /// Its row among those of its component.
+    pub(super) fn y(&self, unit_row: usize) -> usize {
+        unit_row * self.v + self.row
     }
 }

@@ -43,31 +43,37 @@ impl Idct {
         }
     }
 
-    /// The samples of a block that has a first coefficient alone, and of no other.
-    #[inline]
-    pub(super) fn flat(block: &Block, table: &Quantisation) -> Option<Columns> {
-        let (rows, _) = block.as_chunks::<8>();
-        let others = rows[1..].iter().flatten().fold(0, |all, c| all | c);
-        if others != 0 || rows[0][1..] != [0; 7] {
-            return None;
-        }
+    /// What all samples of a block are that has a first coefficient alone.
+    #[inline(always)]
+    pub(super) fn flat(first: i16, table: &Quantisation) -> u8 {
         // What both passes make of it.
-        let scaled = block[0].wrapping_mul(table[0] as i16) << PASS1_BITS;
+        let scaled = first.wrapping_mul(table[0] as i16) << PASS1_BITS;
         let sample = (i32::from(scaled) + 16) >> 5;
-        Some([[(sample.clamp(-128, 127) + 128) as u8; 8]; 8])
+        (sample.clamp(-128, 127) + 128) as u8
     }
 
-    /// Turns coefficients into samples, column by column, of two blocks at once.
-    #[inline]
-    pub(super) fn transform(self, blocks: [&Block; 2], tables: [&Quantisation; 2]) -> [Columns; 2] {
+    /// Turns the coefficients of some blocks into samples, column by column, and hands them on with the
+    /// block's number. The coefficients are left as zeros.
+    pub(super) fn transform<'a>(
+        self,
+        blocks: &mut [Block],
+        table: impl Fn(usize) -> &'a Quantisation,
+        mut put: impl FnMut(usize, Columns),
+    ) {
         #[cfg(target_arch = "x86_64")]
         if let Some(v3) = self.v3 {
-            return v3.vectorize(vector::Transform { v3, blocks, tables });
+            v3.vectorize(vector::Transform {
+                v3,
+                blocks,
+                table,
+                put,
+            });
+            return;
         }
-        [
-            portable(blocks[0], tables[0]),
-            portable(blocks[1], tables[1]),
-        ]
+        for (at, block) in blocks.iter_mut().enumerate() {
+            put(at, portable(block, table(at)));
+            *block = [0; 64];
+        }
     }
 }
 
@@ -137,55 +143,79 @@ mod vector {
 
     use super::*;
 
-    /// Both passes over two blocks, each in a half of the registers.
-    pub(super) struct Transform<'a> {
+    /// Both passes over some blocks.
+    pub(super) struct Transform<'a, T, P> {
         pub(super) v3: V3,
-        pub(super) blocks: [&'a Block; 2],
-        pub(super) tables: [&'a Quantisation; 2],
+        pub(super) blocks: &'a mut [Block],
+        pub(super) table: T,
+        pub(super) put: P,
     }
 
-    impl NullaryFnOnce for Transform<'_> {
-        type Output = [Columns; 2];
+    impl<'a, T, P> NullaryFnOnce for Transform<'_, T, P>
+    where
+        T: Fn(usize) -> &'a Quantisation,
+        P: FnMut(usize, Columns),
+    {
+        type Output = ();
 
         #[inline(always)]
-        fn call(self) -> [Columns; 2] {
-            let Self { v3, blocks, tables } = self;
-            let (avx2, sse2) = (v3.avx2, v3.sse2);
-            let blocks = blocks.map(|block| block.as_chunks::<8>().0);
-            let tables = tables.map(|table| table.as_chunks::<8>().0);
-            let scaled: [__m256i; 8] = std::array::from_fn(|i| {
-                let coefficients: __m256i = cast([blocks[0][i], blocks[1][i]]);
-                let factors: __m256i = cast([tables[0][i], tables[1][i]]);
-                avx2._mm256_mullo_epi16(coefficients, factors)
-            });
-            let mut rows = pass::<{ (CONST_BITS - PASS1_BITS) as i32 }>(v3, scaled);
-            for half in 0..2 {
-                let others = blocks[half][1..].iter().flatten();
-                if others.fold(0, |all, value| all | value) == 0 {
-                    // libjpeg-turbo's short cut, which wraps where the pass would saturate.
-                    let first: [__m128i; 2] = cast(scaled[0]);
-                    let first = sse2._mm_slli_epi16::<{ PASS1_BITS as i32 }>(first[half]);
-                    for row in &mut rows {
-                        let mut halves: [__m128i; 2] = cast(*row);
-                        halves[half] = first;
-                        *row = cast(halves);
-                    }
+        fn call(mut self) {
+            for at in (0..self.blocks.len()).step_by(2) {
+                // The last one of an odd number goes with itself.
+                let other = (at + 1).min(self.blocks.len() - 1);
+                let blocks = [&self.blocks[at], &self.blocks[other]];
+                let tables = [(self.table)(at), (self.table)(other)];
+                let [first, second] = pair(self.v3, blocks, tables);
+                self.blocks[at..=other].fill([0; 64]);
+                (self.put)(at, first);
+                if other > at {
+                    (self.put)(other, second);
                 }
             }
-            let columns = transpose(v3, rows);
-            let columns = pass::<{ (CONST_BITS + PASS1_BITS + 3) as i32 }>(v3, columns);
-            let centre: __m256i = cast([-128i8; 32]);
-            let mut samples = [[[0; 8]; 8]; 2];
-            for (i, pair) in columns.chunks_exact(2).enumerate() {
-                let packed = avx2._mm256_packs_epi16(pair[0], pair[1]);
-                let packed: [[[u8; 8]; 2]; 2] = cast(avx2._mm256_add_epi8(packed, centre));
-                for half in 0..2 {
-                    samples[half][2 * i] = packed[half][0];
-                    samples[half][2 * i + 1] = packed[half][1];
-                }
-            }
-            samples
         }
+    }
+
+    /// Both passes over two blocks, each in a half of the registers.
+    #[inline(always)]
+    fn pair(v3: V3, blocks: [&Block; 2], tables: [&Quantisation; 2]) -> [Columns; 2] {
+        let (avx2, sse2) = (v3.avx2, v3.sse2);
+        let blocks = blocks.map(|block| block.as_chunks::<8>().0);
+        let tables = tables.map(|table| table.as_chunks::<8>().0);
+        let coefficients: [__m256i; 8] =
+            std::array::from_fn(|i| cast([blocks[0][i], blocks[1][i]]));
+        let scaled: [__m256i; 8] = std::array::from_fn(|i| {
+            avx2._mm256_mullo_epi16(coefficients[i], cast([tables[0][i], tables[1][i]]))
+        });
+        let mut rows = pass::<{ (CONST_BITS - PASS1_BITS) as i32 }>(v3, scaled);
+        let others = coefficients[2..]
+            .iter()
+            .fold(coefficients[1], |all, row| avx2._mm256_or_si256(all, *row));
+        let others: [[u64; 2]; 2] = cast(others);
+        for half in 0..2 {
+            if others[half] == [0; 2] {
+                // libjpeg-turbo's short cut, which wraps where the pass would saturate.
+                let first: [__m128i; 2] = cast(scaled[0]);
+                let first = sse2._mm_slli_epi16::<{ PASS1_BITS as i32 }>(first[half]);
+                for row in &mut rows {
+                    let mut halves: [__m128i; 2] = cast(*row);
+                    halves[half] = first;
+                    *row = cast(halves);
+                }
+            }
+        }
+        let columns = transpose(v3, rows);
+        let columns = pass::<{ (CONST_BITS + PASS1_BITS + 3) as i32 }>(v3, columns);
+        let centre: __m256i = cast([-128i8; 32]);
+        let mut samples = [[[0; 8]; 8]; 2];
+        for (i, pair) in columns.chunks_exact(2).enumerate() {
+            let packed = avx2._mm256_packs_epi16(pair[0], pair[1]);
+            let packed: [[[u8; 8]; 2]; 2] = cast(avx2._mm256_add_epi8(packed, centre));
+            for half in 0..2 {
+                samples[half][2 * i] = packed[half][0];
+                samples[half][2 * i + 1] = packed[half][1];
+            }
+        }
+        samples
     }
 
     /// A sum of two products for each of eight lanes and both blocks, in two halves.
@@ -235,15 +265,11 @@ mod vector {
         ]
     }
 
+    /// Shifts sums to which a half has been added.
     #[inline(always)]
-    fn round<const SHIFT: i32>(v3: V3, [low, high]: Wide) -> __m256i {
-        let half = cast([1i32 << (SHIFT - 1); 8]);
-        let low = v3
-            .avx2
-            ._mm256_srai_epi32::<SHIFT>(v3.avx2._mm256_add_epi32(low, half));
-        let high = v3
-            .avx2
-            ._mm256_srai_epi32::<SHIFT>(v3.avx2._mm256_add_epi32(high, half));
+    fn shift<const SHIFT: i32>(v3: V3, [low, high]: Wide) -> __m256i {
+        let low = v3.avx2._mm256_srai_epi32::<SHIFT>(low);
+        let high = v3.avx2._mm256_srai_epi32::<SHIFT>(high);
         v3.avx2._mm256_packs_epi32(low, high)
     }
 
@@ -275,8 +301,9 @@ mod vector {
         ];
         let mut y = [v3.avx._mm256_setzero_si256(); 8];
         for i in 0..4 {
-            y[i] = round::<SHIFT>(v3, add(v3, even[i], odd[3 - i]));
-            y[7 - i] = round::<SHIFT>(v3, subtract(v3, even[i], odd[3 - i]));
+            let even = add(v3, even[i], [cast([1i32 << (SHIFT - 1); 8]); 2]);
+            y[i] = shift::<SHIFT>(v3, add(v3, even, odd[3 - i]));
+            y[7 - i] = shift::<SHIFT>(v3, subtract(v3, even, odd[3 - i]));
         }
         y
     }
@@ -337,12 +364,20 @@ mod tests {
             }
             if round % 15 == 0 {
                 block[1..].fill(0);
-                let flat = Idct::flat(&block, &table);
-                assert_eq!(flat, Some(portable(&block, &table)), "round {round}");
+                let flat = Idct::flat(block[0], &table);
+                assert_eq!([[flat; 8]; 8], portable(&block, &table), "round {round}");
             }
-            let both = Idct::new().transform([&block, &last.0], [&table, &last.1]);
-            assert_eq!(both[0], portable(&block, &table), "round {round}");
-            assert_eq!(both[1], portable(&last.0, &last.1), "round {round}");
+            let (blocks, tables) = ([block, last.0, block], [table, last.1, last.1]);
+            let (mut rest, mut transformed) = (blocks, 0);
+            Idct::new().transform(
+                &mut rest,
+                |at| &tables[at],
+                |at, samples| {
+                    transformed += 1;
+                    assert_eq!(samples, portable(&blocks[at], &tables[at]), "round {round}");
+                },
+            );
+            assert_eq!((rest, transformed), ([[0; 64]; 3], 3));
             last = (block, table);
         }
     }

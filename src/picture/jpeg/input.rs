@@ -61,17 +61,28 @@ impl<'a> Input<'a> {
         Ok(bytes)
     }
 
-    /// The next eight bytes, without reading them, when there are so many.
-    #[inline]
-    pub(super) fn word(&self) -> Option<u64> {
-        let word = self.bytes.get(self.at..)?.first_chunk()?;
-        Some(u64::from_be_bytes(*word))
-    }
-
-    /// Reads bytes that [`word`](Self::word) has shown.
-    #[inline]
-    pub(super) fn advance(&mut self, bytes: usize) {
-        self.at += bytes;
+    /// Takes the coded data up to the next marker, without what marks a byte of them as data, and keeps
+    /// the marker. False when there is none up to the end of the file; then nothing is read.
+    pub(super) fn take_coded(&mut self, coded: &mut Vec<u8>) -> bool {
+        let mut rest = &self.bytes[self.at..];
+        while self.marker.is_none() {
+            let Some(data) = memchr::memchr(MARKER, rest) else {
+                return false;
+            };
+            let (data, behind) = rest.split_at(data);
+            coded.extend_from_slice(data);
+            let Some(fill) = behind.iter().position(|byte| *byte != MARKER) else {
+                return false;
+            };
+            // However many there are, with a zero behind them they are one byte of data.
+            match behind[fill] {
+                0 => coded.push(MARKER),
+                marker => self.marker = Some(marker),
+            }
+            rest = &behind[fill + 1..];
+        }
+        self.at = self.bytes.len() - rest.len();
+        true
     }
 
     /// Reads to the next marker, past whatever stands before it, and keeps it.

@@ -10,14 +10,18 @@
 //! |---|---|
 //! | `pillow` | what Pillow checks before libjpeg sees the file |
 //! | `stream`, `tables`, `frame` | markers, as `jdmarker.c` and `jdinput.c` take them |
-//! | `bits`, `huffman`, `arithmetic` | coded data (`jdhuff.c`, `jdphuff.c`, `jdarith.c`) |
-//! | `decoder` | scans, restarts, and the order of it all (`jdcoefct.c`) |
+//! | `segment`, `bits`, `codes`, `huffman`, `arithmetic` | coded data (`jdhuff.c`, `jdphuff.c`, `jdarith.c`) |
+//! | `coder` | a scan's coded data, with restarts |
+//! | `decoder` | scans, and the order of it all (`jdcoefct.c`) |
 //! | `smoothing` | progressive pictures that lack scans |
-//! | `idct`, `strips` | from coefficients to colours |
+//! | `strips`, `idct`, `upsampling`, `colours` | from coefficients to colours; `slowly`, of rare pictures |
 
 mod arithmetic;
 mod bits;
+mod coder;
+mod codes;
 mod coefficients;
+mod colours;
 mod decoder;
 mod frame;
 mod huffman;
@@ -25,10 +29,13 @@ mod idct;
 mod input;
 mod markers;
 mod pillow;
+mod segment;
+mod slowly;
 mod smoothing;
 mod stream;
 mod strips;
 mod tables;
+mod upsampling;
 
 use super::PictureError;
 use super::strip::{Interleaved, Rows, Window};
@@ -188,5 +195,63 @@ pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
 fn corrupt(reason: &str) -> PictureError {
     PictureError::Corrupt {
         reason: reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn window(bytes: &[u8], window: &Window, memory: &mut Memory) -> Result<Vec<u8>, PictureError> {
+        let mut pixels = vec![0; window.columns.len() * window.rows.len() * 3];
+        let mut rows = Interleaved {
+            window: window.clone(),
+            channels: 3,
+            pixels: &mut pixels,
+        };
+        Jpeg::open(bytes)?.decode(Output::Rgb, Some((window.clone(), &mut rows)), memory)?;
+        Ok(pixels)
+    }
+
+    #[test]
+    fn every_window_is_that_part_of_the_whole_picture() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pictures");
+        let (mut compared, mut memory, mut state) = (0, Memory::default(), 1u32);
+        let mut below = |bound: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as usize % bound
+        };
+        for entry in folder.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            let Ok((width, height)) = Jpeg::open(&bytes).map(|jpeg| jpeg.size()) else {
+                continue;
+            };
+            let all = Window {
+                columns: 0..width,
+                rows: 0..height,
+            };
+            let whole = window(&bytes, &all, &mut memory);
+            for _ in 0..20 {
+                let (left, top) = (below(width), below(height));
+                let part = Window {
+                    columns: left..left + 1 + below(width - left),
+                    rows: top..top + 1 + below(height - top),
+                };
+                let expected = whole.clone().map(|whole| {
+                    let rows = part.rows.clone().map(|row| row * width);
+                    let rows = rows.map(|row| {
+                        &whole[3 * (row + part.columns.start)..3 * (row + part.columns.end)]
+                    });
+                    rows.collect::<Vec<_>>().concat()
+                });
+                let found = window(&bytes, &part, &mut memory);
+                assert!(found == expected, "{} {part:?}", path.display());
+                compared += usize::from(found.is_ok());
+            }
+        }
+        assert!(compared > 1000, "only {compared}");
     }
 }
