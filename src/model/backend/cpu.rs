@@ -47,8 +47,8 @@ impl Cpu {
             )
         }
         let out: Vec<V> = match x.dtype() {
-            DType::BF16 => layer.forward(&*values::<bf16>(x)?, epilogue),
-            _ => layer.forward(&*values::<f32>(x)?, epilogue),
+            DType::BF16 => layer.forward(&values::<bf16>(x)?, epilogue),
+            _ => layer.forward(&values::<f32>(x)?, epilogue),
         };
         tensor(out, rows, layer.outputs())
     }
