@@ -177,8 +177,8 @@ pub fn table() {
             rotation: Some((&angles, &angles)),
         };
         let rounded: Vec<bf16> = qkv.iter().map(|v| bf16::from_f32(*v)).collect();
-        let f32 = || drop(attention.forward::<f32, f32>(isas[0], Precision::F32, &qkv));
-        let bf16 = || drop(attention.forward::<bf16, bf16>(isas[1], Precision::Bf16, &rounded));
+        let f32 = || drop(attention.forward::<f32>(isas[0], Precision::F32, &qkv));
+        let bf16 = || drop(attention.forward::<bf16>(isas[1], Precision::Bf16, &rounded));
         Layer {
             name,
             flops: 4.0 * (batch * tokens * tokens * heads * head_dim) as f64,

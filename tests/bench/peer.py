@@ -18,10 +18,12 @@ VISION = {  # timm's model, what differs from it, the size of the input
     "eva_large_p14_336": ("eva02_large_patch14_clip_336", {}, 336),
 }
 made = {}  # the last of each kind of work, and its name
+warm = set()  # requests that have been made before
 
 
-def rate(work, units, seconds):
-    work()
+def rate(work, units, seconds, known):
+    if not known:
+        work()
     start, count = time.time(), 0
     while count == 0 or time.time() - start < seconds:
         work()
@@ -74,6 +76,8 @@ def answer(request):
         torch.set_num_threads(int(words[0]))
         return torch.__version__
     *words, precision, seconds = words
+    known = request in warm
+    warm.add(request)
     dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[precision]
     with torch.inference_mode():
         if kind == "linear":
@@ -86,7 +90,7 @@ def answer(request):
             work, units = text()
         towers = kind in ("vision", "text")
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=towers and precision == "bf16"):
-            return rate(work, units, float(seconds))
+            return rate(work, units, float(seconds), known)
 
 
 for line in sys.stdin:

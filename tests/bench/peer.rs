@@ -3,6 +3,10 @@
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+/// How long its threads may still look for work, and keep the cores, when it has answered.
+const REST: Duration = Duration::from_millis(50);
 
 /// Runs the work of `peer.py` on request, and waits meanwhile.
 pub struct Peer {
@@ -52,6 +56,7 @@ impl Peer {
     /// What it lacks.
     pub fn rate(&self, request: &str) -> Result<f64, String> {
         let answer = self.answer(request)?;
+        std::thread::sleep(REST);
         answer.parse().map_err(|_| answer)
     }
 

@@ -40,8 +40,8 @@ impl Attention<'_> {
     /// scaled by the root of the head dim; nothing is masked.
     ///
     /// # Panics
-    /// When the lengths do not fit.
-    pub fn forward<X: Value, V: Value>(&self, isa: Isa, precision: Precision, qkv: &[X]) -> Vec<V> {
+    /// When the lengths do not fit, or activations in bfloat16 are attended to in f32.
+    pub fn forward<V: Value>(&self, isa: Isa, precision: Precision, qkv: &[V]) -> Vec<V> {
         let values = Room {
             head: &VALUES_HEAD,
             scores: &VALUES_SCORES,
@@ -57,18 +57,19 @@ impl Attention<'_> {
         let format = Format::of(precision, isa);
         let tiles = format.tiles(isa);
         match format {
-            Format::Whole => self.compute::<Whole, X, V>(isa, tiles, qkv, &values),
-            Format::Rounded => self.compute::<Rounded, X, V>(isa, tiles, qkv, &values),
-            Format::Pairs => self.compute::<Pairs, X, V>(isa, tiles, qkv, &pairs),
-            Format::Lines => self.compute::<Lines, X, V>(isa, tiles, qkv, &lines),
+            Format::Whole if V::WHOLE => self.compute::<Whole, V>(isa, tiles, qkv, &values),
+            Format::Whole => unreachable!("activations in bfloat16 for attention in f32"),
+            Format::Rounded => self.compute::<Rounded, V>(isa, tiles, qkv, &values),
+            Format::Pairs => self.compute::<Pairs, V>(isa, tiles, qkv, &pairs),
+            Format::Lines => self.compute::<Lines, V>(isa, tiles, qkv, &lines),
         }
     }
 
-    fn compute<T: Factor, X: Value, V: Value>(
+    fn compute<T: Factor, V: Value>(
         &self,
         isa: Isa,
         tiles: Tiles,
-        qkv: &[X],
+        qkv: &[V],
         room: &Room<T::Element>,
     ) -> Vec<V> {
         let width = self.heads * self.head_dim;
@@ -87,7 +88,7 @@ impl Attention<'_> {
         let compute = |out: &Output<'_, V>| {
             (0..tasks).into_par_iter().for_each(|index| {
                 let mut head = room.head.take();
-                isa.run(PackHead::<T, X> {
+                isa.run(PackHead::<T, V> {
                     attention: self,
                     qkv: &qkv[index / self.heads * picture..][..picture],
                     index: index % self.heads,

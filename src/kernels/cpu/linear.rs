@@ -157,7 +157,7 @@ impl PackedLinear {
     /// `Epilogue::Bias`.
     ///
     /// # Panics
-    /// When the lengths do not fit.
+    /// When the lengths do not fit, or a layer in f32 has activations in bfloat16.
     pub fn forward<X: Value, V: Value>(&self, x: &[X], epilogue: Epilogue<'_>) -> Vec<V> {
         let (rows, outputs) = (x.len() / self.inputs, self.outputs());
         assert_eq!(x.len(), rows * self.inputs);
@@ -166,9 +166,10 @@ impl PackedLinear {
         }
         assert!(!self.gated || matches!(epilogue, Epilogue::Bias));
         let compute = |out: &Output<'_, V>| match &self.panels {
-            Packed::Whole(panels) => {
+            Packed::Whole(panels) if X::WHOLE && V::WHOLE => {
                 self.multiply::<Whole, X, V>(panels, x, epilogue, out, &VALUES)
             }
+            Packed::Whole(_) => unreachable!("activations in bfloat16 for a layer in f32"),
             Packed::Rounded(panels) => {
                 self.multiply::<Rounded, X, V>(panels, x, epilogue, out, &VALUES)
             }

@@ -246,7 +246,9 @@ impl Factor for Pairs {
     ) {
         for first in (0..k).step_by(2) {
             let second = (first + 1 < k).then(|| values(first + 1));
-            pack_two(values(first), second, |pair| out.push(pair));
+            let (first, start) = (values(first), out.len());
+            out.resize(start + first.len(), 0);
+            pack_two(first, second, &mut out[start..]);
         }
     }
 
@@ -316,17 +318,12 @@ impl Factor for Lines {
         let lanes = rows.next_multiple_of(amx::SIDE);
         let start = out.len();
         out.resize(start + Self::depth(k) * lanes, Line::default());
-        for (step, out) in out[start..].chunks_mut(lanes).enumerate() {
+        for (step, out) in out[start..].chunks_mut(lanes.max(1)).enumerate() {
             // The pairs of 32 values of k, each of all rows, and these rows as lines.
             let mut pairs = [[0u32; amx::ROWS]; amx::SIDE];
             for (pairs, first) in pairs.iter_mut().zip((step * amx::VALUES..k).step_by(2)) {
                 let second = (first + 1 < k).then(|| values(first + 1));
-                let mut places = pairs.iter_mut();
-                pack_two(values(first), second, |pair| {
-                    if let Some(place) = places.next() {
-                        *place = pair;
-                    }
-                });
+                pack_two(values(first), second, pairs);
             }
             let (first, last) = pairs.split_at(TOGETHER);
             for (half, pairs) in [first, last].into_iter().enumerate() {
@@ -345,11 +342,10 @@ impl Factor for Lines {
         room.clear();
         for x in x.chunks(2 * lanes) {
             let (first, second) = x.split_at(lanes);
-            for first_lane in (0..lanes).step_by(amx::SIDE) {
+            for lane in (0..lanes).step_by(amx::SIDE) {
                 let mut line = Line::default();
-                for (lane, pair) in (first_lane..).zip(&mut line.0) {
-                    *pair = f32::pair(first[lane], second.get(lane).copied().unwrap_or(0.0));
-                }
+                let second = (!second.is_empty()).then(|| &second[lane..]);
+                pack_two(&first[lane..], second, &mut line.0);
                 room.push(line);
             }
         }
@@ -358,15 +354,15 @@ impl Factor for Lines {
     }
 }
 
-/// The values of one k and of the next, if there is one, as pairs.
+/// Writes the values of one k and of the next, if there is one, as pairs.
 #[inline(always)]
-fn pack_two<V: Value>(first: &[V], second: Option<&[V]>, mut put: impl FnMut(u32)) {
+fn pack_two<V: Value>(first: &[V], second: Option<&[V]>, out: &mut [u32]) {
+    let out = out.iter_mut().zip(first);
     match second {
-        Some(second) => first
-            .iter()
+        Some(second) => out
             .zip(second)
-            .for_each(|(a, b)| put(V::pair(*a, *b))),
-        None => first.iter().for_each(|a| put(V::pair(*a, V::default()))),
+            .for_each(|((out, a), b)| *out = V::pair(*a, *b)),
+        None => out.for_each(|(out, a)| *out = V::pair(*a, V::default())),
     }
 }
 

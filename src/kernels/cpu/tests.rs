@@ -158,8 +158,8 @@ fn activations_in_bf16_are_rounded_once() {
             queries: tokens,
             rotation: None,
         };
-        let out: Vec<bf16> = attention.forward(isa, Precision::Bf16, &qkv);
-        let whole: Vec<f32> = attention.forward(isa, Precision::Bf16, &wide(&qkv));
+        let out = attention.forward(isa, Precision::Bf16, &qkv);
+        let whole = attention.forward(isa, Precision::Bf16, &wide(&qkv));
         assert_eq!(out, rounded(&whole), "{}", isa.name());
     }
 }
@@ -245,7 +245,7 @@ fn check_attention(attention: &Attention<'_>, batch: usize) {
             let what = format!("{} {precision:?} {tokens}x{heads}x{head_dim}", isa.name());
             close(&out, &expected, tolerance, &what);
             let last = &qkv[(batch - 1) * tokens * 3 * width..];
-            let alone: Vec<f32> = attention.forward(isa, precision, last);
+            let alone = attention.forward(isa, precision, last);
             assert_eq!(
                 alone,
                 out[(batch - 1) * tokens * width..],
@@ -255,7 +255,7 @@ fn check_attention(attention: &Attention<'_>, batch: usize) {
                 queries: 1,
                 ..*attention
             };
-            let first: Vec<f32> = first.forward(isa, precision, &qkv);
+            let first = first.forward(isa, precision, &qkv);
             for (first, all) in first.chunks(width).zip(out.chunks(tokens * width)) {
                 assert_eq!(first, &all[..width], "so are a query's: {what}");
             }
@@ -387,7 +387,7 @@ fn scores_of_any_size_give_no_overflow() {
         rotation: None,
     };
     for isa in sets() {
-        let out: Vec<f32> = attention.forward(isa, Precision::F32, &qkv);
+        let out = attention.forward(isa, Precision::F32, &qkv);
         assert!(out.iter().all(|v| v.abs() <= 300.0), "{}", isa.name());
     }
 }

@@ -30,7 +30,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// The outputs of a layer, of type V, for rows in f32 or operands.
+    /// The outputs of a layer, of type V, for operands.
     fn apply<V: Value + WithDType>(
         &self,
         x: &Tensor,
@@ -46,9 +46,9 @@ impl Cpu {
                 x.shape()
             )
         }
-        let out: Vec<V> = match x.dtype() {
-            DType::BF16 => layer.forward(&values::<bf16>(x)?, epilogue),
-            _ => layer.forward(&values::<f32>(x)?, epilogue),
+        let out: Vec<V> = match self.precision {
+            Precision::F32 => layer.forward(&values::<f32>(x)?, epilogue),
+            Precision::Bf16 => layer.forward(&values::<bf16>(x)?, epilogue),
         };
         tensor(out, rows, layer.outputs())
     }
@@ -95,7 +95,7 @@ impl Cpu {
             ..
         } = *attention;
         let pictures = qkv.dim(0)? / tokens;
-        let out = attention.forward::<V, V>(self.isa, self.precision, &values(qkv)?);
+        let out = attention.forward::<V>(self.isa, self.precision, &values(qkv)?);
         tensor(out, pictures * queries, heads * head_dim)
     }
 }
