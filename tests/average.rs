@@ -186,4 +186,17 @@ fn a_sweep_takes_several_keys_and_tells_them_apart() {
     assert_eq!(lines.len(), 3, "{table}");
     assert!(lines[0].contains("weights"), "{table}");
     assert!(table.contains("model_ema"), "{table}");
+    // Each has the judgements of its own weights, as when it is evaluated alone.
+    let path = file.path.to_str().unwrap();
+    let mut judgements = Vec::new();
+    for (place, key) in ["model", "model_ema"].iter().enumerate() {
+        let alone = folder.join("alone.json");
+        let more = ["--weights", key, "--json", alone.to_str().unwrap()];
+        run(&with(&evaluation(path, &folder), &more)).ended_with(0);
+        let of_sweep = json(&out.join(format!("{:03}-weights-{key}.json", place + 1)));
+        assert_eq!(of_sweep["checkpoint"]["weights"], *key);
+        assert_eq!(of_sweep["judgements"], json(&alone)["judgements"], "{key}");
+        judgements.push(of_sweep["judgements"].clone());
+    }
+    assert_ne!(judgements[0], judgements[1]);
 }

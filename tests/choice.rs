@@ -1,6 +1,7 @@
 //! Which model a run has: by flag, by a description beside the weights, or by the tensors' shapes; and what
 //! is said about the kind of GELU.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,8 @@ use uta_eval::model::config::{ConfigError, Mlp};
 use uta_eval::model::{Layout, ModelConfig};
 use uta_eval::picture::preprocessing::{Interpolation, ResizeMode};
 
-use crate::support::{Folder, demo, fixture, run};
+use crate::checkpoints::util::safetensors_of;
+use crate::support::{Folder, Ran, demo, fixture, run};
 
 fn asked(model: Option<&str>, checkpoint: &Path) -> Result<Chosen, ChoiceError> {
     let asked = Asked {
@@ -34,7 +36,7 @@ fn refused(checkpoint: &Path) -> ConfigError {
 }
 
 /// An f16 file with a model's tensors, whose data are holes.
-fn hollow(folder: &Folder, name: &str, model: &str, layout: Layout) -> PathBuf {
+pub fn hollow(folder: &Folder, name: &str, model: &str, layout: Layout) -> PathBuf {
     let config = ModelConfig::by_name(model).unwrap();
     let mut end = 0;
     let mut entries = Vec::new();
@@ -156,14 +158,143 @@ fn models_that_differ_in_the_kind_of_gelu_are_told_apart_by_names_or_not_at_all(
     }
 }
 
+/// A file of tensors that no model has.
+pub fn strange(folder: &Folder, name: &str) -> PathBuf {
+    let tensors = ["norm.bias", "head.bias", "a.weight", "logit_scale", "b"];
+    let tensors = tensors.map(|key| (key, &[1.0][..]));
+    folder.write(name, safetensors_of(&tensors))
+}
+
+/// The demo's checkpoint without its second half.
+pub fn cut(folder: &Folder, name: &str) -> PathBuf {
+    let bytes = std::fs::read(demo("uta_demo.safetensors")).unwrap();
+    folder.write(name, &bytes[..bytes.len() / 2])
+}
+
+/// The demo's checkpoint with other keys: those that `rename` gives, if any.
+fn renamed(folder: &Folder, name: &str, rename: impl Fn(&str) -> Option<String>) -> PathBuf {
+    let cpu = candle_core::Device::Cpu;
+    let tensors = candle_core::safetensors::load(demo("uta_demo.safetensors"), &cpu).unwrap();
+    let tensors = tensors.into_iter();
+    let tensors = tensors.filter_map(|(key, tensor)| Some((rename(&key)?, tensor)));
+    let tensors: HashMap<String, candle_core::Tensor> = tensors.collect();
+    let path = folder.join(name);
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    path
+}
+
+/// A run on a checkpoint with no word on its model, by each command that needs one.
+fn runs(checkpoint: &Path) -> [Ran; 2] {
+    let (pictures, picture) = (
+        demo("imagenet"),
+        fixture("golden/photos/01_chelsea_420.jpg"),
+    );
+    let [checkpoint, pictures, picture] =
+        [checkpoint, &pictures, &picture].map(|path| path.to_str().unwrap());
+    let checkpoint = ["--ckpt-path", checkpoint];
+    let evaluate = ["--imagenet-path", pictures];
+    let classify = ["classify", picture, "--labels", "a cat,a dog"];
+    [
+        run(&[&evaluate[..], &checkpoint].concat()),
+        run(&[&classify[..], &checkpoint].concat()),
+    ]
+}
+
 #[test]
 fn shapes_of_no_known_model_are_refused_with_the_dimensions() {
-    let error = refused(&fixture("families/openclip_gelu.safetensors"));
-    let text = error.to_string();
-    assert!(
-        text.contains("image 32, patch 8, width 48, depth 3"),
-        "{text}"
-    );
+    let folder = Folder::new();
+    for (file, dimensions) in [
+        (
+            "openclip_gelu.safetensors",
+            "image 32, patch 8, width 48, depth 3",
+        ),
+        // In UTA's own layout.
+        ("eva02_clip.safetensors", "image 32, patch 8, width 48"),
+    ] {
+        let alone = folder.copy(&fixture("families").join(file), file);
+        for ran in runs(&alone) {
+            ran.ended_with(4).said(&[
+                "no known model has the shapes of /",
+                file,
+                dimensions,
+                "hint: name the model with --model NAME or FILE.json",
+                "uta-eval models lists",
+                "uta-eval inspect shows",
+            ]);
+        }
+    }
+}
+
+#[test]
+fn tensors_of_nobody_are_refused_with_a_few_of_their_keys() {
+    let folder = Folder::new();
+    let file = strange(&folder, "strange.safetensors");
+    for ran in runs(&file) {
+        let ran = ran.ended_with(4).said(&[
+            "no known model has the shapes of /",
+            "strange.safetensors (5 tensors: a.weight, b, head.bias, logit_scale and 1 more)",
+            "--model NAME",
+        ]);
+        assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.stderr);
+    }
+    // One name in common is no likeness.
+    let file = file.to_str().unwrap();
+    run(&["inspect", file])
+        .ended_with(0)
+        .printed(&["none of the built-in ones"]);
+}
+
+#[test]
+fn what_cannot_be_opened_is_told_as_it_is() {
+    let folder = Folder::new();
+    for (file, words) in [
+        (cut(&folder, "cut.safetensors"), "is truncated"),
+        (folder.write("page.pt", "<!DOCTYPE html>"), "an HTML page"),
+        (folder.write("empty.pt", ""), "empty.pt"),
+    ] {
+        for ran in runs(&file) {
+            let ran = ran.ended_with(4).said(&[words, "hint: "]);
+            assert!(!ran.stderr.contains("eva_"), "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_tensor_that_a_known_model_lacks_is_told_against_that_model() {
+    let folder = Folder::new();
+    for key in ["visual.norm.bias", "visual.head.weight"] {
+        let file = renamed(&folder, "near.safetensors", |name| {
+            (name != key).then(|| name.into())
+        });
+        assert_eq!(chosen(&file).decided_by, "the shapes of the tensors");
+        let [evaluated, classified] = runs(&file);
+        for ran in [evaluated, classified] {
+            ran.ended_with(4)
+                .said(&["does not fit the model uta_demo", "1 missing:", key]);
+        }
+    }
+}
+
+#[test]
+fn a_prefix_of_a_known_models_keys_is_told_with_the_flag_for_it() {
+    let folder = Folder::new();
+    let file = renamed(&folder, "wrapped.safetensors", |name| {
+        Some(format!("net.clip.{name}"))
+    });
+    for ran in runs(&file) {
+        ran.ended_with(4).said(&[
+            "no known model has the shapes of /",
+            "without the prefix net.clip.: --weights net.clip",
+        ]);
+    }
+    let asked = Asked {
+        weights: Some("net.clip"),
+        model: None,
+        pretrained: None,
+        checkpoint: Some(&file),
+    };
+    let chosen = choose(asked, &mut Silent).unwrap();
+    assert_eq!(chosen.config.name, "uta_demo");
 }
 
 #[test]

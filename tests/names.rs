@@ -416,6 +416,9 @@ fn no_name_in_a_file_forges_a_line() {
         let file = folder.write("odd.safetensors", bytes);
         sound(&run(&words(&[&"inspect", &file])));
         sound(&run(&words(&[&"inspect", &file, &"--model", &"uta_demo"])));
+        sound(&run(
+            &[&evaluate[..], &words(&[&"--ckpt-path", &file])].concat()
+        ));
     }
 
     // Members of archives, and label files.

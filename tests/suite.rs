@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uta_eval::data::Set;
 use uta_eval::text::imagenet::wnids;
 
+use crate::choice::{cut, strange};
 use crate::sources::util::tar;
 use crate::support::{Folder, Ran, demo, json as fixture_json, run};
 
@@ -423,6 +424,78 @@ fn what_cannot_be_evaluated_is_a_line_and_the_others_go_on() {
         "imagenet-r.tar",
         "classnames.txt",
     ]);
+}
+
+#[test]
+fn a_checkpoint_without_a_model_is_a_row_without_results() {
+    let folder = Folder::new();
+    let root = sets(&folder);
+    for set in ["imagenetv2", "sketch", "clip-benchmark", "objectnet-1.0"] {
+        std::fs::remove_dir_all(root.join(set)).unwrap();
+    }
+    let (good, cut) = (
+        demo("uta_demo.safetensors"),
+        cut(&folder, "cut.safetensors"),
+    );
+    let strange = strange(&folder, "strange.safetensors");
+    let template = folder.write("one.txt", "a photo of a {}.\n");
+    let out = folder.join("out");
+    let suite = |checkpoints: &[&PathBuf], more: &[&str]| {
+        let root = root.to_str().unwrap();
+        let mut words = vec!["suite", root, "--no-cache"];
+        words.extend(["--templates", template.to_str().unwrap(), "--ckpt-path"]);
+        words.extend(checkpoints.iter().map(|path| path.to_str().unwrap()));
+        words.extend(more);
+        run(&words)
+    };
+    let ran = suite(&[&cut, &good, &strange], &["--out", out.to_str().unwrap()]);
+    let ran = ran.ended_with(8).printed(&[
+        "unknown   cut.safetensors ",
+        "uta_demo  uta_demo.safetensors ",
+        "\ncut.safetensors: failed: /",
+        "\nstrange.safetensors: failed: no known model has the shapes of /",
+    ]);
+    let told = ran.stderr.matches("error: ").count();
+    assert_eq!(told, 2, "{}", ran.stderr);
+    ran.warned(&[
+        "error: cut.safetensors: /",
+        "error: strange.safetensors: no ",
+    ]);
+    let found = read(&out.join("suite.json"));
+    let rows = found["rows"].as_array().unwrap();
+    let models: Vec<&Value> = rows.iter().map(|row| &row["model"]).collect();
+    assert_eq!(models, ["unknown", "uta_demo", "unknown"]);
+    for (row, good) in rows.iter().zip([false, true, false]) {
+        let cells = row["results"].as_array().unwrap();
+        assert_eq!(cells.len(), 3, "ImageNet, its ReaL labels and ImageNet-R");
+        for cell in cells {
+            assert_eq!(cell["failure"].is_null(), good, "{cell}");
+            assert_eq!(cell["top1"].is_null(), !good, "{cell}");
+        }
+        assert_eq!(row["top1"]["average"].is_null(), !good);
+    }
+    // Its number is its row's.
+    assert!(out.join("002-uta_demo-imagenet.json").exists());
+    let latex = std::fs::read_to_string(out.join("suite.tex")).unwrap();
+    assert!(
+        latex.contains("unknown & cut.safetensors & -- & -- &"),
+        "{latex}"
+    );
+
+    suite(&[&cut], &[])
+        .ended_with(8)
+        .printed(&["unknown", "cut.safetensors: failed: "])
+        .warned(&["0 pictures were decoded"]);
+    for (more, words) in [
+        (&["--model", "eva_huge"][..], "unknown model"),
+        (&["--shard", "3/2"], "3/2"),
+        (
+            &["--trace", cut.to_str().unwrap()],
+            "would replace an input",
+        ),
+    ] {
+        suite(&[&cut], more).ended_with(2).said(&[words]);
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 use std::path::Path;
 
 use serde_json::Value;
+use uta_eval::model::Layout;
 
+use crate::choice::{cut, hollow, strange};
 use crate::support::{Folder, demo, quick_demo_on, run};
 
 /// The demo's checkpoint under other names, each with its own file.
@@ -104,6 +106,147 @@ fn a_failing_checkpoint_is_a_row_and_stops_nothing() {
     assert!(lines[1].contains("good.safetensors") && !lines[1].contains("failed"));
     assert!(lines[2].contains("bad.safetensors") && lines[2].contains("failed: "));
     assert!(lines[3].contains("failed: /no/such.safetensors does not exist"));
+}
+
+/// The flags without `--model`.
+fn unnamed(mut flags: Vec<String>) -> Vec<String> {
+    let at = flags.iter().position(|flag| flag == "--model").unwrap();
+    flags.drain(at..at + 2);
+    flags
+}
+
+#[test]
+fn a_checkpoint_without_a_model_is_a_row_and_stops_nothing() {
+    let folder = Folder::new();
+    checkpoints(&folder, &["good.safetensors", "odd/described.safetensors"]);
+    folder.write("odd/open_clip_config.json", "{\"model_cfg\": {}}");
+    let described = folder.join("odd/described.safetensors");
+    let good = folder.join("good.safetensors");
+    let either = hollow(&folder, "either.safetensors", "ViT-B-32", Layout::OpenClip);
+    let strange = strange(&folder, "strange.safetensors");
+    let cut = cut(&folder, "cut.safetensors");
+    let out = folder.join("out");
+    let mut files = vec!["--ckpt-path"];
+    files.extend([&cut, &good, &either, &strange, &described].map(|path| text(path)));
+    files.extend(["/no/such.safetensors", "--out", text(&out)]);
+    let ran = run(&with(&unnamed(flags(&folder, 5)), &files)).ended_with(8);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    let rows = [
+        ("good.safetensors", "100.00  100.00"),
+        ("cut.safetensors", "failed: /"),
+        (
+            "either.safetensors",
+            "--model ViT-B-32 or --model ViT-B-32-quickgelu",
+        ),
+        ("strange.safetensors", "no known model has the shapes of /"),
+        ("described.safetensors", "`model_cfg.embed_dim` is missing"),
+        (
+            "such.safetensors",
+            "failed: /no/such.safetensors does not exist",
+        ),
+    ];
+    assert_eq!(lines.len(), 1 + rows.len(), "{}", ran.stdout);
+    for (line, (name, words)) in lines[1..].iter().zip(rows) {
+        let model = match name {
+            "good.safetensors" => "uta_demo  ",
+            _ => "unknown   ",
+        };
+        assert!(line.starts_with(model), "{line}");
+        assert!(line.contains(name), "{line}");
+        assert!(line.contains(words), "{line}");
+    }
+    let ran = ran.warned(&[
+        "1 of 6: unknown, cut.safetensors, imagenet, f32: failed: /",
+        "6 of 6: uta_demo, good.safetensors, imagenet, f32: top-1 ",
+        "5 pictures were decoded",
+    ]);
+    assert!(!ran.stderr.contains("eva_base"), "{}", ran.stderr);
+    // The numbers are those of the command line.
+    let mut written = Vec::new();
+    for entry in out.read_dir().unwrap() {
+        written.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    written.sort();
+    assert_eq!(
+        written,
+        ["002-good.json", "table.csv", "table.md", "table.tex"]
+    );
+    for (table, part) in [
+        ("table.csv", "unknown,cut.safetensors,imagenet,f32,,,,"),
+        (
+            "table.md",
+            "| unknown | cut.safetensors | imagenet | f32 | failed: ",
+        ),
+        (
+            "table.tex",
+            "unknown & cut.safetensors & imagenet & f32 & -- & -- & -- & -- & failed \\\\",
+        ),
+    ] {
+        let table = std::fs::read_to_string(out.join(table)).unwrap();
+        assert_eq!(table.matches(part).count(), 1, "{table}");
+        assert_eq!(table.matches("unknown").count(), 5, "{table}");
+    }
+}
+
+#[test]
+fn a_sweep_without_any_model_prints_its_table_and_checks_its_flags() {
+    let folder = Folder::new();
+    let (a, b) = (
+        cut(&folder, "a.safetensors"),
+        strange(&folder, "b.safetensors"),
+    );
+    let flags = unnamed(flags(&folder, 5));
+    let sweep = |more: &[&str]| {
+        let files = ["--ckpt-path", text(&a), text(&b)];
+        run(&with(&flags, &[&files[..], more].concat()))
+    };
+    let ran = sweep(&[]).ended_with(8).warned(&["0 pictures"]);
+    assert_eq!(ran.stdout.lines().count(), 3, "{}", ran.stdout);
+    assert_eq!(ran.stdout.matches("failed: ").count(), 2, "{}", ran.stdout);
+    for (more, words) in [
+        (&["--model", "eva_huge"][..], "unknown model \"eva_huge\""),
+        (&["--shard", "3/2"], "3/2"),
+        (&["--expect-top1", "200"], "is no percentage"),
+        (&["--classnames", "/no/such.txt"], "/no/such.txt"),
+        (&["--trace", text(&b)], "would replace an input"),
+    ] {
+        sweep(more).ended_with(2).said(&[words]);
+    }
+    let again = folder.join("./b.safetensors");
+    let twice = ["--ckpt-path", text(&b), text(&again)];
+    run(&with(&flags, &twice))
+        .ended_with(2)
+        .said(&["twice in the same way"]);
+    // What tells evaluations apart tells rows without one apart, too.
+    let file = folder.write(
+        "sweep.toml",
+        format!(
+            "imagenet-path = {:?}\nckpt-path = {:?}\nlimit = [3, 5]\n",
+            text(&demo("imagenet")),
+            text(&a),
+        ),
+    );
+    let ran = run(&["sweep", text(&file)]).ended_with(8);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    let cells = |line: usize| -> Vec<&str> { lines[line].split_whitespace().take(5).collect() };
+    assert_eq!(
+        cells(0),
+        ["model", "checkpoint", "set", "precision", "limit"]
+    );
+    for (line, limit) in [(1, "3"), (2, "5")] {
+        let expected = ["unknown", "a.safetensors", "imagenet", "f32", limit];
+        assert_eq!(cells(line), expected);
+    }
+    let file = folder.write(
+        "sweep.toml",
+        format!(
+            "imagenet-path = \"x\"\nckpt-path = {:?}\n[[run]]\n[[run]]\nmodel = \"ViT-B-32\"\npretrained = \"nobody\"\n",
+            text(&a),
+        ),
+    );
+    run(&["sweep", text(&file)])
+        .ended_with(2)
+        .said(&["no weights of ViT-B-32 have the tag nobody"]);
 }
 
 #[test]

@@ -205,7 +205,13 @@ fn a_run_that_fails_leaves_a_trace_too() {
     let path = file.to_str().unwrap();
     let checkpoint = folder.write("junk.safetensors", "junk");
     let (checkpoint, pictures) = (checkpoint.to_str().unwrap(), demo("imagenet"));
-    let flags = ["--ckpt-path", checkpoint, "--imagenet-path"];
+    let flags = [
+        "--model",
+        "uta_demo",
+        "--ckpt-path",
+        checkpoint,
+        "--imagenet-path",
+    ];
     let arguments = with(
         flags.map(String::from).to_vec(),
         &[pictures.to_str().unwrap(), "--trace", path],

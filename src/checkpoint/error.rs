@@ -126,6 +126,14 @@ pub enum CheckpointError {
         /// What the checkpoint may be, and what to do then.
         advice: Option<String>,
     },
+    #[error("no known model has the shapes of {} ({found})", path.shown())]
+    Unrecognised {
+        path: PathBuf,
+        /// Its dimensions, or some of its keys.
+        found: String,
+        /// With its dot, what stands in front of the keys of a known model.
+        prefix: Option<String>,
+    },
     #[error("{} exists already", path.shown())]
     OutputExists { path: PathBuf },
     #[error("{} cannot be written", path.shown())]
@@ -200,12 +208,16 @@ impl CheckpointError {
                 ..
             } => advice.clone(),
             Self::Mismatch { mismatch, .. } => match mismatch.extra_prefix() {
-                Some(prefix) => format!(
-                    "the keys would fit without the prefix {prefix}: --weights {}",
-                    prefix.trim_end_matches('.')
-                ),
+                Some(prefix) => without_prefix(prefix),
                 None => "uta-eval inspect shows what the checkpoint holds".into(),
             },
+            Self::Unrecognised {
+                prefix: Some(prefix),
+                ..
+            } => without_prefix(prefix),
+            Self::Unrecognised { .. } => {
+                "name the model with --model NAME or FILE.json, or put its description beside the weights; uta-eval models lists the names, uta-eval inspect shows the tensors".into()
+            }
             Self::OutputExists { .. } => {
                 "remove it or choose another name; nothing is overwritten".into()
             }
@@ -232,6 +244,14 @@ fn of_keys(known: &[String]) -> String {
         [] => String::new(),
         known => format!("; it has some under {}", brief::list(known)),
     }
+}
+
+/// What to do with keys that have a prefix which a model's have not.
+fn without_prefix(prefix: &str) -> String {
+    format!(
+        "the keys would fit without the prefix {prefix}: --weights {}",
+        prefix.trim_end_matches('.')
+    )
 }
 
 /// A path as a shell takes it.

@@ -8,17 +8,16 @@ use super::published::PublishedModel;
 use super::{Progress, identity, loading, weights};
 use crate::checkpoint::hub::{HubError, HubFile, SCHEME};
 use crate::checkpoint::{Checkpoint, CheckpointError, within};
+use crate::model::ModelConfig;
 use crate::model::config::{
     ConfigError, Mlp, OPEN_CLIP_CONFIG, TRANSFORMERS_CONFIG, TRANSFORMERS_PREPROCESSOR,
 };
 use crate::model::published::{Pretrained, Told, gelu_told_by};
-use crate::model::{Layout, ModelConfig};
+use crate::util::brief;
+use crate::util::count::count;
 use crate::util::escape::Shown;
 use crate::util::usage::UsageError;
 use crate::util::warning::Warning;
-
-/// The model that is evaluated where nothing can be known about the checkpoint.
-const DEFAULT: &str = "eva_base_p16";
 
 /// Why no model is chosen.
 #[derive(Debug, thiserror::Error)]
@@ -78,91 +77,129 @@ impl Chosen {
 /// Chooses.
 ///
 /// # Errors
-/// When the flags name no model or weights, a description beside the weights cannot be used, or the shapes
-/// fit no model or several.
+/// As [`Named::by`] and [`Named::choose`].
 pub fn choose(asked: Asked<'_>, progress: &mut dyn Progress) -> Result<Chosen, ChoiceError> {
-    let mut named = asked
-        .model
-        .map(ModelConfig::from_name_or_file)
-        .transpose()?;
-    let tagged = asked
-        .pretrained
-        .map(|tag| published(named.as_ref(), tag))
-        .transpose()?;
-    let path = match (tagged, asked.checkpoint) {
-        (Some(known), path) => {
-            // open_clip gives OpenAI's weights QuickGELU under every name.
-            if let Some(config) = &named
-                && known.tag == "openai"
-                && config.text.transformer.mlp != known.gelu
-                && let Some(other) = config.other_gelu()
-            {
-                named = Some(other.clone());
+    Named::by(asked)?.choose(progress)
+}
+
+/// What the flags name, before anything of the checkpoint is looked at.
+#[derive(Debug)]
+pub struct Named<'a> {
+    asked: Asked<'a>,
+    model: Option<ModelConfig>,
+    pretrained: Option<&'static Pretrained>,
+    /// A path, or the address of a file or a repository on the hub.
+    pub checkpoint: PathBuf,
+}
+
+impl<'a> Named<'a> {
+    /// What these flags name.
+    ///
+    /// # Errors
+    /// When they name no model or weights. The flags are wrong then, whatever the checkpoint is.
+    pub fn by(asked: Asked<'a>) -> Result<Self, ChoiceError> {
+        let mut model = asked
+            .model
+            .map(ModelConfig::from_name_or_file)
+            .transpose()?;
+        let pretrained = asked
+            .pretrained
+            .map(|tag| published(model.as_ref(), tag))
+            .transpose()?;
+        let checkpoint = match (pretrained, asked.checkpoint) {
+            (_, Some(path)) => within(path),
+            (Some(known), None) => PathBuf::from(format!("{SCHEME}{}", known.repository)),
+            (None, None) => {
+                return Err(
+                    UsageError::new("--ckpt-path is missing", "see uta-eval --help").into(),
+                );
             }
-            match path {
-                Some(path) => within(path),
-                None => PathBuf::from(format!("{SCHEME}{}", known.repository)),
-            }
+        };
+        // open_clip gives OpenAI's weights QuickGELU under every name.
+        if let (Some(known), Some(config)) = (pretrained, &model)
+            && known.tag == "openai"
+            && config.text.transformer.mlp != known.gelu
+            && let Some(other) = config.other_gelu()
+        {
+            model = Some(other.clone());
         }
-        (None, Some(path)) => within(path),
-        (None, None) => {
-            return Err(UsageError::new("--ckpt-path is missing", "see uta-eval --help").into());
-        }
-    };
-    // A published model that is only named is looked for when it is opened.
-    let of_paper = PublishedModel::parse(&path);
-    let hub = match of_paper {
-        Some(_) => None,
-        None => loading::hub_file(&path)?,
-    };
-    let checkpoint = hub.as_ref().map_or(path, |file| file.address().into());
-    let (mut config, mut decided_by) = match (named, of_paper) {
-        (Some(config), _) => (config, "--model".to_string()),
-        (None, Some(model)) => {
-            let config = ModelConfig::from_name_or_file(model.name())?;
-            (config, "the checkpoint's name".to_string())
-        }
-        (None, None) => match beside(hub.as_ref(), &checkpoint)? {
-            Some(found) => found,
-            None => {
-                let location = Location {
-                    path: &checkpoint,
-                    weights: asked.weights,
-                };
-                by_shapes(location, progress)?
-            }
-        },
-    };
-    let by_description = decided_by.ends_with(".json");
-    let described = asked
-        .model
-        .is_some_and(|m| ModelConfig::by_name(m).is_none());
-    let pretrained = tagged.or_else(|| match &hub {
-        Some(file) => Pretrained::by_repository(&file.repository),
-        None => of_repository(&checkpoint),
-    });
-    if let Some(known) = pretrained
-        && !by_description
-        && !described
-    {
-        let prepared = known.prepare(config.clone());
-        if prepared.preprocessing != config.preprocessing {
-            config = prepared;
-            decided_by += &format!("; pictures are prepared as {} wants it", known.repository);
-        }
+        Ok(Self {
+            asked,
+            model,
+            pretrained,
+            checkpoint,
+        })
     }
-    let model = asked.model.map(|model| names(Path::new(model)));
-    let names = format!("{} {}", names(&checkpoint), model.unwrap_or_default());
-    let told = gelu_told_by(&names, &config).or_else(|| by_openais_keys(&checkpoint, &config));
-    let warning = told.and_then(|told| gelu_warning(told, &config));
-    Ok(Chosen {
-        warnings: warning.into_iter().collect(),
-        config,
-        checkpoint,
-        weights: asked.weights.map(Into::into),
-        decided_by,
-        pretrained,
-    })
+
+    /// The name of the model, if the flags say which it is.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_ref().map(|config| config.name.as_str())
+    }
+
+    /// Chooses.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be opened, a description beside it cannot be used, or its shapes fit no
+    /// model or several. The checkpoint is at fault then, and others may be evaluated with the same flags.
+    pub fn choose(&self, progress: &mut dyn Progress) -> Result<Chosen, ChoiceError> {
+        let (asked, path) = (self.asked, &self.checkpoint);
+        // A published model that is only named is looked for when it is opened.
+        let of_paper = PublishedModel::parse(path);
+        let hub = match of_paper {
+            Some(_) => None,
+            None => loading::hub_file(path)?,
+        };
+        let checkpoint = hub
+            .as_ref()
+            .map_or_else(|| path.clone(), |file| file.address().into());
+        let (mut config, mut decided_by) = match (&self.model, of_paper) {
+            (Some(config), _) => (config.clone(), "--model".to_string()),
+            (None, Some(model)) => {
+                let config = ModelConfig::from_name_or_file(model.name())?;
+                (config, "the checkpoint's name".to_string())
+            }
+            (None, None) => match beside(hub.as_ref(), &checkpoint)? {
+                Some(found) => found,
+                None => {
+                    let location = Location {
+                        path: &checkpoint,
+                        weights: asked.weights,
+                    };
+                    by_shapes(location, progress)?
+                }
+            },
+        };
+        let by_description = decided_by.ends_with(".json");
+        let described = asked
+            .model
+            .is_some_and(|m| ModelConfig::by_name(m).is_none());
+        let pretrained = self.pretrained.or_else(|| match &hub {
+            Some(file) => Pretrained::by_repository(&file.repository),
+            None => of_repository(&checkpoint),
+        });
+        if let Some(known) = pretrained
+            && !by_description
+            && !described
+        {
+            let prepared = known.prepare(config.clone());
+            if prepared.preprocessing != config.preprocessing {
+                config = prepared;
+                decided_by += &format!("; pictures are prepared as {} wants it", known.repository);
+            }
+        }
+        let model = asked.model.map(|model| names(Path::new(model)));
+        let names = format!("{} {}", names(&checkpoint), model.unwrap_or_default());
+        let told = gelu_told_by(&names, &config).or_else(|| by_openais_keys(&checkpoint, &config));
+        let warning = told.and_then(|told| gelu_warning(told, &config));
+        Ok(Chosen {
+            warnings: warning.into_iter().collect(),
+            config,
+            checkpoint,
+            weights: asked.weights.map(Into::into),
+            decided_by,
+            pretrained,
+        })
+    }
 }
 
 /// The weights that a tag means.
@@ -233,26 +270,14 @@ fn fetch(file: &HubFile) -> Result<Option<PathBuf>, ChoiceError> {
     }
 }
 
-/// The one built-in model whose file has these tensors.
+/// The one built-in model whose file has these tensors, or nearly.
 fn by_shapes(
     location: Location<'_>,
     progress: &mut dyn Progress,
 ) -> Result<(ModelConfig, String), ChoiceError> {
     let path = location.path;
     let said = "the shapes of the tensors".to_string();
-    let default = || {
-        Ok((
-            ModelConfig::from_name_or_file(DEFAULT)?,
-            "default".to_string(),
-        ))
-    };
-    let is_address = path.to_str().is_some_and(|path| path.starts_with(SCHEME));
-    let checkpoint = match loading::open(location, progress) {
-        Ok(checkpoint) => checkpoint,
-        // What opens it for the computation says why it cannot be opened.
-        Err(_) if !is_address => return default(),
-        Err(error) => return Err(error.into()),
-    };
+    let checkpoint = loading::open(location, progress)?;
     let fitting = identity::fitting(&checkpoint);
     if let [config] = fitting[..] {
         return Ok((config.clone(), said));
@@ -275,18 +300,33 @@ fn by_shapes(
         }
         .into());
     }
+    // What is missing or too much is told when it is opened for this model.
     if let Some(near) = identity::looks_like(&checkpoint) {
         return Ok((near, said));
     }
-    match (weights::layout_of(&checkpoint), described(&checkpoint)) {
-        // It will be said what does not fit.
-        (None | Some(Layout::EvaClip), _) | (_, None) => default(),
-        (Some(_), Some(found)) => Err(ConfigError::Unrecognised {
-            path: path.shown().to_string(),
-            found,
-        }
-        .into()),
+    Err(CheckpointError::Unrecognised {
+        path: path.into(),
+        found: described(&checkpoint),
+        prefix: extra_prefix(&checkpoint),
     }
+    .into())
+}
+
+/// What tells a checkpoint from others: its dimensions or, where they cannot be read, its keys.
+fn described(checkpoint: &Checkpoint) -> String {
+    if let Some(dimensions) = identity::Dimensions::of(checkpoint) {
+        return dimensions.to_string();
+    }
+    let keys: Vec<&str> = checkpoint.entries().map(|entry| entry.name).collect();
+    format!("{}: {}", count(keys.len(), "tensor"), brief::few(&keys))
+}
+
+/// What stands in front of the names of a built-in model's tensors.
+fn extra_prefix(checkpoint: &Checkpoint) -> Option<String> {
+    ModelConfig::built_in().iter().find_map(|config| {
+        let mismatch = weights::fit(checkpoint, config).err()?;
+        mismatch.extra_prefix().map(Into::into)
+    })
 }
 
 /// What the keys of a file tell of a model that may have either kind of GELU. A file that cannot be opened
@@ -303,10 +343,6 @@ fn openai(checkpoint: &Checkpoint) -> Option<Told> {
         gelu: Mlp::QuickGelu,
         by: "input_resolution".into(),
     })
-}
-
-fn described(checkpoint: &Checkpoint) -> Option<String> {
-    identity::Dimensions::of(checkpoint).map(|dimensions| dimensions.to_string())
 }
 
 /// The published weights whose repository a folder is named after, as the hub's cache and copies of a

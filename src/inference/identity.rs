@@ -107,10 +107,14 @@ pub fn looks_like(checkpoint: &Checkpoint) -> Option<ModelConfig> {
             .find(|config| Dimensions::of_config(config) == found && layout.holds(config))
             .cloned();
     }
-    // A key that the dimensions are read from is missing: take the configuration that most keys fit.
+    // A key that the dimensions are read from is missing: take the configuration that most keys fit. Where
+    // more of its keys are missing than there, the checkpoint is something else with a few names in common.
     let fitting = |config: &ModelConfig| match fit(checkpoint, config) {
         Ok(_) => usize::MAX,
-        Err(mismatch) if mismatch.misshaped.is_empty() => mismatch.fitting,
+        Err(mismatch) if mismatch.misshaped.is_empty() => {
+            let most = mismatch.fitting > mismatch.missing.len();
+            if most { mismatch.fitting } else { 0 }
+        }
         Err(_) => 0,
     };
     ModelConfig::built_in()

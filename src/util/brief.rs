@@ -6,6 +6,8 @@ use super::escape::Shown;
 
 /// Most things that are named one by one.
 const MOST: usize = 10;
+/// Things that are named as examples.
+const FEW: usize = 4;
 /// Most characters of a text that somebody else wrote.
 const LONGEST: usize = 200;
 
@@ -16,13 +18,22 @@ pub fn list<S: AsRef<str>>(names: &[S]) -> String {
 
 /// As [`list`], with other text between the names.
 pub fn list_by<S: AsRef<str>>(names: &[S], between: &str) -> String {
+    first(names, MOST, between)
+}
+
+/// As [`list`], but the first four: examples of what the names are like.
+pub fn few<S: AsRef<str>>(names: &[S]) -> String {
+    first(names, FEW, ", ")
+}
+
+fn first<S: AsRef<str>>(names: &[S], most: usize, between: &str) -> String {
     let shown: Vec<_> = names
         .iter()
-        .take(MOST)
+        .take(most)
         .map(|name| excerpt(&name.as_ref().shown()).into_owned())
         .collect();
     let shown = shown.join(between);
-    match names.len().saturating_sub(MOST) {
+    match names.len().saturating_sub(most) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
@@ -63,6 +74,7 @@ mod tests {
         assert_eq!(list(&names[..2]), "0, 1");
         assert_eq!(list(&names), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more");
         assert_eq!(list_by(&names[..2], " and "), "0 and 1");
+        assert_eq!(few(&names), "0, 1, 2, 3 and 8 more");
         let long = "é".repeat(201);
         assert_eq!(excerpt(&long).chars().count(), 201);
         assert!(excerpt(&long).ends_with("é…"));

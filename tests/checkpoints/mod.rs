@@ -19,6 +19,6 @@ mod pytorch;
 /// Checkpoints in several files, and folders as checkpoints.
 mod shards;
 /// Temporary files, and hand-made safetensors, zip and pickle bytes.
-mod util;
+pub mod util;
 /// Comparison with a model's tensors, and which configuration a checkpoint looks like.
 mod verify;

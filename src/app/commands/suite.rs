@@ -10,11 +10,11 @@ use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::exit_code::ExitCode;
 use crate::app::json_output::{self, JsonOutput};
-use crate::app::settings::{Evaluate, Place, Suite as Settings};
+use crate::app::settings::{Place, Suite as Settings, SuiteRow};
 use crate::data::SuiteSet;
 use crate::report::Report;
 use crate::report::suite::{self, Cell, Problem, Row, SetInfo, Suite};
-use crate::report::table::Failure;
+use crate::report::table::{Failure, UNKNOWN_MODEL};
 use crate::util::escape;
 use crate::util::interrupt;
 use crate::util::output_file::OutputFile;
@@ -54,6 +54,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Error> {
         console.warn(remark);
     }
     running.tell_what_is_not_there(&console);
+    running.tell_refused(&console);
     passes.run(&mut running, &mut console)?;
     console.say(&format!("{} pictures were decoded", passes.decoded));
     running.finish(json, html, &console)
@@ -76,23 +77,14 @@ struct Running<'a> {
 
 impl<'a> Running<'a> {
     fn new(settings: &'a Settings) -> Self {
-        let runs = &settings.sweep.runs;
-        let rows = settings.places.iter().map(|place| place.row + 1).max();
-        let first = |row: usize| settings.places.iter().position(|place| place.row == row);
-        let firsts: Vec<&Evaluate> = (0..rows.unwrap_or(0))
-            .filter_map(first)
-            .map(|number| &runs[number])
-            .collect();
-        let paths: Vec<&Path> = firsts
-            .iter()
-            .map(|run| run.model.checkpoint.as_path())
-            .collect();
+        let rows = &settings.rows;
+        let paths: Vec<&Path> = rows.iter().map(|row| row.checkpoint.as_path()).collect();
         let checkpoints: Vec<String> = paths.iter().map(|path| distinct(path, &paths)).collect();
-        let row = |(run, checkpoint): (&&Evaluate, &String)| Row {
-            model: run.model.config.name.clone(),
+        let row = |(row, checkpoint): (&SuiteRow, &String)| Row {
+            model: row.model.as_deref().unwrap_or(UNKNOWN_MODEL).into(),
             checkpoint: checkpoint.clone(),
-            path: escape::name(run.model.checkpoint.as_os_str()).into_owned(),
-            precision: run.run.devices.first().precision().into(),
+            path: escape::name(row.checkpoint.as_os_str()).into_owned(),
+            precision: row.precision.into(),
             results: settings
                 .sets
                 .iter()
@@ -119,7 +111,7 @@ impl<'a> Running<'a> {
                 sets: sets
                     .map(|(set, path)| SetInfo::new(set, path.as_path().into()))
                     .collect(),
-                rows: firsts.iter().zip(&checkpoints).map(row).collect(),
+                rows: rows.iter().zip(&checkpoints).map(row).collect(),
                 missing: settings
                     .missing
                     .iter()
@@ -139,9 +131,15 @@ impl<'a> Running<'a> {
             unwritten: None,
         };
         for failed in &settings.failed {
-            let failure = Failure::new(&failed.error.with_causes(), failed.error.hint().as_deref());
+            let failure = failure(&failed.error);
             for row in 0..running.suite.rows.len() {
                 running.set(row, Cell::failed(failed.set.name(), failure.0.clone()));
+            }
+        }
+        for refused in &settings.sweep.refused {
+            let failure = failure(&refused.error);
+            for (set, _) in &settings.sets {
+                running.set(refused.place, Cell::failed(set.name(), failure.0.clone()));
             }
         }
         running
@@ -181,6 +179,15 @@ impl<'a> Running<'a> {
         for problem in &self.settings.problems {
             let message = format!("{}: {}", problem.name, problem.reason);
             console.error(&message, Some(&problem.hint));
+        }
+    }
+
+    /// Says for which checkpoints no model can be chosen, and why.
+    fn tell_refused(&self, console: &Console) {
+        for refused in &self.settings.sweep.refused {
+            let checkpoint = &self.suite.rows[refused.place].checkpoint;
+            let message = format!("{checkpoint}: {}", refused.error.with_causes());
+            console.error(&message, refused.error.hint().as_deref());
         }
     }
 
@@ -338,8 +345,7 @@ impl Outcomes for Running<'_> {
         let checkpoint = &self.suite.rows[*row].checkpoint;
         let message = format!("{checkpoint}: {}: {message}", set.name());
         console.error(&message, hint.as_deref());
-        let failure = Failure::new(&error.with_causes(), hint.as_deref());
-        self.set(*row, Cell::failed(set.name(), failure.0));
+        self.set(*row, Cell::failed(set.name(), failure(error).0));
     }
 
     /// Keeps what is done, whatever comes. The next attempt may succeed, and the last one is not
@@ -351,6 +357,11 @@ impl Outcomes for Running<'_> {
             });
         }
     }
+}
+
+/// What a cell says of an error.
+fn failure(error: &Error) -> Failure {
+    Failure::new(&error.with_causes(), error.hint().as_deref())
 }
 
 /// The file of an evaluation's result.

@@ -31,7 +31,7 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
     let mut passes = Passes::new(&sweep.runs, sweep.journal.as_deref(), &console)?;
     let mut running = Running {
         sweep,
-        rows: sweep.runs.iter().map(|_| None).collect(),
+        rows: sweep_names.labels.iter().map(|_| None).collect(),
         sweep_names,
         told: 0,
         skipped: false,
@@ -39,6 +39,9 @@ pub fn run(sweep: &Sweep) -> Result<ExitCode, Error> {
     };
     for remark in sweep.remarks() {
         console.warn(remark);
+    }
+    for refused in &sweep.refused {
+        running.fail(refused.place, &refused.error, &console);
     }
     passes.run(&mut running, &mut console)?;
     let decoded = count(passes.decoded, "picture");
@@ -84,7 +87,7 @@ pub fn create_folder(sweep: &Sweep) -> Result<(), Error> {
 
 struct Running<'a> {
     sweep: &'a Sweep,
-    /// What has come of each evaluation so far.
+    /// What has come of each evaluation so far, by its place.
     rows: Vec<Option<Row>>,
     sweep_names: SweepNames,
     /// Evaluations that have been told of.
@@ -97,27 +100,22 @@ struct Running<'a> {
 
 impl Outcomes for Running<'_> {
     fn ended(&mut self, number: usize, report: Report, console: &Console) {
+        let place = self.sweep_names.places[number];
         // A disk that is full takes the figures not away.
-        if let Err(error) = self.keep(number, &report) {
+        if let Err(error) = self.keep(place, &report) {
             console.error(&error.with_causes(), error.hint().as_deref());
             self.unwritten.get_or_insert(error.exit_code());
         }
         self.skipped |= !report.unreadable.is_empty();
-        self.row(number, Ok(Figures::of(&report)), console);
+        self.row(place, Ok(Figures::of(&report)), console);
     }
 
     fn unwritten(&mut self) {
         self.unwritten.get_or_insert(ExitCode::Output);
     }
 
-    /// Tells all that is wrong; the table has room for the beginning.
     fn failed(&mut self, number: usize, error: &Error, console: &Console) {
-        let (message, hint) = (error.with_causes(), error.hint());
-        if message.contains('\n') {
-            console.error(&message, hint.as_deref());
-        }
-        let failure = Failure::new(&message, hint.as_deref());
-        self.row(number, Err(failure), console);
+        self.fail(self.sweep_names.places[number], error, console);
     }
 
     /// Keeps what is done, whatever comes. The next attempt may succeed, and the last one is not
@@ -133,8 +131,8 @@ impl Outcomes for Running<'_> {
 
 impl Running<'_> {
     /// Writes the result of an evaluation, unless it is partial.
-    fn keep(&self, number: usize, report: &Report) -> Result<(), Error> {
-        match &self.sweep_names.labels[number].result {
+    fn keep(&self, place: usize, report: &Report) -> Result<(), Error> {
+        match &self.sweep_names.labels[place].result {
             Some(path) if !report.interrupted => {
                 json_output::write_file(OutputFile::create(path)?, report)
             }
@@ -142,17 +140,27 @@ impl Running<'_> {
         }
     }
 
+    /// Tells all that is wrong; the table has room for the beginning.
+    fn fail(&mut self, place: usize, error: &Error, console: &Console) {
+        let (message, hint) = (error.with_causes(), error.hint());
+        if message.contains('\n') {
+            console.error(&message, hint.as_deref());
+        }
+        let failure = Failure::new(&message, hint.as_deref());
+        self.row(place, Err(failure), console);
+    }
+
     /// Keeps a row, and tells it.
-    fn row(&mut self, number: usize, outcome: Result<Figures, Failure>, console: &Console) {
+    fn row(&mut self, place: usize, outcome: Result<Figures, Failure>, console: &Console) {
         let row = Row {
-            label: self.sweep_names.labels[number].clone(),
+            label: self.sweep_names.labels[place].clone(),
             outcome,
         };
         self.told += 1;
         // The table itself comes once, at the end.
         let (told, all) = (self.told, self.rows.len());
         console.say(&format!("{told} of {all}: {}", table::sentence(&row)));
-        self.rows[number] = Some(row);
+        self.rows[place] = Some(row);
     }
 
     fn table(&self) -> Table {

@@ -3,83 +3,131 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::app::settings::{Evaluate, Sweep};
-use crate::report::table::RowLabel;
+use crate::app::settings::{Evaluate, Refused, Sweep};
+use crate::report::table::{RowLabel, UNKNOWN_MODEL};
 use crate::util::escape;
 
 /// Files with the table of a sweep.
 pub const TABLES: [&str; 3] = ["table.csv", "table.md", "table.tex"];
 
-/// The evaluations of a sweep as a table shows them.
+/// The evaluations of a sweep as a table shows them, in the order of the sweep.
 pub struct SweepNames {
     /// Names of the columns for what differs beside the model, checkpoint, set and precision.
     pub further: Vec<&'static str>,
+    /// Those of refused checkpoints are at their places.
     pub labels: Vec<RowLabel>,
+    /// The place of each evaluation, by its number.
+    pub places: Vec<usize>,
+}
+
+/// What names an evaluation, or a checkpoint without one.
+struct Entry<'a> {
+    /// None if no model is known.
+    model: Option<&'a str>,
+    checkpoint: &'a Path,
+    set: String,
+    precision: &'static str,
+    distinctions: Vec<(&'static str, String)>,
+    refused: bool,
+}
+
+impl<'a> Entry<'a> {
+    fn of_run(run: &'a Evaluate) -> Self {
+        Self {
+            model: Some(&run.model.config.name),
+            checkpoint: &run.model.checkpoint,
+            set: run.set_name(),
+            precision: run.run.devices.first().precision(),
+            distinctions: run.distinctions(),
+            refused: false,
+        }
+    }
+
+    fn of_refused(refused: &'a Refused) -> Self {
+        Self {
+            model: refused.model.as_deref(),
+            checkpoint: &refused.checkpoint,
+            set: refused.of_sweep.set.clone(),
+            precision: refused.precision,
+            distinctions: refused.of_sweep.distinctions.clone(),
+            refused: true,
+        }
+    }
+
+    /// All of a sweep, in its order.
+    fn all(sweep: &'a Sweep) -> Vec<Self> {
+        let mut entries: Vec<Self> = sweep.runs.iter().map(Self::of_run).collect();
+        for refused in &sweep.refused {
+            entries.insert(refused.place, Self::of_refused(refused));
+        }
+        entries
+    }
+
+    /// What a row shows in any case. Facts that decide no result get a column only if rows that are
+    /// equal in this differ in them.
+    fn row(&self) -> String {
+        let checkpoint = escape::name(self.checkpoint.as_os_str());
+        format!(
+            "{:?} {checkpoint} {} {}",
+            self.model, self.set, self.precision
+        )
+    }
 }
 
 impl SweepNames {
     pub fn of(sweep: &Sweep) -> Self {
-        let runs = &sweep.runs;
-        let paths: Vec<&Path> = runs.iter().map(|r| r.model.checkpoint.as_path()).collect();
-        let distinctions: Vec<Vec<(&str, String)>> =
-            runs.iter().map(Evaluate::distinctions).collect();
-        let columns = distinctions.first().map_or(0, Vec::len);
+        let entries = Entry::all(sweep);
+        let paths: Vec<&Path> = entries.iter().map(|entry| entry.checkpoint).collect();
+        let columns = entries.first().map_or(0, |entry| entry.distinctions.len());
         // Whether a column for a fact tells rows apart, or says what their results depend on.
         let tells = |column: &usize| {
-            let same: fn(&Evaluate) -> String = match distinctions[0][*column].0 {
-                "pictures" => Evaluate::set_name,
-                "device" | "batch size" | "workers" | "strict" => row_of,
+            let same: fn(&Entry<'_>) -> String = match entries[0].distinctions[*column].0 {
+                "pictures" => |entry| entry.set.clone(),
+                "device" | "batch size" | "workers" | "strict" => |entry| entry.row(),
                 _ => |_| String::new(),
             };
             let mut values: HashMap<String, &str> = HashMap::new();
-            runs.iter().zip(&distinctions).any(|(run, distinctions)| {
-                let value = distinctions[*column].1.as_str();
-                *values.entry(same(run)).or_insert(value) != value
+            entries.iter().any(|entry| {
+                let value = entry.distinctions[*column].1.as_str();
+                *values.entry(same(entry)).or_insert(value) != value
             })
         };
         let columns: Vec<usize> = (0..columns).filter(tells).collect();
-        let varies = |of: fn(&Evaluate) -> String| {
-            let mut values: Vec<String> = runs.iter().map(of).collect();
-            values.dedup();
-            values.len() > 1
+        let models = varies(entries.iter().filter_map(|entry| entry.model));
+        let sets = varies(entries.iter().map(|entry| entry.set.as_str()));
+        let precisions = varies(entries.iter().map(|entry| entry.precision));
+        let label = |(place, entry): (usize, &Entry<'_>)| {
+            let checkpoint = distinct(entry.checkpoint, &paths);
+            let folder = sweep.out.as_ref().filter(|_| !entry.refused);
+            let result = folder.map(|folder| {
+                let mut parts = vec![format!("{:03}", place + 1)];
+                parts.extend(entry.model.filter(|_| models).map(Into::into));
+                parts.push(without_ending(&checkpoint));
+                parts.extend(sets.then(|| entry.set.clone()));
+                parts.extend(precisions.then(|| entry.precision.into()));
+                let further = columns.iter().map(|column| &entry.distinctions[*column]);
+                parts.extend(further.map(|(name, value)| part_of_name(name, value)));
+                folder.join(file_name(&parts.join("-")))
+            });
+            let further = columns.iter().map(|c| entry.distinctions[*c].1.clone());
+            RowLabel {
+                model: entry.model.unwrap_or(UNKNOWN_MODEL).into(),
+                checkpoint,
+                set: entry.set.clone(),
+                precision: entry.precision.into(),
+                further: further.collect(),
+                path: escape::name(entry.checkpoint.as_os_str()).into_owned(),
+                result,
+            }
         };
-        let model_of = |run: &Evaluate| run.model.config.name.clone();
-        let precision_of = |run: &Evaluate| run.run.devices.first().precision().to_string();
-        let (models, sets, precisions) = (
-            varies(model_of),
-            varies(Evaluate::set_name),
-            varies(precision_of),
-        );
-        let labels =
-            runs.iter()
-                .zip(&distinctions)
-                .enumerate()
-                .map(|(number, (run, distinctions))| {
-                    let model = model_of(run);
-                    let checkpoint = distinct(&run.model.checkpoint, &paths);
-                    let result = sweep.out.as_ref().map(|folder| {
-                        let mut parts = vec![format!("{:03}", number + 1)];
-                        parts.extend(models.then(|| model.clone()));
-                        parts.push(without_ending(&checkpoint));
-                        parts.extend(sets.then(|| run.set_name()));
-                        parts.extend(precisions.then(|| precision_of(run)));
-                        let further = columns.iter().map(|column| &distinctions[*column]);
-                        parts.extend(further.map(|(name, value)| part_of_name(name, value)));
-                        folder.join(file_name(&parts.join("-")))
-                    });
-                    RowLabel {
-                        model,
-                        checkpoint,
-                        set: run.set_name(),
-                        precision: precision_of(run),
-                        further: columns.iter().map(|c| distinctions[*c].1.clone()).collect(),
-                        path: escape::name(run.model.checkpoint.as_os_str()).into_owned(),
-                        result,
-                    }
-                });
+        let runs = entries.iter().enumerate().filter(|(_, e)| !e.refused);
         Self {
-            labels: labels.collect(),
-            further: columns.iter().map(|c| distinctions[0][*c].0).collect(),
+            labels: entries.iter().enumerate().map(label).collect(),
+            places: runs.map(|(place, _)| place).collect(),
+            further: columns
+                .iter()
+                .map(|c| entries[0].distinctions[*c].0)
+                .collect(),
         }
     }
 
@@ -109,16 +157,10 @@ pub fn stale(folder: &Path, own: Vec<PathBuf>) -> Vec<String> {
     stale
 }
 
-/// What a row shows in any case. Facts that decide no result get a column only if rows that are
-/// equal in this differ in them.
-fn row_of(run: &Evaluate) -> String {
-    format!(
-        "{} {} {} {}",
-        run.model.config.name,
-        escape::name(run.model.checkpoint.as_os_str()),
-        run.set_name(),
-        run.run.devices.first().precision()
-    )
+/// Whether not all are equal.
+fn varies<'a>(mut values: impl Iterator<Item = &'a str>) -> bool {
+    let first = values.next();
+    values.any(|value| Some(value) != first)
 }
 
 /// The shortest end of a path that no other path of the sweep has.

@@ -16,7 +16,8 @@ pub struct ModelNameArgs {
     /// of a model, open_clip's (open_clip_config.json), EVA-CLIP's or transformers' (config.json).
     /// Without this flag, a description beside the checkpoint decides (open_clip_config.json, or
     /// config.json with preprocessor_config.json), else the shapes of its tensors, if they are one
-    /// model's. Shapes do not tell GELU from QuickGELU: where names do not tell either, say it.
+    /// model's; there is no other default. Shapes do not tell GELU from QuickGELU: where names do
+    /// not tell either, say it.
     #[arg(long, value_name = "NAME|FILE")]
     pub model: Option<String>,
     /// Weights that are published for the model, by open_clip's tag

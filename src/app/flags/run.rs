@@ -1,5 +1,6 @@
 //! The flags that say how the work is done and where results go.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -67,6 +68,16 @@ impl From<PrecisionArg> for PrecisionChoice {
 pub enum BatchSizeArg {
     Auto,
     Pictures(usize),
+}
+
+/// As it is given.
+impl fmt::Display for BatchSizeArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Pictures(pictures) => pictures.fmt(f),
+        }
+    }
 }
 
 impl BatchSizeArg {

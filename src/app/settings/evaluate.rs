@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::facts::Facts;
 use super::judging::Judged;
 use super::parts::{
-    Execution, Model, Opened, Outputs, check_folder, classifier_source, expectations,
+    Execution, Model, Opened, Outputs, check_folder, classifier_source, expectations, workers,
 };
 use super::prompts::Prompts;
 use crate::app::console::Console;
@@ -14,13 +15,13 @@ use crate::app::flags::EvaluateArgs;
 use crate::data::{DataLocation, Protocol, Truth};
 use crate::evaluation::shard::Shard;
 use crate::inference::accuracy;
-use crate::inference::choice::{Asked, choose};
+use crate::inference::choice::{Asked, Named};
 use crate::inference::classifiers::ClassifierSource;
+use crate::inference::devices::Devices;
 use crate::metrics::expectation::{Expectations, Published};
 use crate::model::ModelConfig;
 use crate::model::schema::{self, TensorSpec};
 use crate::report::predictions;
-use crate::util::escape;
 use crate::util::escape::Shown;
 
 #[derive(Debug)]
@@ -45,20 +46,27 @@ pub struct Evaluate {
 }
 
 impl Evaluate {
+    /// What is known of it whatever its model is.
+    fn facts(&self) -> Facts<'_> {
+        let loader = &self.run.loader;
+        Facts {
+            pictures: &self.pictures,
+            protocol: &self.protocol,
+            prompts: &self.prompts,
+            classifier: &self.classifier,
+            weights: self.model.weights.as_deref(),
+            limit: self.limit,
+            shard: self.shard,
+            device: self.run.devices.name(),
+            batch_size: loader.batch_size.to_string(),
+            workers: loader.workers,
+            strict: self.run.strict,
+        }
+    }
+
     /// Names the list of pictures: evaluations in which it is equal see the same ones.
     pub fn stream(&self) -> String {
-        let shard = self.shard.map(|shard| shard.to_string());
-        format!(
-            "{} as {} {:?} {:?} {:?} {:?} {:?} {:?}",
-            escape::name(self.pictures.path.as_os_str()),
-            self.protocol.name(),
-            self.pictures.source,
-            self.pictures.labels,
-            self.pictures.numbers,
-            self.limit,
-            shard,
-            self.prompts.names
-        )
+        self.facts().stream()
     }
 
     /// Names the loaded towers: evaluations in which it is equal share them.
@@ -69,8 +77,9 @@ impl Evaluate {
             .unwrap_or_else(|_| checkpoint.clone());
         let devices = &self.run.devices;
         format!(
-            "{} {:?} {} {}",
+            "{} {:?} {:?} {} {}",
             checkpoint.shown(),
+            self.model.weights,
             self.model.config,
             devices.name(),
             devices.first().precision()
@@ -110,47 +119,12 @@ impl Evaluate {
     /// What may tell it from other evaluations of its model, checkpoint, set and precision, with
     /// the names of a table's columns. The list is as long for all.
     pub fn distinctions(&self) -> Vec<(&'static str, String)> {
-        let file = |path: Option<&PathBuf>, otherwise: &str| match path {
-            Some(path) => escape::name(path.as_os_str()).into_owned(),
-            None => otherwise.into(),
-        };
-        let prompts = &self.prompts;
-        let classifier = match &self.classifier {
-            ClassifierSource::File(path) => Some(path),
-            ClassifierSource::Cache(_) | ClassifierSource::None => None,
-        };
-        let loader = &self.run.loader;
-        vec![
-            ("pictures", file(Some(&self.pictures.path), "")),
-            ("labels", file(self.pictures.labels.as_ref(), "the set's")),
-            ("templates", prompts.lists_label()),
-            ("class names", prompts.names_label()),
-            ("classifier", file(classifier, "of the templates")),
-            (
-                "weights",
-                self.model.weights.clone().unwrap_or("default".into()),
-            ),
-            ("limit", self.limit.map_or("all".into(), |n| n.to_string())),
-            ("device", self.run.devices.name()),
-            ("batch size", loader.batch_size.to_string()),
-            ("workers", loader.workers.to_string()),
-            ("strict", self.run.strict.to_string()),
-        ]
+        self.facts().distinctions()
     }
 
     /// A short name for the data set: its folder's, and how it is judged if not as ImageNet.
     pub fn set_name(&self) -> String {
-        let mut names = self.pictures.path.iter().rev().map(escape::name);
-        let name = names.find(|name| !matches!(name.as_ref(), "val" | "." | "/"));
-        let name = name
-            .unwrap_or_else(|| escape::name(self.pictures.path.as_os_str()))
-            .into_owned();
-        let plain = self.protocol == Protocol::default() || self.protocol.set.is_none();
-        if plain {
-            name
-        } else {
-            format!("{name} ({})", self.protocol.name())
-        }
+        self.facts().set_name()
     }
 
     /// Memory that the loaded vision towers take, on all replicas together.
@@ -173,7 +147,26 @@ impl Evaluate {
         checkpoint: Option<&Path>,
         opened: &mut Opened,
     ) -> Result<Self, Error> {
-        // Before a checkpoint is opened, or downloaded.
+        let named = Named::by(asked(&args, checkpoint))?;
+        let manner = Manner::new(args.clone(), opened)?;
+        manner.with(named.choose(&mut Console::default())?)
+    }
+}
+
+/// All of an evaluation but its model.
+#[derive(Debug)]
+pub(super) struct Manner {
+    args: EvaluateArgs,
+    judged: Judged,
+    classifier: ClassifierSource,
+    shard: Option<Shard>,
+    expectations: Expectations,
+    devices: Devices,
+}
+
+impl Manner {
+    /// Looks at all that can be wrong before a checkpoint is opened, or downloaded.
+    pub(super) fn new(args: EvaluateArgs, opened: &mut Opened) -> Result<Self, Error> {
         let predictions = args.outputs.predictions.as_deref();
         predictions.map(predictions::Format::of).transpose()?;
         // A sweep makes the folder of its results.
@@ -181,24 +174,16 @@ impl Evaluate {
         for output in outputs.filter(|_| args.out.is_none()) {
             check_folder(output)?;
         }
-        let model = chosen(&args, checkpoint)?;
         let judged = Judged::of(&args)?;
-        Self::of(args, model, judged, opened)
+        Self::of(args, judged, opened)
     }
 
-    /// The evaluation of a model on pictures that are judged in a way.
+    /// The evaluation of pictures that are judged in a way.
     pub(super) fn of(
         args: EvaluateArgs,
-        model: Model,
         judged: Judged,
         opened: &mut Opened,
     ) -> Result<Self, Error> {
-        let Judged {
-            pictures,
-            protocol,
-            prompts,
-        } = judged;
-        check_image_size(args.image_size, &model.config)?;
         let shard = args.shard.as_deref().map(Shard::from_flag).transpose()?;
         let expectations = expectations(&args.expect)?;
         if shard.is_some() && !expectations.is_empty() {
@@ -207,37 +192,85 @@ impl Evaluate {
                 "give --expect, --expect-top1 and --expect-top5 to uta-eval merge",
             ));
         }
-        let published = match accuracy::published(&model, &protocol) {
-            Err(error) if expectations.published() => return Err(error.into()),
-            published => published.ok(),
-        };
         if args.resume.is_some() && args.outputs.save_features.is_some() {
             return Err(Error::usage(
                 "--save-features keeps nothing of pictures that a journal knows already",
                 "give either --resume or --save-features",
             ));
         }
+        Ok(Self {
+            classifier: match &args.classifier.classifier {
+                Some(path) => ClassifierSource::File(path.clone()),
+                None => classifier_source(args.classifier.cache.clone()),
+            },
+            devices: opened.devices(&args.run.compute)?,
+            shard,
+            expectations,
+            judged,
+            args,
+        })
+    }
+
+    /// What is known of it whatever its model is.
+    pub(super) fn facts(&self) -> Facts<'_> {
+        let run = &self.args.run;
+        Facts {
+            pictures: &self.judged.pictures,
+            protocol: &self.judged.protocol,
+            prompts: &self.judged.prompts,
+            classifier: &self.classifier,
+            weights: self.args.model.weights.as_deref(),
+            limit: self.args.limit,
+            shard: self.shard,
+            device: self.devices.name(),
+            batch_size: run.batch_size.to_string(),
+            workers: workers(run),
+            strict: run.strict,
+        }
+    }
+
+    /// The precision in which it computes.
+    pub(super) fn precision(&self) -> &'static str {
+        self.devices.first().precision()
+    }
+
+    /// The evaluation of a model in this manner.
+    pub(super) fn with(self, model: Model) -> Result<Evaluate, Error> {
+        let Self {
+            args,
+            judged,
+            classifier,
+            shard,
+            expectations,
+            devices,
+        } = self;
+        let Judged {
+            pictures,
+            protocol,
+            prompts,
+        } = judged;
+        check_image_size(args.image_size, &model.config)?;
+        let published = match accuracy::published(&model, &protocol) {
+            Err(error) if expectations.published() => return Err(error.into()),
+            published => published.ok(),
+        };
         let inputs = [&model.checkpoint, &pictures.path];
         let journal = args.resume;
-        let classifier = args.classifier.classifier;
-        let others = [&pictures.labels, &classifier].into_iter().flatten();
-        let others = others.chain(prompts.all_files());
+        let others = [&pictures.labels, &args.classifier.classifier];
+        let others = others.into_iter().flatten().chain(prompts.all_files());
         let inputs: Vec<&PathBuf> = inputs.into_iter().chain(others).collect();
         let outputs = Outputs::new(args.outputs, journal.as_deref(), &inputs)?;
-        Ok(Self {
+        Ok(Evaluate {
             name: "evaluation".into(),
+            run: Execution::new(&args.run, devices, &model.config),
+            limit: args.limit,
             protocol,
             journal,
             prompts,
-            classifier: match classifier {
-                Some(path) => ClassifierSource::File(path),
-                None => classifier_source(args.classifier.cache),
-            },
-            limit: args.limit,
+            classifier,
             shard,
             expectations,
             published,
-            run: Execution::new(&args.run, &model.config, opened)?,
             outputs,
             pictures,
             model,
@@ -245,15 +278,14 @@ impl Evaluate {
     }
 }
 
-/// The model that flags choose, and its weights.
-pub(super) fn chosen(args: &EvaluateArgs, checkpoint: Option<&Path>) -> Result<Model, Error> {
-    let asked = Asked {
+/// What flags say of the model and its weights.
+pub(super) fn asked<'a>(args: &'a EvaluateArgs, checkpoint: Option<&'a Path>) -> Asked<'a> {
+    Asked {
         model: args.model.model.as_deref(),
         pretrained: args.model.pretrained.as_deref(),
         checkpoint,
         weights: args.model.weights.as_deref(),
-    };
-    Ok(choose(asked, &mut Console::default())?)
+    }
 }
 
 fn check_image_size(given: Option<usize>, config: &ModelConfig) -> Result<(), Error> {

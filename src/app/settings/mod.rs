@@ -1,10 +1,12 @@
 //! Flags become validated settings here, once; nothing behind this module knows the flags.
 
 mod evaluate;
+mod facts;
 mod features;
 mod judging;
 mod parts;
 mod prompts;
+mod refused;
 mod suite;
 mod sweep;
 
@@ -35,7 +37,8 @@ pub use evaluate::Evaluate;
 pub use features::EvaluateFeatures;
 pub use parts::{Execution, Model, Outputs};
 pub use prompts::Prompts;
-pub use suite::{FailedSet, Place, Suite};
+pub use refused::Refused;
+pub use suite::{FailedSet, Place, Suite, SuiteRow};
 pub use sweep::Sweep;
 
 use parts::{
@@ -246,9 +249,9 @@ impl Demo {
         Ok(Self {
             run: Execution::new(
                 &args.run,
+                devices(&args.run.compute)?,
                 &ModelConfig::from_name_or_file(DEMO)?,
-                &mut Opened::default(),
-            )?,
+            ),
             outputs: Outputs::new(args.outputs, None, &[])?,
         })
     }

@@ -73,21 +73,15 @@ pub(super) fn model(args: &ModelArgs) -> Result<Model, Error> {
 }
 
 impl Execution {
-    pub(super) fn new(
-        args: &RunArgs,
-        config: &ModelConfig,
-        opened: &mut Opened,
-    ) -> Result<Self, Error> {
-        let workers = args.workers.unwrap_or_else(cores);
-        let devices = opened.devices(&args.compute)?;
-        Ok(Self {
+    pub(super) fn new(args: &RunArgs, devices: Devices, config: &ModelConfig) -> Self {
+        Self {
             loader: LoaderSettings {
                 batch_size: batch_size(args.batch_size, &devices, config),
-                workers,
+                workers: workers(args),
             },
             devices,
             strict: args.strict,
-        })
+        }
     }
 }
 
@@ -128,6 +122,11 @@ impl Outputs {
             trace: args.trace,
         })
     }
+}
+
+/// Threads that read and decode pictures.
+pub(super) fn workers(args: &RunArgs) -> usize {
+    args.workers.unwrap_or_else(cores)
 }
 
 pub(super) fn cores() -> usize {

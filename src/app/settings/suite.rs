@@ -2,25 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
-use super::evaluate::{Evaluate, chosen};
+use super::evaluate::{Manner, asked};
 use super::judging::Judged;
 use super::parts::{Opened, check_distinct, check_no_input};
+use super::refused::{OfSweep, Refused};
 use super::sweep::Sweep;
+use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{DatasetArg, EvaluateArgs, LabelsArg, OutputArgs, ProtocolArg};
 use crate::app::json_output::JsonTarget;
 use crate::app::suite_file::{self, SuiteEntry};
 use crate::data::{Set, SuiteFolder, SuiteProblem, SuiteSet};
 use crate::inference::accuracy;
+use crate::inference::choice::Named;
 use crate::util::escape::Shown;
 
 /// Checkpoints on data sets.
 #[derive(Debug)]
 pub struct Suite {
-    /// The evaluations.
+    /// The evaluations; the place of a refused checkpoint is its row.
     pub sweep: Sweep,
-    /// Where each of them is in the table.
+    /// Where each evaluation is in the table.
     pub places: Vec<Place>,
+    /// The checkpoints, in the order of rows.
+    pub rows: Vec<SuiteRow>,
     /// The sets that are evaluated, in the order of columns, and where they are.
     pub sets: Vec<(SuiteSet, PathBuf)>,
     /// Sets that cannot be evaluated by what flags and small files say.
@@ -34,6 +39,16 @@ pub struct Suite {
     pub json: Option<JsonTarget>,
     /// The HTML page.
     pub report: Option<PathBuf>,
+}
+
+/// A checkpoint of the table.
+#[derive(Debug)]
+pub struct SuiteRow {
+    /// The model's name, if one is chosen.
+    pub model: Option<String>,
+    /// The path or address.
+    pub checkpoint: PathBuf,
+    pub precision: &'static str,
 }
 
 /// A cell of the table.
@@ -88,6 +103,7 @@ impl Suite {
                 args.outputs.trace.clone(),
             ),
             places: Vec::new(),
+            rows: Vec::new(),
             sets: Vec::new(),
             failed: Vec::new(),
             problems,
@@ -96,24 +112,19 @@ impl Suite {
             json: args.outputs.json.clone().map(JsonTarget::new),
             report: args.outputs.report.clone(),
         };
-        let runs = suite.plan(&args, &entries, checkpoints)?;
-        suite.sweep = Sweep::new(
-            runs,
-            args.out.clone(),
-            args.resume.clone(),
-            args.outputs.trace.clone(),
-        )?;
+        suite.plan(&args, &entries, checkpoints)?;
+        suite.sweep = suite.sweep.checked()?;
         suite.check_outputs(&args)?;
         Ok(suite)
     }
 
-    /// The evaluations of all checkpoints on all sets, checkpoint by checkpoint.
+    /// Plans the evaluations of all checkpoints on all sets, checkpoint by checkpoint.
     fn plan(
         &mut self,
         args: &EvaluateArgs,
         entries: &[SuiteEntry],
         checkpoints: &[Option<PathBuf>],
-    ) -> Result<Vec<Evaluate>, Error> {
+    ) -> Result<(), Error> {
         let mut judged = Vec::new();
         for entry in entries {
             let of_set = entry.flags(args);
@@ -141,17 +152,40 @@ impl Suite {
         self.sets.sort();
         judged.sort_by(|a, b| a.0.cmp(&b.0));
         let mut opened = Opened::default();
-        let mut runs = Vec::new();
+        let precision = opened.devices(&args.run.compute)?.first().precision();
+        for (_, args, judged, _) in &judged {
+            // Whatever the checkpoints are, the flags have to make sense.
+            Manner::of(args.clone(), judged.clone(), &mut opened)?;
+        }
         let mut expected = false;
         for (row, checkpoint) in checkpoints.iter().enumerate() {
-            let model = chosen(args, checkpoint.as_deref())?;
+            let named = Named::by(asked(args, checkpoint.as_deref()))?;
+            let model = match named.choose(&mut Console::default()) {
+                Ok(model) => model,
+                Err(error) => {
+                    let of_sweep = OfSweep::default();
+                    let refused = Refused::new(row, &named, precision, of_sweep, error.into());
+                    self.rows.push(SuiteRow {
+                        model: refused.model.clone(),
+                        checkpoint: refused.checkpoint.clone(),
+                        precision,
+                    });
+                    self.sweep.refused.push(refused);
+                    continue;
+                }
+            };
+            self.rows.push(SuiteRow {
+                model: Some(model.config.name.clone()),
+                checkpoint: model.checkpoint.clone(),
+                precision,
+            });
             for (set, args, judged, extra) in &judged {
                 let mut args = args.clone();
                 let known = accuracy::published(&model, &judged.protocol).is_ok();
                 args.expect.expect = args.expect.expect.filter(|_| known);
                 expected |= args.expect.expect.is_some();
-                let run = Evaluate::of(args, model.clone(), judged.clone(), &mut opened)?;
-                runs.push(run);
+                let manner = Manner::of(args, judged.clone(), &mut opened)?;
+                self.sweep.runs.push(manner.with(model.clone())?);
                 self.places.push(Place {
                     row,
                     set: set.clone(),
@@ -159,13 +193,14 @@ impl Suite {
                 });
             }
         }
-        if args.expect.expect.is_some() && !expected {
+        // Nobody knows what is published of a checkpoint that is refused.
+        if args.expect.expect.is_some() && !expected && self.sweep.refused.is_empty() {
             return Err(Error::usage(
                 "no published accuracy is known of these checkpoints on these sets",
                 "say with --pretrained which weights they are, or leave --expect out",
             ));
         }
-        Ok(runs)
+        Ok(())
     }
 
     /// Refuses outputs that would replace each other or an input.
@@ -181,12 +216,8 @@ impl Suite {
             .into_iter()
             .filter_map(|(flag, path)| Some((flag, path?)));
         let given: Vec<(&str, &Path)> = given.collect();
-        let inputs: Vec<&PathBuf> = self
-            .sweep
-            .runs
-            .iter()
-            .flat_map(|run| [&run.model.checkpoint, &run.pictures.path])
-            .collect();
+        let sets = self.sets.iter().map(|(_, path)| path);
+        let inputs: Vec<&PathBuf> = self.sweep.checkpoints().chain(sets).collect();
         for (flag, path) in &given {
             check_no_input(path, flag, &inputs)?;
         }

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use super::evaluate::Evaluate;
+use super::evaluate::{Evaluate, Manner, asked};
 use super::parts::{Opened, check_distinct, check_no_input};
+use super::refused::{OfSweep, Refused};
+use crate::app::console::Console;
 use crate::app::error::Error;
 use crate::app::flags::{Cli, EvaluateArgs, OutputArgs, SweepArgs};
 use crate::app::sweep_file;
 use crate::checkpoint::hub;
+use crate::inference::choice::Named;
 use crate::inference::classifiers::ClassifierSource;
 use crate::util::escape::{self, Shown};
 use crate::util::usage::UsageError;
@@ -20,6 +23,8 @@ use crate::util::warning::Warning;
 #[derive(Debug)]
 pub struct Sweep {
     pub runs: Vec<Evaluate>,
+    /// Checkpoints without an evaluation, by their places.
+    pub refused: Vec<Refused>,
     /// Folder for the results.
     pub out: Option<PathBuf>,
     pub journal: Option<PathBuf>,
@@ -36,6 +41,7 @@ impl Sweep {
     ) -> Self {
         Self {
             runs: Vec::new(),
+            refused: Vec::new(),
             out,
             journal,
             trace,
@@ -68,21 +74,17 @@ impl Sweep {
             }
         }
         let mut opened = Opened::default();
-        let run = |checkpoint: &Option<PathBuf>| {
-            Evaluate::new(args.clone(), checkpoint.as_deref(), &mut opened)
-        };
-        Self::new(
-            checkpoints.iter().map(run).collect::<Result<_, _>>()?,
-            args.out.clone(),
-            args.resume.clone(),
-            trace.clone(),
-        )
+        let mut sweep = Self::empty(args.out.clone(), args.resume.clone(), trace.clone());
+        for checkpoint in checkpoints {
+            sweep.add(args, checkpoint.as_deref(), &mut opened)?;
+        }
+        sweep.checked()
     }
 
     /// The evaluations of a sweep's file.
     pub(super) fn of_file(args: SweepArgs) -> Result<Self, Error> {
         let mut opened = Opened::default();
-        let mut runs = Vec::new();
+        let mut sweep = Self::empty(args.out, args.resume, args.trace);
         for line in sweep_file::read(&args.file)? {
             let place = &line.place;
             let words = std::iter::once("uta-eval").chain(line.flags.iter().map(String::as_str));
@@ -101,43 +103,72 @@ impl Sweep {
                 error => error,
             };
             for checkpoint in checkpoints(&run).map_err(located)? {
-                let run = Evaluate::new(run.clone(), checkpoint.as_deref(), &mut opened);
-                runs.push(run.map_err(located)?);
+                let added = sweep.add(&run, checkpoint.as_deref(), &mut opened);
+                added.map_err(located)?;
             }
         }
-        Self::new(runs, args.out, args.resume, args.trace)
+        sweep.checked()
     }
 
-    pub(super) fn new(
-        mut runs: Vec<Evaluate>,
-        out: Option<PathBuf>,
-        journal: Option<PathBuf>,
-        trace: Option<PathBuf>,
-    ) -> Result<Self, Error> {
-        for (flag, output) in [("--trace", &trace), ("--resume", &journal)] {
+    /// Adds the evaluation of a checkpoint.
+    ///
+    /// # Errors
+    /// When the flags are wrong. What is wrong with the checkpoint does not stop the others.
+    fn add(
+        &mut self,
+        args: &EvaluateArgs,
+        checkpoint: Option<&Path>,
+        opened: &mut Opened,
+    ) -> Result<(), Error> {
+        let named = Named::by(asked(args, checkpoint))?;
+        let manner = Manner::new(args.clone(), opened)?;
+        match named.choose(&mut Console::default()) {
+            Ok(model) => self.runs.push(manner.with(model)?),
+            Err(error) => {
+                let place = self.runs.len() + self.refused.len();
+                let of_sweep = OfSweep::new(&manner.facts());
+                let precision = manner.precision();
+                let refused = Refused::new(place, &named, precision, of_sweep, error.into());
+                self.refused.push(refused);
+            }
+        }
+        Ok(())
+    }
+
+    /// The paths and addresses of all checkpoints.
+    pub(super) fn checkpoints(&self) -> impl Iterator<Item = &PathBuf> {
+        let refused = self.refused.iter().map(|refused| &refused.checkpoint);
+        let runs = self.runs.iter().map(|run| &run.model.checkpoint);
+        runs.chain(refused)
+    }
+
+    /// Gives each evaluation its name, and refuses what contradicts itself.
+    pub(super) fn checked(mut self) -> Result<Self, Error> {
+        for (flag, output) in [("--trace", &self.trace), ("--resume", &self.journal)] {
             if let Some(output) = output {
-                let pictures = runs.iter().map(|run| &run.pictures.path);
-                let checkpoints = runs.iter().map(|run| &run.model.checkpoint);
-                let inputs: Vec<&PathBuf> = pictures.chain(checkpoints).collect();
+                let pictures = self.runs.iter().map(|run| &run.pictures.path);
+                let refused = self.refused.iter().map(|r| &r.of_sweep.pictures);
+                let inputs = pictures.chain(refused).chain(self.checkpoints());
+                let inputs: Vec<&PathBuf> = inputs.collect();
                 check_no_input(output, flag, &inputs)?;
             }
         }
         let given = [
-            ("--trace", trace.as_deref()),
-            ("--resume", journal.as_deref()),
+            ("--trace", self.trace.as_deref()),
+            ("--resume", self.journal.as_deref()),
         ];
         let given: Vec<_> = given
             .into_iter()
             .filter_map(|(flag, path)| Some((flag, path?)))
             .collect();
         check_distinct(&given)?;
-        name_runs(&mut runs)?;
-        Ok(Self {
-            runs,
-            out,
-            journal,
-            trace,
-        })
+        let mut told = Told::default();
+        name_runs(&mut self.runs, &mut told)?;
+        for refused in &self.refused {
+            let spelled = &refused.checkpoint;
+            told.once(refused.key(&real(spelled)), spelled)?;
+        }
+        Ok(self)
     }
 
     /// Refuses a journal or a trace that is one of the files with the sweep's results.
@@ -168,14 +199,41 @@ impl Sweep {
     }
 }
 
+/// The evaluations so far, each with the checkpoint as it was spelled.
+#[derive(Default)]
+struct Told(HashMap<String, PathBuf>);
+
+impl Told {
+    /// Refuses to do the same again.
+    fn once(&mut self, evaluation: String, spelled: &Path) -> Result<(), Error> {
+        let Some(before) = self.0.insert(evaluation, spelled.into()) else {
+            return Ok(());
+        };
+        let (spelled, before) = (spelled.shown(), before.shown());
+        let same = if spelled == before {
+            String::new()
+        } else {
+            format!(" (it is the same file as {before})")
+        };
+        Err(Error::usage(
+            format!("the sweep evaluates {spelled} twice in the same way{same}"),
+            "name each checkpoint once",
+        ))
+    }
+}
+
+/// Where a path really leads.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.into())
+}
+
 /// Gives each run a name of its own, by which a journal knows it. A checkpoint is the same under
 /// any path that leads to it.
-fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
+fn name_runs(runs: &mut [Evaluate], told: &mut Told) -> Result<(), Error> {
     let mut names = HashSet::new();
-    let mut told: HashMap<String, PathBuf> = HashMap::new();
     for run in runs {
-        let spelled = run.model.checkpoint.clone();
-        let checkpoint = spelled.canonicalize().unwrap_or_else(|_| spelled.clone());
+        let spelled = &run.model.checkpoint;
+        let checkpoint = real(spelled);
         let precision = run.run.devices.first().precision();
         let model = &run.model.config.name;
         let stream = run.stream();
@@ -197,18 +255,7 @@ fn name_runs(runs: &mut [Evaluate]) -> Result<(), Error> {
         if !names.insert(name.clone()) {
             name = full.clone();
         }
-        if let Some(before) = told.insert(full, spelled.clone()) {
-            let (spelled, before) = (spelled.shown(), before.shown());
-            let same = if spelled == before {
-                String::new()
-            } else {
-                format!(" (it is the same file as {before})")
-            };
-            return Err(Error::usage(
-                format!("the sweep evaluates {spelled} twice in the same way{same}"),
-                "name each checkpoint once",
-            ));
-        }
+        told.once(full, spelled)?;
         run.name = name;
     }
     Ok(())

@@ -170,8 +170,6 @@ pub enum ConfigError {
     },
     #[error("the model description {path} is not valid: {reason}")]
     Invalid { path: String, reason: String },
-    #[error("no known model has the shapes of {path} ({found})")]
-    Unrecognised { path: String, found: String },
     #[error("the shapes of {path} fit {}, which differ in what no tensor shows: the kind of GELU", names.join(" and "))]
     Ambiguous { path: String, names: Vec<String> },
     #[error("no weights of {model} have the tag {tag}")]
@@ -201,9 +199,6 @@ impl ConfigError {
                 "give a built-in name ({}) or an existing JSON file",
                 known.join(", ")
             )),
-            Self::Unrecognised { .. } => Some(
-                "describe it with --model FILE.json; uta-eval inspect shows what the checkpoint holds".into(),
-            ),
             Self::Ambiguous { names, .. } => Some(format!(
                 "name the one that it was trained as: --model {}",
                 names.join(" or --model ")

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::report::html::escape::{escape_attribute, escape_text};
+use crate::report::table::UNKNOWN_MODEL;
 
 use super::marks::Mark;
 use super::{Cell, Column, Estimate, Kind, Measure, Row, Suite, Value, difference, percent};
@@ -204,7 +205,7 @@ fn bars(page: &mut String, suite: &Suite) {
 /// What tells a row from the others in a few letters.
 fn short<'a>(suite: &Suite, row: &'a Row) -> &'a str {
     let same = suite.rows.iter().filter(|other| other.model == row.model);
-    if same.count() == 1 {
+    if same.count() == 1 && row.model != UNKNOWN_MODEL {
         &row.model
     } else {
         &row.checkpoint

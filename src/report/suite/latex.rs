@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::marks::Mark;
 use super::{Column, Kind, Measure, Suite, Value, percent};
-use crate::report::table::escape_latex as escape;
+use crate::report::table::{UNKNOWN_MODEL, escape_latex as escape};
 use crate::util::escape::one_line;
 
 /// Digits behind the point, as papers print them.
@@ -34,7 +34,7 @@ fn table(text: &mut String, suite: &Suite, columns: &[Column]) {
     // Averages stand apart, and a checkpoint is named only where the models do not tell rows apart.
     let models: std::collections::HashSet<&str> =
         suite.rows.iter().map(|row| row.model.as_str()).collect();
-    let told = models.len() == suite.rows.len();
+    let told = models.len() == suite.rows.len() && !models.contains(UNKNOWN_MODEL);
     let names = if told { "l" } else { "ll" };
     let _ = writeln!(
         text,

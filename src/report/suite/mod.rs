@@ -77,7 +77,7 @@ pub struct SetInfo {
 /// A checkpoint on all sets.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Row {
-    /// Name of the model.
+    /// Name of the model; `unknown` where none could be chosen, so that all cells are failures.
     pub model: String,
     /// As much of the checkpoint's path as tells it from the others.
     pub checkpoint: String,
@@ -249,13 +249,17 @@ impl Suite {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for row in &self.rows {
+            for (sets, why) in row.failures() {
+                let of_all = sets.len() > 1 && sets.len() == row.results.len();
+                let sets = if of_all {
+                    String::new()
+                } else {
+                    format!(", {}", sets.join(", "))
+                };
+                notes.push(format!("{}{sets}: failed: {why}", row.checkpoint));
+            }
             for cell in &row.results {
                 let place = format!("{}, {}", row.checkpoint, cell.set);
-                notes.extend(
-                    cell.failure
-                        .iter()
-                        .map(|why| format!("{place}: failed: {why}")),
-                );
                 if cell.unreadable > 0 {
                     notes.push(format!("{place}: {} unreadable pictures", cell.unreadable));
                 }
@@ -364,6 +368,21 @@ impl Row {
             Measure::Top1 => &self.top1,
             Measure::Top5 => &self.top5,
         }
+    }
+
+    /// Why cells have no result: each reason once, with the sets.
+    fn failures(&self) -> Vec<(Vec<&str>, &str)> {
+        let mut failures: Vec<(Vec<&str>, &str)> = Vec::new();
+        for cell in &self.results {
+            let Some(why) = cell.failure.as_deref() else {
+                continue;
+            };
+            match failures.iter_mut().find(|(_, known)| *known == why) {
+                Some((sets, _)) => sets.push(&cell.set),
+                None => failures.push((vec![&cell.set], why)),
+            }
+        }
+        failures
     }
 
     fn cell(&self, set: &str) -> Option<&Cell> {

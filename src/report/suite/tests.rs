@@ -1,5 +1,6 @@
 use super::*;
 use crate::metrics::Tally;
+use crate::report::table::UNKNOWN_MODEL;
 
 fn accuracy(correct: u64, total: u64) -> Accuracy {
     let tally = Tally {
@@ -108,6 +109,37 @@ fn a_set_without_a_result_leaves_no_average() {
         text.contains("small.pt, imagenet-a: failed: it is damaged"),
         "{text}"
     );
+}
+
+#[test]
+fn what_fails_on_several_sets_is_told_once() {
+    let mut suite = suite();
+    let damaged = |cell: &Cell| Cell::failed(&cell.set, "it is damaged".into());
+    let none: Vec<Cell> = suite.rows[0].results.iter().map(damaged).collect();
+    suite.rows[0].model = UNKNOWN_MODEL.into();
+    suite.rows[0].results = none;
+    for place in [1, 3] {
+        let cell = &mut suite.rows[1].results[place];
+        *cell = damaged(cell);
+    }
+    suite.summarise();
+    let text = suite.to_string();
+    let told: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("failed"))
+        .collect();
+    let expected = [
+        "small.pt: failed: it is damaged",
+        "large_1.pt, imagenet-a, imagenet-real: failed: it is damaged",
+    ];
+    assert_eq!(told, expected);
+    // No line of intervals where there is none.
+    let rows: Vec<&str> = text.lines().skip(2).take(2).collect();
+    assert!(rows[0].starts_with("unknown"), "{text}");
+    assert!(rows[1].starts_with("large_1"), "{text}");
+    // The model's name does not tell which checkpoint that is.
+    assert!(latex(&suite).contains("unknown & small.pt & -- & -- &"));
+    assert!(html(&suite).contains("<span>small.pt</span>"));
 }
 
 #[test]

@@ -63,8 +63,9 @@ fn table(
         let values = columns.iter().map(|column| &column.values[place]);
         let names = [row.model.as_str(), row.checkpoint.as_str()];
         grid.add(names, values.clone().map(value));
-        if intervals {
-            grid.add(["", ""], values.map(half));
+        let halves: Vec<String> = values.map(half).collect();
+        if intervals && halves.iter().any(|half| !half.is_empty()) {
+            grid.add(["", ""], halves.into_iter());
         }
     }
     grid.write(f)

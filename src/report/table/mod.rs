@@ -25,9 +25,13 @@ pub struct Row {
     pub outcome: Result<Figures, Failure>,
 }
 
+/// What stands for the model where none could be chosen.
+pub const UNKNOWN_MODEL: &str = "unknown";
+
 /// What was evaluated.
 #[derive(Debug, Clone, Default)]
 pub struct RowLabel {
+    /// The model's name, or [`UNKNOWN_MODEL`].
     pub model: String,
     /// As much of the checkpoint's path as tells it from the others.
     pub checkpoint: String,
