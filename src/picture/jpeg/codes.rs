@@ -18,7 +18,8 @@ pub(super) const PAIR: u32 = 10;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pair {
     pub(super) values: [i16; 2],
-    /// Zeros before each of them; [`END`] at the end, and [`LONG`] when so few bits do not hold the first.
+    /// Zeros before each of them; [`END`] at the end, and [`LONG`] when so few bits do not hold the
+    /// first.
     pub(super) runs: [u8; 2],
     /// Bits of all of it, and of the first. They are the same when there is no second; its value is
     /// zero then.

@@ -214,8 +214,8 @@ mod vector {
     }
 
     impl Halved<'_> {
-        /// Both colour differences of a column; where there are half as many `DOWN`, their sums for twice
-        /// as many rows.
+        /// Both colour differences of a column; where there are half as many `DOWN`, their sums for
+        /// twice as many rows.
         #[inline(always)]
         fn differences<const DOWN: bool>(&self, at: usize) -> [__m256i; 2] {
             let [cb, cr] = [self.cb, self.cr];
@@ -241,8 +241,8 @@ mod vector {
             sum(self.v3, lanes, above, below)
         }
 
-        /// Colour differences, from zero, of a column of pixels between two columns of such differences.
-        /// Those of even columns and those of odd ones are rounded in other ways.
+        /// Colour differences, from zero, of a column of pixels that lies between two columns of them.
+        /// Even columns are rounded in another way than odd ones.
         #[inline(always)]
         fn between<const DOWN: bool, const ODD: bool>(
             &self,

@@ -10,11 +10,12 @@
 //! |---|---|
 //! | `pillow` | what Pillow checks before libjpeg sees the file |
 //! | `stream`, `tables`, `frame` | markers, as `jdmarker.c` and `jdinput.c` take them |
-//! | `segment`, `bits`, `codes`, `huffman`, `arithmetic` | coded data (`jdhuff.c`, `jdphuff.c`, `jdarith.c`) |
-//! | `coder` | a scan's coded data, with restarts |
+//! | `segment`, `bits`, `codes` | bits of coded data, and Huffman codes among them |
+//! | `huffman`, `arithmetic`, `coder` | blocks (`jdhuff.c`, `jdphuff.c`, `jdarith.c`), and restarts |
 //! | `decoder` | scans, and the order of it all (`jdcoefct.c`) |
 //! | `smoothing` | progressive pictures that lack scans |
-//! | `strips`, `idct`, `upsampling`, `colours` | from coefficients to colours; `slowly`, of rare pictures |
+//! | `strips`, `idct`, `upsampling`, `colours` | from coefficients to colours |
+//! | `slowly` | the same, of rare pictures |
 
 mod arithmetic;
 mod bits;
