@@ -163,6 +163,8 @@ struct PackHead<'a, T: Factor, X> {
 
 impl<T: Factor, X: Value> Work for PackHead<'_, T, X> {
     type Output = ();
+    const BY_AVX2: bool = T::BY_AVX2;
+    const PORTABLE: bool = T::PORTABLE;
 
     #[inline(always)]
     fn run<M: MulAdd>(self) {
@@ -288,6 +290,8 @@ struct Queries<'a, T: Factor, V> {
 
 impl<T: Factor, V: Value> Work for Queries<'_, T, V> {
     type Output = ();
+    const BY_AVX2: bool = T::BY_AVX2;
+    const PORTABLE: bool = T::PORTABLE;
 
     #[inline(always)]
     fn run<M: MulAdd>(mut self) {

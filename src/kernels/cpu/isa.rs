@@ -25,6 +25,10 @@ pub(super) enum Set {
 /// Work on slices that the compiler turns into vector instructions where it is inlined.
 pub(super) trait Work {
     type Output;
+    /// Whether there is such work by AVX2's instructions, and by portable code. What is never asked for
+    /// is not compiled.
+    const BY_AVX2: bool = true;
+    const PORTABLE: bool = true;
     /// Must be `#[inline(always)]`. `M` is how the instructions multiply and add.
     fn run<M: MulAdd>(self) -> Self::Output;
 }
@@ -97,8 +101,9 @@ impl Isa {
             Set::Amx | Set::Avx512Bf16 | Set::Avx512 => unsafe { avx512(work) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2(work) },
-            _ => work.run::<Separate>(),
+            Set::Avx2 if W::BY_AVX2 => unsafe { avx2(work) },
+            _ if W::PORTABLE => work.run::<Separate>(),
+            _ => unreachable!("work that is not for {}", self.name()),
         }
     }
 }

@@ -344,6 +344,8 @@ struct PackRows<'a, T: Factor, X> {
 
 impl<T: Factor, X: Value> Work for PackRows<'_, T, X> {
     type Output = ();
+    const BY_AVX2: bool = T::BY_AVX2;
+    const PORTABLE: bool = T::PORTABLE;
 
     #[inline(always)]
     fn run<M: MulAdd>(self) {
@@ -380,6 +382,8 @@ struct Products<'a, T: Factor, V> {
 
 impl<T: Factor, V: Value> Work for Products<'_, T, V> {
     type Output = ();
+    const BY_AVX2: bool = T::BY_AVX2;
+    const PORTABLE: bool = T::PORTABLE;
 
     #[inline(always)]
     fn run<M: MulAdd>(self) {

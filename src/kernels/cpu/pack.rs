@@ -52,6 +52,10 @@ pub(super) trait Factor: 'static {
     /// Values of k in an element, as depth is counted.
     const VALUES: usize;
 
+    /// Whether AVX2's instructions, and portable code, ever work on it.
+    const BY_AVX2: bool = true;
+    const PORTABLE: bool = true;
+
     /// Elements that `k` values take.
     #[inline(always)]
     fn depth(k: usize) -> usize {
@@ -214,6 +218,8 @@ impl Factor for Pairs {
     type Element = u32;
     type Unit = Tile<u32>;
     const VALUES: usize = 2;
+    const BY_AVX2: bool = false;
+    const PORTABLE: bool = false;
 
     #[inline(always)]
     fn unit(isa: Isa) -> Tile<u32> {
@@ -265,6 +271,7 @@ impl Factor for Lines {
     type Element = Line;
     type Unit = TileUnit;
     const VALUES: usize = amx::VALUES;
+    const BY_AVX2: bool = false;
 
     #[inline(always)]
     fn unit(isa: Isa) -> TileUnit {

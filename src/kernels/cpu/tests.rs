@@ -185,7 +185,9 @@ fn check_rows_bits(inputs: usize) {
                     let some = layer.forward(x, Epilogue::Bias);
                     assert_eq!(
                         bits(&some),
-                        bits(&all[first * outputs..][..count * outputs])
+                        bits(&all[first * outputs..][..count * outputs]),
+                        "{} {precision:?}",
+                        isa.name()
                     );
                 }
             }
