@@ -12,7 +12,7 @@ use std::thread::LocalKey;
 use rayon::prelude::*;
 
 use super::amx::Line;
-use super::blocks::add_products;
+use super::blocks::{Sums, add_products};
 use super::isa::{Isa, Work};
 use super::math::MulAdd;
 use super::output::{Output, written};
@@ -246,33 +246,6 @@ struct Scores<T> {
     packed: Vec<T>,
     /// Values weighted by them [channels, columns].
     mixed: Sums,
-}
-
-/// Room for sums, which begins with a cache line.
-#[derive(Default)]
-struct Sums {
-    memory: Vec<f32>,
-    first: usize,
-}
-
-/// Sums that a cache line holds.
-const CACHE_LINE: usize = 64 / size_of::<f32>();
-
-impl Sums {
-    /// So many zeros.
-    #[inline(always)]
-    fn zeros(&mut self, count: usize) -> &mut [f32] {
-        self.memory.clear();
-        self.memory.resize(count + CACHE_LINE - 1, 0.0);
-        self.first = self.memory.as_ptr().align_offset(64).min(CACHE_LINE - 1);
-        self.get(count)
-    }
-
-    /// The first so many sums.
-    #[inline(always)]
-    fn get(&mut self, count: usize) -> &mut [f32] {
-        &mut self.memory[self.first..][..count]
-    }
 }
 
 /// A panel of queries of one head.

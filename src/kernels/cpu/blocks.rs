@@ -1,7 +1,7 @@
 //! Blocks of packed rows times a panel of packed columns, tile by tile.
 
 use super::pack::Factor;
-use super::tile::{Tiles, prefetch};
+use super::tile::{CACHE_LINE, Tiles, prefetch};
 
 /// Adds the products of packed rows with a panel of columns [k, columns] to `sums` [rows, columns].
 ///
@@ -36,5 +36,30 @@ pub(super) fn add_products<T: Factor>(
             let count = x.len() / k;
             T::multiply(unit, count, &x[first * count..last * count], part, sums);
         }
+    }
+}
+
+/// Room for sums, which begins with a cache line.
+#[derive(Default)]
+pub(super) struct Sums {
+    memory: Vec<f32>,
+    first: usize,
+}
+
+impl Sums {
+    /// So many zeros.
+    #[inline(always)]
+    pub fn zeros(&mut self, count: usize) -> &mut [f32] {
+        let most = CACHE_LINE / size_of::<f32>() - 1; // in front of the first line
+        self.memory.clear();
+        self.memory.resize(count + most, 0.0);
+        self.first = self.memory.as_ptr().align_offset(CACHE_LINE).min(most);
+        self.get(count)
+    }
+
+    /// The first so many sums.
+    #[inline(always)]
+    pub fn get(&mut self, count: usize) -> &mut [f32] {
+        &mut self.memory[self.first..][..count]
     }
 }

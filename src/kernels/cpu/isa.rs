@@ -60,7 +60,7 @@ impl Isa {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
-            if avx512 && detect::permitted().is_ok() {
+            if avx512 && detect::tiles() == Ok(true) {
                 sets.push(Self(Set::Amx));
             }
             if avx512 && is_x86_feature_detected!("avx512bf16") {

@@ -9,12 +9,12 @@ use std::thread::LocalKey;
 use rayon::prelude::*;
 
 use super::amx::Line;
-use super::blocks::add_products;
+use super::blocks::{Sums, add_products};
 use super::isa::{Isa, Work};
 use super::math::{MulAdd, gelu, quick_gelu, silu};
 use super::output::{Output, written};
 use super::pack::{Factor, Format, Lines, Packed, Pairs, Precision, Rounded, Whole};
-use super::tile::{MOST_COLUMNS, MOST_ROWS, Tiles};
+use super::tile::Tiles;
 use super::value::Value;
 
 /// Bytes of one row that are kept packed, if it has more than twice as many and sums can wait in the
@@ -359,10 +359,6 @@ impl<T: Factor, X: Value> Work for PackRows<'_, T, X> {
     }
 }
 
-/// Sums of one panel, whose rows begin with cache lines.
-#[repr(align(64))]
-struct Sums([f32; MOST_ROWS * MOST_COLUMNS]);
-
 /// Some rows times some panels, over some inputs.
 struct Products<'a, T: Factor, V> {
     layer: &'a PackedLinear,
@@ -400,8 +396,8 @@ impl<T: Factor, V: Value> Work for Products<'_, T, V> {
             weights.unwrap_or_default() // There is none after the last one.
         };
         let mut unit = T::unit(layer.isa);
-        let mut sums = Sums([0.0; MOST_ROWS * MOST_COLUMNS]);
-        let sums = &mut sums.0[..layer.tiles.padded(self.rows.len()) * columns];
+        let mut sums = Sums::default();
+        let sums = sums.zeros(layer.tiles.padded(self.rows.len()) * columns);
         for panel in self.which.clone() {
             match depth.start {
                 0 => sums.fill(0.0),

@@ -93,7 +93,8 @@ pub(super) trait Factor: 'static {
         out: &mut Vec<Self::Element>,
     );
 
-    /// Packs a block of rows whose values lie side by side, all rows of one k in `values(k)`.
+    /// Packs a block of rows whose values lie side by side, all rows of one k in `values(k)`. There is at
+    /// least one of each.
     fn pack_transposed<'a, V: Value>(
         k: usize,
         values: impl Fn(usize) -> &'a [V],
@@ -321,11 +322,10 @@ impl Factor for Lines {
         values: impl Fn(usize) -> &'a [V],
         out: &mut Vec<Line>,
     ) {
-        let rows = if k == 0 { 0 } else { values(0).len() };
-        let lanes = rows.next_multiple_of(amx::SIDE);
+        let lanes = values(0).len().next_multiple_of(amx::SIDE);
         let start = out.len();
         out.resize(start + Self::depth(k) * lanes, Line::default());
-        for (step, out) in out[start..].chunks_mut(lanes.max(1)).enumerate() {
+        for (step, out) in out[start..].chunks_mut(lanes).enumerate() {
             // The pairs of 32 values of k, each of all rows, and these rows as lines.
             let mut pairs = [[0u32; amx::ROWS]; amx::SIDE];
             for (pairs, first) in pairs.iter_mut().zip((step * amx::VALUES..k).step_by(2)) {

@@ -33,7 +33,8 @@ pub fn peak(isa: Isa, precision: Precision, time: Duration) -> f64 {
 /// The fastest of the machine's instructions for a precision.
 pub fn fastest(precision: Precision) -> Isa {
     match precision {
-        Precision::F32 => available(precision).next(),
+        // A set with tiles has the f32 products of the next one.
+        Precision::F32 => Isa::available().into_iter().find(|isa| !isa.has_tiles()),
         Precision::Bf16 => bf16_rates().first().map(|rate| rate.isa),
     }
     .unwrap_or_else(Isa::portable)
@@ -48,7 +49,7 @@ pub fn bf16_rates() -> &'static [Rate] {
     static RATES: OnceLock<Vec<Rate>> = OnceLock::new();
     RATES.get_or_init(|| {
         let mut sets = Vec::new();
-        for isa in available(Precision::Bf16) {
+        for isa in Isa::available() {
             sets.push(isa);
             // Those behind it have narrower f32 products.
             if Format::of(Precision::Bf16, isa) == Format::Rounded {
@@ -61,15 +62,7 @@ pub fn bf16_rates() -> &'static [Rate] {
 
 /// Why the processor's tile unit is not used, where it has one.
 pub fn unused_tiles() -> Option<NoTiles> {
-    detect::permitted()
-        .err()
-        .filter(|reason| *reason != NoTiles::None)
-}
-
-/// The machine's sets, the widest first; for f32 without those that are another one's with tiles.
-fn available(precision: Precision) -> impl Iterator<Item = Isa> {
-    let sets = Isa::available().into_iter();
-    sets.filter(move |isa| precision == Precision::Bf16 || !isa.has_tiles())
+    detect::tiles().err()
 }
 
 /// Turns of the trial, and how long each is.

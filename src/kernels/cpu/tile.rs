@@ -28,13 +28,11 @@ pub(super) struct Tiles {
     pub most_bytes: usize,
 }
 
-#[cfg(target_arch = "x86_64")]
-const CACHE_LINE: usize = 64;
+/// Bytes.
+pub(super) const CACHE_LINE: usize = 64;
 
 /// The widest panel of any instruction set.
 pub(super) const MOST_COLUMNS: usize = 32;
-/// The most rows that meet a panel.
-pub(super) const MOST_ROWS: usize = 256;
 
 impl Tiles {
     /// Those of vectors.
@@ -64,7 +62,7 @@ impl Tiles {
             step: amx::SIDE,
             columns: amx::COLUMNS,
             depth: 384 / amx::VALUES,
-            most_rows: MOST_ROWS,
+            most_rows: 256,
             most_bytes: 1 << 20,
         }
     }

@@ -1,11 +1,9 @@
 //! Whether there is a tile unit that may be used.
 #![allow(unsafe_code)] // Asking the processor and the system is only possible in assembly and by a system call.
 
-/// Why the processor's tile unit is not used.
+/// Why the processor's tile unit cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoTiles {
-    /// The processor has none that multiplies bfloat16, which needs no word.
-    None,
     /// The system does not keep its registers for programs.
     NotEnabled,
     /// The system does not give them to this program; the number of the error.
@@ -15,7 +13,6 @@ pub enum NoTiles {
 impl std::fmt::Display for NoTiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::None => f.write_str("the processor has no tile unit (AMX) for bfloat16"),
             Self::NotEnabled => f.write_str(
                 "the processor's tile unit (AMX) is not used: the system does not enable it",
             ),
@@ -28,19 +25,20 @@ impl std::fmt::Display for NoTiles {
     }
 }
 
-/// Asks the system for the tile registers, once for all threads of the process. Without that, the first
-/// instruction that needs them would end the program.
+/// Whether the processor has a tile unit for bfloat16. If it has one, asks the system for its registers, once
+/// for all threads of the process. Without that, the first instruction that needs them would end the
+/// program.
 ///
 /// # Errors
-/// Why they cannot be used.
-pub fn permitted() -> Result<(), NoTiles> {
+/// Why a unit that is there cannot be used.
+pub fn tiles() -> Result<bool, NoTiles> {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     {
-        static ANSWER: std::sync::OnceLock<Result<(), NoTiles>> = std::sync::OnceLock::new();
+        static ANSWER: std::sync::OnceLock<Result<bool, NoTiles>> = std::sync::OnceLock::new();
         *ANSWER.get_or_init(linux::ask)
     }
     #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
-    Err(NoTiles::None)
+    Ok(false)
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -59,9 +57,9 @@ mod linux {
     const REQUEST: libc::c_int = 0x1023;
     const TILE_DATA: libc::c_int = 18;
 
-    pub fn ask() -> Result<(), NoTiles> {
+    pub fn ask() -> Result<bool, NoTiles> {
         if __cpuid(0).eax < 7 || __cpuid_count(7, 0).edx & BF16_AND_TILES != BF16_AND_TILES {
-            return Err(NoTiles::None);
+            return Ok(false);
         }
         if __cpuid(1).ecx & XSAVE_IN_USE == 0 {
             return Err(NoTiles::NotEnabled);
@@ -72,7 +70,7 @@ mod linux {
         }
         // SAFETY: the request changes nothing but what this process may use.
         match unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST, TILE_DATA) } {
-            0 => Ok(()),
+            0 => Ok(true),
             _ => {
                 let error = std::io::Error::last_os_error();
                 Err(NoTiles::NotPermitted(error.raw_os_error().unwrap_or(0)))

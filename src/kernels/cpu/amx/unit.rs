@@ -29,6 +29,9 @@ static WHOLE: Configuration = Configuration {
     rows: [16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0],
 };
 
+/// Bytes from a row of sums to the next.
+const SUMS_STRIDE: usize = COLUMNS * size_of::<f32>();
+
 impl Unit {
     /// Configures the registers of this thread. There is one unit on a thread at a time.
     ///
@@ -41,6 +44,24 @@ impl Unit {
             asm!("ldtilecfg [{}]", in(reg) &raw const WHOLE, options(nostack, preserves_flags, readonly));
         }
         Self(PhantomData)
+    }
+
+    /// Loads register T with 16 lines that are `stride` bytes apart.
+    ///
+    /// # Safety
+    /// All of them are in memory that may be read.
+    #[inline(always)]
+    unsafe fn load_from<const T: usize>(&mut self, first: *const u8, stride: usize) {
+        // SAFETY: the registers are configured, and the caller promises the memory.
+        unsafe {
+            asm!(
+                "tileloadd tmm{tile}, [{first} + {stride}*1]",
+                tile = const T,
+                first = in(reg) first,
+                stride = in(reg) stride,
+                options(nostack, preserves_flags, readonly)
+            );
+        }
     }
 }
 
@@ -56,31 +77,16 @@ impl Registers for Unit {
     #[inline(always)]
     fn load<const T: usize>(&mut self, lines: &[Line], stride: usize) {
         assert!(lines.len() >= reach(stride, 1));
-        // SAFETY: the registers are configured, and the slice has all lines.
-        unsafe {
-            asm!(
-                "tileloadd tmm{tile}, [{first} + {stride}*1]",
-                tile = const T,
-                first = in(reg) lines.as_ptr(),
-                stride = in(reg) stride * size_of::<Line>(),
-                options(nostack, preserves_flags, readonly)
-            );
-        }
+        let stride = stride * size_of::<Line>();
+        // SAFETY: the slice has all lines.
+        unsafe { self.load_from::<T>(lines.as_ptr().cast(), stride) };
     }
 
     #[inline(always)]
     fn load_sums<const T: usize>(&mut self, sums: &[f32]) {
         assert!(sums.len() >= reach(COLUMNS, SIDE));
-        // SAFETY: the registers are configured, and the slice has all sums.
-        unsafe {
-            asm!(
-                "tileloadd tmm{tile}, [{first} + {stride}*1]",
-                tile = const T,
-                first = in(reg) sums.as_ptr(),
-                stride = in(reg) COLUMNS * size_of::<f32>(),
-                options(nostack, preserves_flags, readonly)
-            );
-        }
+        // SAFETY: the slice has all sums.
+        unsafe { self.load_from::<T>(sums.as_ptr().cast(), SUMS_STRIDE) };
     }
 
     #[inline(always)]
@@ -92,7 +98,7 @@ impl Registers for Unit {
                 "tilestored [{first} + {stride}*1], tmm{tile}",
                 tile = const T,
                 first = in(reg) sums.as_mut_ptr(),
-                stride = in(reg) COLUMNS * size_of::<f32>(),
+                stride = in(reg) SUMS_STRIDE,
                 options(nostack, preserves_flags)
             );
         }
