@@ -7,20 +7,26 @@
 #![allow(unsafe_code)] // Heads of one row-major output are written from several threads.
 
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::thread::LocalKey;
 
 use rayon::prelude::*;
 
+use super::ahead::{Ahead, Rows};
 use super::amx::Line;
-use super::blocks::{Sums, add_products};
+use super::blocks::{Blocks, Sums};
 use super::isa::{Isa, Work};
-use super::math::MulAdd;
-use super::output::{Output, written};
+use super::math::Vectors;
+use super::output::{Order, Output, written};
 use super::pack::{Factor, Format, Lines, Pairs, Precision, Rounded, Whole};
-use super::softmax::softmax;
-use super::tile::{MOST_COLUMNS, Tiles};
+use super::softmax::softmax_of;
+use super::tile::{STEPS, Tiles};
+use super::transpose::SIDE;
 use super::value::Value;
 
+/// Values that are rotated at once.
+const LANES: usize = 16;
 /// Shape of an attention layer, and its rotation if there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention<'a> {
@@ -36,7 +42,7 @@ pub struct Attention<'a> {
 }
 
 impl Attention<'_> {
-    /// `qkv` [batch, tokens, 3, heads, head_dim] to [batch, queries, heads, head_dim]. Scores are
+    /// `qkv` [batch, 3, heads, tokens, head_dim] to [batch, queries, heads, head_dim]. Scores are
     /// scaled by the root of the head dim; nothing is masked.
     ///
     /// # Panics
@@ -95,31 +101,71 @@ impl Attention<'_> {
                     tiles,
                     head: &mut head,
                 });
-                let mix = |panel| {
+                let mix = |panels: Range<usize>| {
                     let mut scores = room.scores.take();
-                    let queries = Queries::<T, V> {
+                    let mut ahead = if split {
+                        Ahead::nothing()
+                    } else {
+                        self.next_head::<T, V>(index + 1, qkv, out, tiles)
+                    };
+                    isa.run(Queries::<T, V> {
                         attention: self,
                         head: &head,
                         index,
-                        panel,
+                        panels,
                         isa,
                         tiles,
                         room: &mut scores,
+                        ahead: &mut ahead,
                         out,
-                    };
-                    isa.run(queries);
+                    });
                     room.scores.set(scores);
                 };
                 if split {
-                    (0..panels).into_par_iter().for_each(mix);
+                    let panels = (0..panels).into_par_iter();
+                    panels.for_each(|panel| mix(panel..panel + 1));
                 } else {
-                    (0..panels).for_each(mix);
+                    mix(0..panels);
                 }
                 room.head.set(head);
             });
         };
         // SAFETY: the panels of all heads cover the output.
-        unsafe { written(pictures * self.queries, width, compute) }
+        unsafe { written(pictures * self.queries, width, Order::Rows, compute) }
+    }
+}
+
+impl Attention<'_> {
+    /// The input and the output of a head, fetched while the one before is worked on.
+    fn next_head<'a, T: Factor, V: Value>(
+        &self,
+        index: usize,
+        qkv: &'a [V],
+        out: &'a Output<'a, V>,
+        tiles: Tiles,
+    ) -> Ahead<'a> {
+        let Self {
+            heads,
+            head_dim,
+            tokens,
+            queries,
+            ..
+        } = *self;
+        let (picture, head) = (index / heads, index % heads);
+        let width = heads * head_dim;
+        let first = (picture * 3 * width + head * head_dim) * tokens;
+        let Some(qkv) = qkv.get(first..) else {
+            return Ahead::nothing(); // There is none after the last one.
+        };
+        let columns = head * head_dim..(head + 1) * head_dim;
+        let rows = [
+            Rows::at(qkv.as_ptr(), tokens * head_dim, tokens * width, 3),
+            out.rows(picture * queries..(picture + 1) * queries, columns),
+        ];
+        let blocks = |rows: usize| (rows / tiles.rows).max(1);
+        let turns = |k: usize| (T::depth(k) / STEPS).max(1);
+        let panel = blocks(tokens) * turns(head_dim) + blocks(head_dim) * turns(tokens);
+        Ahead::new(rows, queries.div_ceil(tiles.columns) * panel)
     }
 }
 
@@ -142,7 +188,7 @@ thread_local! {
 /// One picture's head: everything that its queries need.
 #[derive(Default)]
 struct Head<T> {
-    /// Scaled; panels of queries, each [head dim, columns].
+    /// Scaled; panels of queries, each [head dim, columns], the last one of few columns if they do.
     queries: Vec<T>,
     /// Blocks of keys, each [head dim, rows], the last one as narrow as it is.
     keys: Vec<T>,
@@ -154,7 +200,7 @@ struct Head<T> {
 
 struct PackHead<'a, T: Factor, X> {
     attention: &'a Attention<'a>,
-    /// [tokens, 3, heads, head_dim]
+    /// [3, heads, tokens, head_dim]
     qkv: &'a [X],
     index: usize,
     tiles: Tiles,
@@ -167,7 +213,7 @@ impl<T: Factor, X: Value> Work for PackHead<'_, T, X> {
     const PORTABLE: bool = T::PORTABLE;
 
     #[inline(always)]
-    fn run<M: MulAdd>(self) {
+    fn run<M: Vectors>(self) {
         let Attention {
             head_dim, tokens, ..
         } = *self.attention;
@@ -177,21 +223,23 @@ impl<T: Factor, X: Value> Work for PackHead<'_, T, X> {
 
         head.queries.clear();
         self.gather(0, scale, &mut head.rows);
-        for block in head.rows.chunks(columns * head_dim) {
+        let asking = &head.rows[..self.attention.queries * head_dim];
+        for block in asking.chunks(columns * head_dim) {
             let count = block.len() / head_dim;
-            T::pack_columns(block, count, head_dim, columns, &mut head.queries);
+            let width = self.tiles.width(count);
+            T::pack_columns::<M>(block, count, head_dim, width, &mut head.queries);
         }
         head.keys.clear();
         self.gather(1, 1.0, &mut head.rows);
         for block in head.rows.chunks(rows * head_dim) {
             let count = block.len() / head_dim;
-            T::pack_rows(block, count, head_dim, head_dim, &mut head.keys);
+            T::pack_rows::<f32, M>(block, count, head_dim, head_dim, &mut head.keys);
         }
         head.values.clear();
         for first in (0..head_dim).step_by(rows) {
             let last = (first + rows).min(head_dim);
             let values = |token| &self.channels(2, token)[first..last];
-            T::pack_transposed(tokens, values, &mut head.values);
+            T::pack_transposed::<X, M>(tokens, values, &mut head.values);
         }
         *self.head = head;
     }
@@ -202,9 +250,12 @@ impl<T: Factor, X: Value> PackHead<'_, T, X> {
     #[inline(always)]
     fn channels(&self, part: usize, token: usize) -> &[X] {
         let Attention {
-            heads, head_dim, ..
+            heads,
+            head_dim,
+            tokens,
+            ..
         } = *self.attention;
-        &self.qkv[((token * 3 + part) * heads + self.index) * head_dim..][..head_dim]
+        &self.qkv[((part * heads + self.index) * tokens + token) * head_dim..][..head_dim]
     }
 
     /// Queries or keys [tokens, head_dim], rotated if they are to be, and scaled.
@@ -226,16 +277,44 @@ impl<T: Factor, X: Value> PackHead<'_, T, X> {
             return;
         };
         for (token, row) in rows.chunks_exact_mut(head_dim).enumerate() {
-            let x = self.channels(part, token).chunks_exact(2);
-            let cos = cos[token * head_dim..][..head_dim].chunks_exact(2);
-            let sin = sin[token * head_dim..][..head_dim].chunks_exact(2);
-            for (((out, x), cos), sin) in row.chunks_exact_mut(2).zip(x).zip(cos).zip(sin) {
-                let (a, b) = (x[0].f32(), x[1].f32());
-                out[0] = (a * cos[0] - b * sin[0]) * scale;
-                out[1] = (b * cos[1] + a * sin[1]) * scale;
+            let x = self.channels(part, token);
+            let [cos, sin] = [cos, sin].map(|angles| &angles[token * head_dim..][..head_dim]);
+            let (out, last) = row.as_chunks_mut::<LANES>();
+            let whole = out.len() * LANES;
+            let lanes = x
+                .as_chunks()
+                .0
+                .iter()
+                .zip(cos.as_chunks().0)
+                .zip(sin.as_chunks().0);
+            for (out, ((x, cos), sin)) in out.iter_mut().zip(lanes) {
+                *out = rotated::<LANES, X>(x, cos, sin, scale);
+            }
+            let lanes = x[whole..].as_chunks().0.iter();
+            let lanes = lanes
+                .zip(cos[whole..].as_chunks().0)
+                .zip(sin[whole..].as_chunks().0);
+            for (out, ((x, cos), sin)) in last.as_chunks_mut().0.iter_mut().zip(lanes) {
+                *out = rotated::<2, X>(x, cos, sin, scale);
             }
         }
     }
+}
+
+/// Adjacent pairs rotated, and scaled.
+#[inline(always)]
+fn rotated<const N: usize, X: Value>(
+    x: &[X; N],
+    cos: &[f32; N],
+    sin: &[f32; N],
+    scale: f32,
+) -> [f32; N] {
+    let mut out = [0f32; N];
+    for i in 0..N {
+        let sign = if i % 2 == 0 { -1.0 } else { 1.0 };
+        out[i] = (x[i].f32() * cos[i] + x[i ^ 1].f32() * (sign * sin[i])) * scale;
+    }
+    out
 }
 
 /// A panel's scores [tokens, columns].
@@ -248,16 +327,18 @@ struct Scores<T> {
     mixed: Sums,
 }
 
-/// A panel of queries of one head.
+/// Panels of queries of one head.
 struct Queries<'a, T: Factor, V> {
     attention: &'a Attention<'a>,
     head: &'a Head<T::Element>,
     /// Picture times heads plus head.
     index: usize,
-    panel: usize,
+    /// Which panels of queries.
+    panels: Range<usize>,
     isa: Isa,
     tiles: Tiles,
     room: &'a mut Scores<T::Element>,
+    ahead: &'a mut Ahead<'a>,
     out: &'a Output<'a, V>,
 }
 
@@ -267,71 +348,113 @@ impl<T: Factor, V: Value> Work for Queries<'_, T, V> {
     const PORTABLE: bool = T::PORTABLE;
 
     #[inline(always)]
-    fn run<M: MulAdd>(mut self) {
+    fn run<M: Vectors>(mut self) {
         let columns = self.tiles.columns;
         let mut unit = T::unit(self.isa);
-        self.score(&mut unit);
-        let mut shares = [0f32; MOST_COLUMNS];
-        let shares = &mut shares[..columns];
-        match columns {
-            32 => self.shares::<32, M>(shares),
-            16 => self.shares::<16, M>(shares),
-            _ => self.shares::<8, M>(shares),
+        for panel in self.panels.clone() {
+            let first = panel * columns;
+            match self.tiles.width(self.attention.queries - first) {
+                32 => self.answer::<32, 16, M>(&mut unit, first),
+                16 => self.answer::<16, 8, M>(&mut unit, first),
+                _ => self.answer::<8, 8, M>(&mut unit, first),
+            }
         }
-        self.mix(&mut unit, shares);
     }
 }
 
 impl<T: Factor, V: Value> Queries<'_, T, V> {
+    /// A panel of C queries, W in a vector.
     #[inline(always)]
-    fn score(&mut self, unit: &mut T::Unit) {
-        let tokens = self.tiles.padded(self.attention.tokens);
-        let scores = self.room.scores.zeros(tokens * self.tiles.columns);
-        let depth = T::depth(self.attention.head_dim);
-        let panel = depth * self.tiles.columns;
-        let queries = &self.head.queries[self.panel * panel..][..panel];
-        let keys = &self.head.keys;
-        add_products::<T>(unit, self.tiles, depth, keys, queries, &[], scores);
-    }
-
-    /// The softmax of C queries, a number that the compiler knows.
-    #[inline(always)]
-    fn shares<const C: usize, M: MulAdd>(&mut self, shares: &mut [f32]) {
-        let (mut most, mut sums) = ([0f32; C], [0f32; C]);
-        let scores = self.room.scores.get(self.attention.tokens * C);
-        softmax::<M>(scores, &mut most, &mut sums);
-        shares.copy_from_slice(&sums);
-    }
-
-    #[inline(always)]
-    fn mix(&mut self, unit: &mut T::Unit, shares: &[f32]) {
+    fn answer<const C: usize, const W: usize, M: Vectors>(
+        &mut self,
+        unit: &mut T::Unit,
+        first: usize,
+    ) {
         let Attention {
-            heads,
-            head_dim,
-            tokens,
-            queries,
-            ..
+            head_dim, tokens, ..
         } = *self.attention;
-        let columns = self.tiles.columns;
-        let (picture, head) = (self.index / heads, self.index % heads);
-        let first = self.panel * columns;
+        let Self {
+            tiles,
+            head,
+            room,
+            ahead,
+            ..
+        } = self;
         let Scores {
             scores,
             packed,
             mixed,
-        } = &mut *self.room;
-        let weights = T::panel(scores.get(tokens * columns), columns, packed);
-        let mixed = mixed.zeros(self.tiles.padded(head_dim) * columns);
-        let (depth, values) = (T::depth(tokens), &self.head.values);
-        add_products::<T>(unit, self.tiles, depth, values, weights, &[], mixed);
-        for (query, share) in (first..queries).zip(shares) {
+        } = &mut **room;
+
+        let k = T::depth(head_dim);
+        let asked = Blocks {
+            tiles: *tiles,
+            k,
+            x: &head.keys,
+            panel: &head.queries[k * first..][..k * C],
+            anew: true,
+        };
+        let room = scores.room(tiles.padded(tokens) * C);
+        asked.multiply::<T>(unit, ahead, room, |_, _| ());
+
+        let shares = softmax_of::<M, C, W>(scores.get(tokens * C));
+
+        let answered = Blocks {
+            tiles: *tiles,
+            k: T::depth(tokens),
+            x: &head.values,
+            panel: T::panel::<M>(scores.get(tokens * C), C, packed),
+            anew: true,
+        };
+        let channels = head_dim.next_multiple_of(SIDE);
+        let mixed = mixed.room(tiles.padded(channels) * C);
+        answered.multiply::<T>(unit, ahead, mixed, |_, _| ());
+        leave(self.attention, self.index, first, mixed, &shares, self.out);
+    }
+}
+
+/// Writes what was mixed [channels, C], each column times its share, as rows of the output.
+#[inline(always)]
+fn leave<const C: usize, V: Value>(
+    attention: &Attention<'_>,
+    index: usize,
+    first: usize,
+    mixed: &[f32],
+    shares: &[f32; C],
+    out: &Output<'_, V>,
+) {
+    let Attention {
+        heads,
+        head_dim,
+        queries,
+        ..
+    } = *attention;
+    let (picture, head) = (index / heads, index % heads);
+    let channels = mixed.as_chunks::<C>().0.as_chunks::<SIDE>().0;
+    let mut turned = [[0f32; SIDE]; C];
+    for (mixed, channel) in channels.iter().zip((0..head_dim).step_by(SIDE)) {
+        let rows = mixed.each_ref();
+        for (column, (turned, share)) in turned.iter_mut().zip(shares).enumerate() {
+            for (turned, row) in turned.iter_mut().zip(rows) {
+                *turned = row[column] * share;
+            }
+        }
+        let count = SIDE.min(head_dim - channel);
+        for (query, turned) in (first..queries).zip(&turned) {
             let row = picture * queries + query;
             // SAFETY: the head's channels of this row are this task's own and in the output.
-            let out = unsafe { self.out.part(row, head * head_dim, head_dim) };
-            let mixed = mixed[query - first..].iter().step_by(columns);
-            out.iter_mut().zip(mixed).for_each(|(out, sum)| {
-                out.write(V::of(sum * share));
-            });
+            let out = unsafe { out.part(row, head * head_dim + channel, count) };
+            match out.first_chunk_mut::<SIDE>() {
+                Some(out) => write(out, turned),
+                None => write(out, turned),
+            }
         }
+    }
+}
+
+#[inline(always)]
+fn write<V: Value>(out: &mut [MaybeUninit<V>], values: &[f32]) {
+    for (out, value) in out.iter_mut().zip(values) {
+        out.write(V::of(*value));
     }
 }

@@ -1,40 +1,58 @@
 //! Blocks of packed rows times a panel of packed columns, tile by tile.
 
+use super::ahead::{Ahead, CACHE_LINE};
 use super::pack::Factor;
-use super::tile::{CACHE_LINE, Tiles, prefetch};
+use super::tile::{Operands, STEPS, Tiles};
 
-/// Adds the products of packed rows with a panel of columns [k, columns] to `sums` [rows, columns].
-///
-/// `x` are blocks of as many rows as a tile has, each [k, rows], the last one as narrow as its padded rows;
-/// `sums` has the padding, too.
-/// The panel is taken in parts that stay in the first cache while all blocks meet them. Meanwhile the
-/// next part is fetched, and at last the beginning of `next`, the panel that is read after this one.
-#[inline(always)]
-pub(super) fn add_products<T: Factor>(
-    unit: &mut T::Unit,
-    tiles: Tiles,
-    k: usize,
-    x: &[T::Element],
-    panel: &[T::Element],
-    next: &[T::Element],
-    sums: &mut [f32],
-) {
-    let Tiles { rows, columns, .. } = tiles;
-    let blocks = x.len().div_ceil(rows * k);
-    for first in (0..k).step_by(tiles.depth) {
-        let last = k.min(first.saturating_add(tiles.depth));
-        let part = &panel[first * columns..last * columns];
-        let behind = if last < k {
-            &panel[last * columns..]
-        } else {
-            next
-        };
-        let behind = &behind[..part.len().min(behind.len())];
-        let mut behind = behind.chunks(behind.len().div_ceil(blocks).max(1));
-        for (x, sums) in x.chunks(rows * k).zip(sums.chunks_mut(rows * columns)) {
-            prefetch(behind.next().unwrap_or_default());
-            let count = x.len() / k;
-            T::multiply(unit, count, &x[first * count..last * count], part, sums);
+/// Packed rows and a panel of packed columns.
+pub(super) struct Blocks<'a, T> {
+    pub tiles: Tiles,
+    /// Elements of depth.
+    pub k: usize,
+    /// Blocks of as many rows as a tile has, each [k, rows], the last one as narrow as its padded rows.
+    pub x: &'a [T],
+    /// [k, columns]
+    pub panel: &'a [T],
+    /// Whether sums begin with zero; otherwise with what is there.
+    pub anew: bool,
+}
+
+impl<T: Copy> Blocks<'_, T> {
+    /// Turns of the loops over all tiles' depth, in each of which something is fetched ahead.
+    pub fn turns(&self) -> usize {
+        (self.x.len() / (self.tiles.rows * self.k)).max(1) * (self.k / STEPS).max(1)
+    }
+
+    /// Sums up the products in `sums` [rows, columns], which has the rows' padding, too. The panel is
+    /// taken in parts that stay in the first cache while all blocks meet them. `then` is called with each
+    /// block's number and its sums [rows, columns] when they are complete; it may be compiled for any
+    /// instructions.
+    #[inline(always)]
+    pub fn multiply<F: Factor<Element = T>>(
+        &self,
+        unit: &mut F::Unit,
+        ahead: &mut Ahead<'_>,
+        sums: &mut [f32],
+        mut then: impl FnMut(usize, &[f32]),
+    ) {
+        let (k, rows, panel) = (self.k, self.tiles.rows, self.panel);
+        let columns = panel.len() / k;
+        for first in (0..k).step_by(self.tiles.depth) {
+            let last = k.min(first.saturating_add(self.tiles.depth));
+            let sums = sums.chunks_mut(rows * columns);
+            for (block, (x, sums)) in self.x.chunks(rows * k).zip(sums).enumerate() {
+                let rows = x.len() / k;
+                let operands = Operands {
+                    rows,
+                    a: &x[first * rows..last * rows],
+                    b: &panel[first * columns..last * columns],
+                    anew: self.anew && first == 0,
+                };
+                F::multiply(unit, operands, ahead, sums);
+                if last == k {
+                    then(block, sums);
+                }
+            }
         }
     }
 }
@@ -47,13 +65,14 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// So many zeros.
+    /// Room for so many, with whatever it held before.
     #[inline(always)]
-    pub fn zeros(&mut self, count: usize) -> &mut [f32] {
+    pub fn room(&mut self, count: usize) -> &mut [f32] {
         let most = CACHE_LINE / size_of::<f32>() - 1; // in front of the first line
-        self.memory.clear();
-        self.memory.resize(count + most, 0.0);
-        self.first = self.memory.as_ptr().align_offset(CACHE_LINE).min(most);
+        if self.memory.len() < count + most {
+            self.memory.resize(count + most, 0.0);
+            self.first = self.memory.as_ptr().align_offset(CACHE_LINE).min(most);
+        }
         self.get(count)
     }
 

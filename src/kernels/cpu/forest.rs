@@ -8,8 +8,8 @@
 use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
-use super::math::MulAdd;
-use super::output::{Output, written};
+use super::math::Vectors;
+use super::output::{Order, Output, written};
 use super::softmax::softmax;
 use super::value::Value;
 
@@ -53,7 +53,7 @@ impl ForestAttention<'_> {
             });
         };
         // SAFETY: the tasks cover all nodes.
-        unsafe { written(nodes, width, compute) }
+        unsafe { written(nodes, width, Order::Rows, compute) }
     }
 }
 
@@ -71,7 +71,7 @@ impl<V: Value> Work for Nodes<'_, V> {
     type Output = ();
 
     #[inline(always)]
-    fn run<M: MulAdd>(self) {
+    fn run<M: Vectors>(self) {
         let ForestAttention {
             heads, head_dim, ..
         } = *self.attention;
@@ -135,7 +135,7 @@ impl<V> Nodes<'_, V> {
 
 /// The inner product, its sums in a fixed order.
 #[inline(always)]
-fn dot<M: MulAdd>(a: &[f32], b: &[f32]) -> f32 {
+fn dot<M: Vectors>(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0f32; LANES];
     let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let rest = a.remainder().iter().zip(b.remainder());

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // A function compiled for some instructions may be called only where they are.
 
 use super::amx::detect;
-use super::math::{Fused, MulAdd, Separate};
+use super::math::{Fused, Separate, Vectors};
 
 /// A set of instructions that this machine was found to have. That is what makes it safe to call
 /// the functions compiled for it, and why there is no way to make one up.
@@ -30,7 +30,7 @@ pub(super) trait Work {
     const BY_AVX2: bool = true;
     const PORTABLE: bool = true;
     /// Must be `#[inline(always)]`. `M` is how the instructions multiply and add.
-    fn run<M: MulAdd>(self) -> Self::Output;
+    fn run<M: Vectors>(self) -> Self::Output;
 }
 
 impl Isa {

@@ -2,17 +2,18 @@
 #![allow(unsafe_code)] // Tiles of one output are written from several threads.
 
 use std::cell::RefCell;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::thread::LocalKey;
 
 use rayon::prelude::*;
 
+use super::ahead::{Ahead, Rows};
 use super::amx::Line;
-use super::blocks::{Sums, add_products};
+use super::blocks::{Blocks, Sums};
+use super::epilogue::{Epilogue, Outcome, Write};
 use super::isa::{Isa, Work};
-use super::math::{MulAdd, gelu, quick_gelu, silu};
-use super::output::{Output, written};
+use super::math::Vectors;
+use super::output::{Order, Output, written};
 use super::pack::{Factor, Format, Lines, Packed, Pairs, Precision, Rounded, Whole};
 use super::tile::Tiles;
 use super::value::Value;
@@ -41,19 +42,6 @@ pub struct PackedLinear {
     bias: Vec<f32>,
     isa: Isa,
     tiles: Tiles,
-}
-
-/// What becomes of a sum before it is stored.
-#[derive(Debug, Clone, Copy)]
-pub enum Epilogue<'a> {
-    /// The bias is added.
-    Bias,
-    /// GELU (erf) of that.
-    Gelu,
-    /// GELU in OpenAI's form (the logistic function of 1.702 x) of that.
-    QuickGelu,
-    /// Another matrix of the same shape is added to that.
-    Add(&'a [f32]),
 }
 
 impl PackedLinear {
@@ -122,10 +110,12 @@ impl PackedLinear {
         };
         let (k, lanes) = (inputs, tiles.columns);
         let panels = match format {
-            Format::Whole => Packed::Whole(in_parallel::<Whole>(panels, k, lanes, gather)),
-            Format::Rounded => Packed::Rounded(in_parallel::<Rounded>(panels, k, lanes, gather)),
-            Format::Pairs => Packed::Pairs(in_parallel::<Pairs>(panels, k, lanes, gather)),
-            Format::Lines => Packed::Lines(in_parallel::<Lines>(panels, k, lanes, gather)),
+            Format::Whole => Packed::Whole(in_parallel::<Whole>(isa, panels, k, lanes, gather)),
+            Format::Rounded => {
+                Packed::Rounded(in_parallel::<Rounded>(isa, panels, k, lanes, gather))
+            }
+            Format::Pairs => Packed::Pairs(in_parallel::<Pairs>(isa, panels, k, lanes, gather)),
+            Format::Lines => Packed::Lines(in_parallel::<Lines>(isa, panels, k, lanes, gather)),
         };
         let gated = parts.len() == 2;
         Self {
@@ -159,11 +149,31 @@ impl PackedLinear {
     /// # Panics
     /// When the lengths do not fit, or a layer in f32 has activations in bfloat16.
     pub fn forward<X: Value, V: Value>(&self, x: &[X], epilogue: Epilogue<'_>) -> Vec<V> {
+        if let Epilogue::Add(other) = epilogue {
+            assert_eq!(other.len(), x.len() / self.inputs * self.outputs());
+        }
+        self.compute(x, epilogue, Order::Rows)
+    }
+
+    /// The outputs of all rows of `x` [pictures * tokens, inputs], the bias added, as
+    /// [pictures, heads, tokens, head_dim]: what belongs to a head lies together.
+    ///
+    /// # Panics
+    /// When the lengths do not fit, or a layer in f32 has activations in bfloat16.
+    pub fn forward_by_heads<X: Value, V: Value>(
+        &self,
+        x: &[X],
+        tokens: usize,
+        head_dim: usize,
+    ) -> Vec<V> {
+        assert!((x.len() / self.inputs).is_multiple_of(tokens));
+        assert!(self.outputs().is_multiple_of(head_dim));
+        self.compute(x, Epilogue::Bias, Order::Heads { tokens, head_dim })
+    }
+
+    fn compute<X: Value, V: Value>(&self, x: &[X], epilogue: Epilogue<'_>, order: Order) -> Vec<V> {
         let (rows, outputs) = (x.len() / self.inputs, self.outputs());
         assert_eq!(x.len(), rows * self.inputs);
-        if let Epilogue::Add(other) = epilogue {
-            assert_eq!(other.len(), rows * outputs);
-        }
         assert!(!self.gated || matches!(epilogue, Epilogue::Bias));
         let compute = |out: &Output<'_, V>| match &self.panels {
             Packed::Whole(panels) if X::WHOLE && V::WHOLE => {
@@ -177,7 +187,7 @@ impl PackedLinear {
             Packed::Lines(panels) => self.multiply::<Lines, X, V>(panels, x, epilogue, out, &LINES),
         };
         // SAFETY: the tasks of a plan cover the output.
-        unsafe { written(rows, outputs, compute) }
+        unsafe { written(rows, outputs, order, compute) }
     }
 
     fn multiply<T: Factor, X: Value, V: Value>(
@@ -233,6 +243,7 @@ impl PackedLinear {
 
 /// Panels of `lanes` columns, one after the other: gathered, then packed, on all threads.
 fn in_parallel<T: Factor>(
+    isa: Isa,
     panels: usize,
     k: usize,
     lanes: usize,
@@ -244,8 +255,12 @@ fn in_parallel<T: Factor>(
         || (Vec::new(), Vec::new()),
         |(rows, room), (panel, packed)| {
             gather(panel, rows);
-            room.clear();
-            T::pack_columns(rows, lanes, k, lanes, room);
+            isa.run(PackColumns::<T> {
+                rows,
+                k,
+                lanes,
+                room,
+            });
             packed.copy_from_slice(room);
         },
     );
@@ -322,6 +337,26 @@ impl Plan {
     }
 }
 
+/// Columns [lanes, k] as a panel.
+struct PackColumns<'a, T: Factor> {
+    rows: &'a [f32],
+    k: usize,
+    lanes: usize,
+    room: &'a mut Vec<T::Element>,
+}
+
+impl<T: Factor> Work for PackColumns<'_, T> {
+    type Output = ();
+    const BY_AVX2: bool = T::BY_AVX2;
+    const PORTABLE: bool = T::PORTABLE;
+
+    #[inline(always)]
+    fn run<M: Vectors>(self) {
+        self.room.clear();
+        T::pack_columns::<M>(self.rows, self.lanes, self.k, self.lanes, self.room);
+    }
+}
+
 thread_local! {
     /// Packed rows. Taken and put back around the work: a closure given to `with` would not be
     /// compiled for the instructions.
@@ -348,13 +383,13 @@ impl<T: Factor, X: Value> Work for PackRows<'_, T, X> {
     const PORTABLE: bool = T::PORTABLE;
 
     #[inline(always)]
-    fn run<M: MulAdd>(self) {
+    fn run<M: Vectors>(self) {
         self.packed.clear();
         for x in self.x.chunks(self.block * self.inputs) {
             let count = x.len() / self.inputs;
             let x = &x[self.depth.start..];
             let depth = self.depth.len();
-            T::pack_rows(x, count, depth, self.inputs, self.packed);
+            T::pack_rows::<X, M>(x, count, depth, self.inputs, self.packed);
         }
     }
 }
@@ -382,7 +417,7 @@ impl<T: Factor, V: Value> Work for Products<'_, T, V> {
     const PORTABLE: bool = T::PORTABLE;
 
     #[inline(always)]
-    fn run<M: MulAdd>(self) {
+    fn run<M: Vectors>(self) {
         let Self { layer, depth, .. } = &self;
         let columns = layer.tiles.columns;
         let (all, first, k) = (
@@ -397,97 +432,65 @@ impl<T: Factor, V: Value> Work for Products<'_, T, V> {
         };
         let mut unit = T::unit(layer.isa);
         let mut sums = Sums::default();
-        let sums = sums.zeros(layer.tiles.padded(self.rows.len()) * columns);
+        let sums = sums.room(layer.tiles.padded(self.rows.len()) * columns);
         for panel in self.which.clone() {
-            match depth.start {
-                0 => sums.fill(0.0),
-                _ => self.resume(panel, sums),
+            // A gated panel has as many columns of each part.
+            let width = layer.panel_columns();
+            let written = panel * width..((panel + 1) * width).min(self.out.columns());
+            if depth.start > 0 {
+                self.resume(written.clone(), sums);
             }
-            let (now, next) = (weights(panel), weights(panel + 1));
-            add_products::<T>(&mut unit, layer.tiles, k, self.packed, now, next, sums);
-            let bias = &layer.bias[panel * columns..][..columns];
-            for (row, sums) in self.rows.clone().zip(sums.chunks_exact(columns)) {
-                if depth.end == layer.inputs {
-                    self.store::<M>(row, panel, sums, bias);
-                } else {
-                    self.suspend(row, panel, sums);
-                }
-            }
+            let blocks = Blocks {
+                tiles: layer.tiles,
+                k,
+                x: self.packed,
+                panel: weights(panel),
+                anew: depth.start == 0,
+            };
+            // Outputs follow right after their products, so that other products hide how long the memory
+            // takes.
+            let then = |block: usize, sums: &[f32]| {
+                let first = self.rows.start + block * layer.tiles.rows;
+                let rows = first..self.rows.end.min(first + layer.tiles.rows);
+                layer.isa.run(Write {
+                    outcome: match self.epilogue {
+                        _ if depth.end < layer.inputs => Outcome::Sums,
+                        _ if layer.gated => Outcome::Gate,
+                        epilogue => Outcome::Epilogue(epilogue),
+                    },
+                    sums: &sums[..rows.len() * columns],
+                    bias: &layer.bias[panel * columns..][..columns],
+                    rows,
+                    columns: written.clone(),
+                    out: self.out,
+                });
+            };
+            let next = [Rows::all(weights(panel + 1)), Rows::default()];
+            let mut ahead = Ahead::new(next, blocks.turns());
+            blocks.multiply::<T>(&mut unit, &mut ahead, sums, then);
         }
     }
 }
 
 impl<T: Factor, V: Value> Products<'_, T, V> {
-    /// A row's outputs of a panel. They are asked for once at a time.
+    /// Takes sums up again that were left in some columns of the output.
     #[inline(always)]
-    #[allow(clippy::mut_from_ref)]
-    fn outputs(&self, row: usize, panel: usize) -> &mut [MaybeUninit<V>] {
-        let width = self.layer.panel_columns();
-        let first = panel * width;
-        let count = width.min(self.out.columns() - first);
-        // SAFETY: the row and columns are this task's own, and in the output by `Plan`.
-        unsafe { self.out.part(row, first, count) }
-    }
-
-    /// Leaves sums in the output.
-    #[inline(always)]
-    fn suspend(&self, row: usize, panel: usize, sums: &[f32]) {
-        let out = self.outputs(row, panel).iter_mut();
-        out.zip(sums).for_each(|(out, sum)| {
-            out.write(V::of(*sum));
-        });
-    }
-
-    /// Takes the sums of all rows up again.
-    #[inline(always)]
-    fn resume(&self, panel: usize, sums: &mut [f32]) {
-        let sums = sums.chunks_exact_mut(self.layer.tiles.columns);
-        for (row, sums) in self.rows.clone().zip(sums) {
-            let out = self.outputs(row, panel).iter();
-            out.zip(sums).for_each(|(out, sum)| {
-                // SAFETY: `suspend` wrote it.
-                *sum = unsafe { out.assume_init() }.f32();
-            });
-        }
-    }
-
-    #[inline(always)]
-    fn store<M: MulAdd>(&self, row: usize, panel: usize, sums: &[f32], bias: &[f32]) {
-        let width = self.layer.panel_columns();
-        let out = self.outputs(row, panel);
-        let biased = sums.iter().zip(bias).map(|(sum, bias)| sum + bias);
-        if self.layer.gated {
-            let (first, second) = sums.split_at(width);
-            let (first_bias, second_bias) = bias.split_at(width);
-            let gates = first
-                .iter()
-                .zip(first_bias)
-                .map(|(sum, bias)| silu::<M>(sum + bias));
-            let values = second.iter().zip(second_bias).map(|(sum, bias)| sum + bias);
-            out.iter_mut()
-                .zip(gates.zip(values))
-                .for_each(|(out, (g, v))| {
-                    out.write(V::of(g * v));
-                });
-            return;
-        }
-        match self.epilogue {
-            Epilogue::Bias => out.iter_mut().zip(biased).for_each(|(out, v)| {
-                out.write(V::of(v));
-            }),
-            Epilogue::Gelu => out.iter_mut().zip(biased).for_each(|(out, v)| {
-                out.write(V::of(gelu::<M>(v)));
-            }),
-            Epilogue::QuickGelu => out.iter_mut().zip(biased).for_each(|(out, v)| {
-                out.write(V::of(quick_gelu::<M>(v)));
-            }),
-            Epilogue::Add(other) => {
-                let other = &other[row * self.out.columns() + panel * width..][..out.len()];
-                let added = biased.zip(other).map(|(v, other)| other + v);
-                out.iter_mut().zip(added).for_each(|(out, v)| {
-                    out.write(V::of(v));
-                });
+    fn resume(&self, columns: Range<usize>, sums: &mut [f32]) {
+        let mut column = columns.start;
+        while column < columns.end {
+            let count = self.out.together(column, columns.end - column);
+            let place = self.out.column_place(column);
+            let rows = self.out.row_places(self.rows.start);
+            let sums = sums.chunks_exact_mut(self.layer.tiles.columns);
+            for ((_, row), sums) in self.rows.clone().zip(rows).zip(sums) {
+                // SAFETY: the row and columns are this task's own, and in the output by `Plan`.
+                let out = unsafe { self.out.at(row + place, count) };
+                for (sum, out) in sums[column - columns.start..].iter_mut().zip(out) {
+                    // SAFETY: they were written when the sums were left.
+                    *sum = unsafe { out.assume_init() }.f32();
+                }
             }
+            column += count;
         }
     }
 }

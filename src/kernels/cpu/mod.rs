@@ -8,16 +8,19 @@
 //! | file | what |
 //! |---|---|
 //! | `isa` | which instructions there are; running code compiled for them |
+//! | `ahead` | memory that is read or written soon |
 //! | `tile` | the innermost products by vectors |
 //! | `amx` | the innermost products by tile units |
 //! | `blocks` | packed rows times a panel of columns |
 //! | `pack` | rows and columns in the order of the tiles; rounding to bfloat16 |
-//! | `linear` | linear layers and what is fused into them |
+//! | `linear` | linear layers |
+//! | `epilogue` | what is fused into them |
 //! | `attention` | attention with rotation |
 //! | `forest` | attention along the paths of a forest |
 //! | `softmax` | softmax, for both |
 //! | `norm` | LayerNorm |
 //! | `tokens` | pictures as patches, patches as tokens |
+//! | `transpose` | rows and columns of small blocks |
 //! | `value` | f32 and bfloat16, as activations are kept |
 //! | `output` | results written by several threads |
 //! | `math` | exponential, error function |
@@ -29,9 +32,11 @@
 //! `unsafe` is in `isa`, `tile` and `amx` (instructions), and where threads write parts of one `output`
 //! (`linear`, `attention`, `forest`, `norm`).
 
+mod ahead;
 mod amx;
 mod attention;
 mod blocks;
+mod epilogue;
 mod forest;
 mod isa;
 mod linear;
@@ -45,13 +50,15 @@ mod softmax;
 mod tests;
 mod tile;
 mod tokens;
+mod transpose;
 mod value;
 
 pub use amx::detect::NoTiles;
 pub use attention::Attention;
+pub use epilogue::Epilogue;
 pub use forest::ForestAttention;
 pub use isa::Isa;
-pub use linear::{Epilogue, PackedLinear};
+pub use linear::PackedLinear;
 pub use norm::layer_norm;
 pub use pack::Precision;
 pub use peak::{Rate, bf16_rates, fastest, peak, unused_tiles};

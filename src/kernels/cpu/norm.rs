@@ -4,8 +4,8 @@
 use rayon::prelude::*;
 
 use super::isa::{Isa, Work};
-use super::math::MulAdd;
-use super::output::{Output, written};
+use super::math::Vectors;
+use super::output::{Order, Output, written};
 use super::value::Value;
 
 /// Partial sums that the compiler keeps in vector registers.
@@ -45,7 +45,7 @@ pub fn layer_norm<X: Value, V: Value>(
             });
     };
     // SAFETY: the tasks cover all rows.
-    unsafe { written(x.len() / width, width, compute) }
+    unsafe { written(x.len() / width, width, Order::Rows, compute) }
 }
 
 struct Rows<'a, X, V> {
@@ -62,7 +62,7 @@ impl<X: Value, V: Value> Work for Rows<'_, X, V> {
     type Output = ();
 
     #[inline(always)]
-    fn run<M: MulAdd>(self) {
+    fn run<M: Vectors>(self) {
         let width = self.weight.len();
         for (row, x) in self.x.chunks_exact(width).enumerate() {
             // SAFETY: the row is this task's own and in the output.

@@ -3,12 +3,25 @@
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
-/// A row-major matrix that is being written.
+use super::ahead::Rows;
+
+/// A matrix that is being written.
 pub(super) struct Output<'a, V> {
     pointer: *mut MaybeUninit<V>,
     columns: usize,
+    order: Order,
     memory: PhantomData<&'a mut [MaybeUninit<V>]>,
+}
+
+/// Where the elements of a matrix lie.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    /// Row by row.
+    Rows,
+    /// [pictures, heads, tokens, head_dim]: rows are tokens of pictures, and columns channels of heads.
+    Heads { tokens: usize, head_dim: usize },
 }
 
 // SAFETY: threads reach the memory only through `part`, whose callers keep apart.
@@ -20,7 +33,74 @@ impl<V> Output<'_, V> {
         self.columns
     }
 
-    /// Part of a row, `count` elements from `column` on.
+    /// Columns of some rows, of a matrix that lies row by row, as memory that is written soon.
+    pub fn rows(&self, rows: Range<usize>, columns: Range<usize>) -> Rows<'_> {
+        let first = self
+            .pointer
+            .wrapping_add(rows.start * self.columns + columns.start);
+        Rows::at(first, columns.len(), self.columns, rows.len())
+    }
+
+    /// How many of `count` columns lie side by side, from `column` on.
+    #[inline(always)]
+    pub fn together(&self, column: usize, count: usize) -> usize {
+        match self.order {
+            Order::Rows => count,
+            Order::Heads { head_dim, .. } => count.min(head_dim - column % head_dim),
+        }
+    }
+
+    /// Where rows begin, from `first` on. To be added to the place of a column.
+    #[inline(always)]
+    pub fn row_places(&self, first: usize) -> impl Iterator<Item = usize> {
+        let (order, columns) = (self.order, self.columns);
+        let (mut place, mut token) = match order {
+            Order::Rows => (first * columns, 0),
+            Order::Heads { tokens, head_dim } => {
+                let token = first % tokens;
+                ((first - token) * columns + token * head_dim, token)
+            }
+        };
+        std::iter::repeat_with(move || {
+            let this = place;
+            match order {
+                Order::Rows => place += columns,
+                Order::Heads { tokens, head_dim } => {
+                    token += 1;
+                    place += head_dim;
+                    if token == tokens {
+                        place += tokens * (columns - head_dim);
+                        token = 0;
+                    }
+                }
+            }
+            this
+        })
+    }
+
+    /// Where a column is in the rows.
+    #[inline(always)]
+    pub fn column_place(&self, column: usize) -> usize {
+        match self.order {
+            Order::Rows => column,
+            Order::Heads { tokens, head_dim } => {
+                column / head_dim * tokens * head_dim + column % head_dim
+            }
+        }
+    }
+
+    /// `count` elements that lie side by side.
+    ///
+    /// # Safety
+    /// They lie in the matrix, and nothing else refers to them.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn at(&self, place: usize, count: usize) -> &mut [MaybeUninit<V>] {
+        // SAFETY: promised by the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer.add(place), count) }
+    }
+
+    /// Part of a row of a matrix that lies row by row, `count` elements from `column` on.
     ///
     /// # Safety
     /// The part lies in the matrix, and nothing else refers to it.
@@ -28,10 +108,7 @@ impl<V> Output<'_, V> {
     #[allow(clippy::mut_from_ref)]
     pub unsafe fn part(&self, row: usize, column: usize, count: usize) -> &mut [MaybeUninit<V>] {
         // SAFETY: promised by the caller.
-        unsafe {
-            let start = self.pointer.add(row * self.columns + column);
-            std::slice::from_raw_parts_mut(start, count)
-        }
+        unsafe { self.at(row * self.columns + column, count) }
     }
 }
 
@@ -42,12 +119,14 @@ impl<V> Output<'_, V> {
 pub(super) unsafe fn written<V>(
     rows: usize,
     columns: usize,
+    order: Order,
     write: impl FnOnce(&Output<'_, V>),
 ) -> Vec<V> {
     let mut values = Vec::with_capacity(rows * columns);
     write(&Output {
         pointer: values.spare_capacity_mut().as_mut_ptr(),
         columns,
+        order,
         memory: PhantomData,
     });
     // SAFETY: that many have room, and the caller promises that they were written.

@@ -1,8 +1,11 @@
 //! Rows and columns in the order in which a tile reads them.
 
+use super::ahead::Ahead;
 use super::amx::{self, Line, TileUnit};
 use super::isa::Isa;
-use super::tile::{self, Tile, Tiles, with_rows};
+use super::math::Vectors;
+use super::tile::{self, Operands, Tile, Tiles, with_rows};
+use super::transpose::SIDE;
 use super::value::{Value, rounded};
 
 /// The arithmetic of a product. Sums are f32 in both.
@@ -64,18 +67,17 @@ pub(super) trait Factor: 'static {
 
     fn unit(isa: Isa) -> Self::Unit;
 
-    /// Adds a[depth, rows] transposed, times b[depth, columns], to out[rows, columns].
+    /// Sums up a tile's products in out[rows, columns], and fetches what is ahead meanwhile.
     fn multiply(
         unit: &mut Self::Unit,
-        rows: usize,
-        a: &[Self::Element],
-        b: &[Self::Element],
+        operands: Operands<'_, Self::Element>,
+        ahead: &mut Ahead<'_>,
         out: &mut [f32],
     );
 
     /// Packs a block of rows, each of `k` values and `stride` behind the one before, after what `out`
     /// holds: [depth, rows], with padding behind the rows if tiles have a step.
-    fn pack_rows<V: Value>(
+    fn pack_rows<V: Value, M: Vectors>(
         x: &[V],
         rows: usize,
         k: usize,
@@ -85,7 +87,7 @@ pub(super) trait Factor: 'static {
 
     /// Packs columns, dense and each of `k` values, as a panel [depth, lanes] after what `out` holds.
     /// Lanes beyond the columns are zeros.
-    fn pack_columns(
+    fn pack_columns<M: Vectors>(
         x: &[f32],
         columns: usize,
         k: usize,
@@ -95,14 +97,14 @@ pub(super) trait Factor: 'static {
 
     /// Packs a block of rows whose values lie side by side, all rows of one k in `values(k)`. There is at
     /// least one of each.
-    fn pack_transposed<'a, V: Value>(
+    fn pack_transposed<'a, V: Value, M: Vectors>(
         k: usize,
         values: impl Fn(usize) -> &'a [V],
         out: &mut Vec<Self::Element>,
     );
 
     /// Values [k, lanes] as a panel [depth, lanes], in `room` if it has to be made.
-    fn panel<'a>(
+    fn panel<'a, M: Vectors>(
         x: &'a [f32],
         lanes: usize,
         room: &'a mut Vec<Self::Element>,
@@ -133,31 +135,50 @@ impl Factor for Whole {
     }
 
     #[inline(always)]
-    fn multiply(unit: &mut Tile<f32>, rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
-        unit(rows, a, b, out);
+    fn multiply(
+        unit: &mut Tile<f32>,
+        operands: Operands<'_, f32>,
+        ahead: &mut Ahead<'_>,
+        out: &mut [f32],
+    ) {
+        unit(operands, ahead, out);
     }
 
     #[inline(always)]
-    fn pack_rows<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, out: &mut Vec<f32>) {
-        f32s(x, rows, k, stride, rows, out);
+    fn pack_rows<V: Value, M: Vectors>(
+        x: &[V],
+        rows: usize,
+        k: usize,
+        stride: usize,
+        out: &mut Vec<f32>,
+    ) {
+        f32s::<V, M>(x, rows, k, stride, rows, out);
     }
 
     #[inline(always)]
-    fn pack_columns(x: &[f32], columns: usize, k: usize, lanes: usize, out: &mut Vec<f32>) {
-        f32s(x, columns, k, k, lanes, out);
+    fn pack_columns<M: Vectors>(
+        x: &[f32],
+        columns: usize,
+        k: usize,
+        lanes: usize,
+        out: &mut Vec<f32>,
+    ) {
+        f32s::<f32, M>(x, columns, k, k, lanes, out);
     }
 
     #[inline(always)]
-    fn pack_transposed<'a, V: Value>(
+    fn pack_transposed<'a, V: Value, M: Vectors>(
         k: usize,
         values: impl Fn(usize) -> &'a [V],
         out: &mut Vec<f32>,
     ) {
-        (0..k).for_each(|k| out.extend(values(k).iter().map(|value| value.f32())));
+        // Copies of a length that the compiler knows are a few instructions.
+        with_rows!(values(0).len(), R => side_by_side_of::<R, V>(k, values, out),
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     }
 
     #[inline(always)]
-    fn panel<'a>(x: &'a [f32], _: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
+    fn panel<'a, M: Vectors>(x: &'a [f32], _: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
         x
     }
 }
@@ -173,41 +194,58 @@ impl Factor for Rounded {
     }
 
     #[inline(always)]
-    fn multiply(unit: &mut Tile<f32>, rows: usize, a: &[f32], b: &[f32], out: &mut [f32]) {
-        Whole::multiply(unit, rows, a, b, out);
+    fn multiply(
+        unit: &mut Tile<f32>,
+        operands: Operands<'_, f32>,
+        ahead: &mut Ahead<'_>,
+        out: &mut [f32],
+    ) {
+        Whole::multiply(unit, operands, ahead, out);
     }
 
     #[inline(always)]
-    fn pack_rows<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, out: &mut Vec<f32>) {
+    fn pack_rows<V: Value, M: Vectors>(
+        x: &[V],
+        rows: usize,
+        k: usize,
+        stride: usize,
+        out: &mut Vec<f32>,
+    ) {
         let start = out.len();
-        Whole::pack_rows(x, rows, k, stride, out);
+        Whole::pack_rows::<V, M>(x, rows, k, stride, out);
         if V::WHOLE {
             round_all(&mut out[start..]);
         }
     }
 
     #[inline(always)]
-    fn pack_columns(x: &[f32], columns: usize, k: usize, lanes: usize, out: &mut Vec<f32>) {
+    fn pack_columns<M: Vectors>(
+        x: &[f32],
+        columns: usize,
+        k: usize,
+        lanes: usize,
+        out: &mut Vec<f32>,
+    ) {
         let start = out.len();
-        Whole::pack_columns(x, columns, k, lanes, out);
+        Whole::pack_columns::<M>(x, columns, k, lanes, out);
         round_all(&mut out[start..]);
     }
 
     #[inline(always)]
-    fn pack_transposed<'a, V: Value>(
+    fn pack_transposed<'a, V: Value, M: Vectors>(
         k: usize,
         values: impl Fn(usize) -> &'a [V],
         out: &mut Vec<f32>,
     ) {
         let start = out.len();
-        Whole::pack_transposed(k, values, out);
+        Whole::pack_transposed::<V, M>(k, values, out);
         if V::WHOLE {
             round_all(&mut out[start..]);
         }
     }
 
     #[inline(always)]
-    fn panel<'a>(x: &'a [f32], _: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
+    fn panel<'a, M: Vectors>(x: &'a [f32], _: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
         room.clear();
         room.extend_from_slice(x);
         round_all(room);
@@ -231,22 +269,39 @@ impl Factor for Pairs {
     }
 
     #[inline(always)]
-    fn multiply(unit: &mut Tile<u32>, rows: usize, a: &[u32], b: &[u32], out: &mut [f32]) {
-        unit(rows, a, b, out);
+    fn multiply(
+        unit: &mut Tile<u32>,
+        operands: Operands<'_, u32>,
+        ahead: &mut Ahead<'_>,
+        out: &mut [f32],
+    ) {
+        unit(operands, ahead, out);
     }
 
     #[inline(always)]
-    fn pack_rows<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, out: &mut Vec<u32>) {
-        bf16s(x, rows, k, stride, rows, out);
+    fn pack_rows<V: Value, M: Vectors>(
+        x: &[V],
+        rows: usize,
+        k: usize,
+        stride: usize,
+        out: &mut Vec<u32>,
+    ) {
+        bf16s::<V, M>(x, rows, k, stride, rows, out);
     }
 
     #[inline(always)]
-    fn pack_columns(x: &[f32], columns: usize, k: usize, lanes: usize, out: &mut Vec<u32>) {
-        bf16s(x, columns, k, k, lanes, out);
+    fn pack_columns<M: Vectors>(
+        x: &[f32],
+        columns: usize,
+        k: usize,
+        lanes: usize,
+        out: &mut Vec<u32>,
+    ) {
+        bf16s::<f32, M>(x, columns, k, k, lanes, out);
     }
 
     #[inline(always)]
-    fn pack_transposed<'a, V: Value>(
+    fn pack_transposed<'a, V: Value, M: Vectors>(
         k: usize,
         values: impl Fn(usize) -> &'a [V],
         out: &mut Vec<u32>,
@@ -260,10 +315,10 @@ impl Factor for Pairs {
     }
 
     #[inline(always)]
-    fn panel<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
+    fn panel<'a, M: Vectors>(x: &'a [f32], lanes: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
         room.clear();
         let k = x.len() / lanes;
-        Self::pack_transposed(k, |k| &x[k * lanes..][..lanes], room);
+        Self::pack_transposed::<f32, M>(k, |k| &x[k * lanes..][..lanes], room);
         room
     }
 }
@@ -280,13 +335,24 @@ impl Factor for Lines {
     }
 
     #[inline(always)]
-    fn multiply(unit: &mut TileUnit, rows: usize, a: &[Line], b: &[Line], out: &mut [f32]) {
-        unit.add_products(rows, a, b, out);
+    fn multiply(
+        unit: &mut TileUnit,
+        operands: Operands<'_, Line>,
+        ahead: &mut Ahead<'_>,
+        out: &mut [f32],
+    ) {
+        unit.multiply(operands, ahead, out);
     }
 
     /// A line is 32 values of one row.
     #[inline(always)]
-    fn pack_rows<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, out: &mut Vec<Line>) {
+    fn pack_rows<V: Value, M: Vectors>(
+        x: &[V],
+        rows: usize,
+        k: usize,
+        stride: usize,
+        out: &mut Vec<Line>,
+    ) {
         let lanes = rows.next_multiple_of(amx::SIDE);
         let start = out.len();
         out.resize(start + Self::depth(k) * lanes, Line::default());
@@ -309,15 +375,21 @@ impl Factor for Lines {
 
     /// A line is two values of each of 16 columns.
     #[inline(always)]
-    fn pack_columns(x: &[f32], columns: usize, k: usize, lanes: usize, out: &mut Vec<Line>) {
+    fn pack_columns<M: Vectors>(
+        x: &[f32],
+        columns: usize,
+        k: usize,
+        lanes: usize,
+        out: &mut Vec<Line>,
+    ) {
         let mut pairs = Vec::new();
-        bf16s(x, columns, k, k, lanes, &mut pairs);
+        bf16s::<f32, M>(x, columns, k, k, lanes, &mut pairs);
         pairs.resize(Self::depth(k) * lanes * amx::SIDE, 0);
         out.extend(pairs.as_chunks().0.iter().copied().map(Line));
     }
 
     #[inline(always)]
-    fn pack_transposed<'a, V: Value>(
+    fn pack_transposed<'a, V: Value, M: Vectors>(
         k: usize,
         values: impl Fn(usize) -> &'a [V],
         out: &mut Vec<Line>,
@@ -332,12 +404,19 @@ impl Factor for Lines {
                 let second = (first + 1 < k).then(|| values(first + 1));
                 pack_two(values(first), second, pairs);
             }
-            let (first, last) = pairs.split_at(TOGETHER);
-            for (half, pairs) in [first, last].into_iter().enumerate() {
-                for (row, line) in out.iter_mut().enumerate() {
-                    let line = &mut line.0[half * TOGETHER..][..TOGETHER];
-                    for (value, pairs) in line.iter_mut().zip(pairs) {
-                        *value = pairs[row];
+            for (pairs, column) in pairs.as_chunks::<SIDE>().0.iter().zip([0, SIDE]) {
+                for (first, lines) in (0..lanes).step_by(SIDE).zip(out.chunks_mut(SIDE)) {
+                    let mut block = [[0f32; SIDE]; SIDE];
+                    for (block, pairs) in block.iter_mut().zip(pairs) {
+                        for (value, pair) in block.iter_mut().zip(&pairs[first..]) {
+                            *value = f32::from_bits(*pair);
+                        }
+                    }
+                    M::transpose(&mut block);
+                    for (line, block) in lines.iter_mut().zip(&block) {
+                        for (pair, value) in line.0[column..].iter_mut().zip(block) {
+                            *pair = value.to_bits();
+                        }
                     }
                 }
             }
@@ -345,7 +424,7 @@ impl Factor for Lines {
     }
 
     #[inline(always)]
-    fn panel<'a>(x: &'a [f32], lanes: usize, room: &'a mut Vec<Line>) -> &'a [Line] {
+    fn panel<'a, M: Vectors>(x: &'a [f32], lanes: usize, room: &'a mut Vec<Line>) -> &'a [Line] {
         room.clear();
         for x in x.chunks(2 * lanes) {
             let (first, second) = x.split_at(lanes);
@@ -382,24 +461,49 @@ pub(super) enum Packed {
     Lines(Vec<Line>),
 }
 
-/// Rows that are read side by side.
-const TOGETHER: usize = 8;
 /// Pairs that are rounded one after the other, which the compiler vectorises, before they are spread.
-const BLOCK: usize = 128;
+const BLOCK: usize = 64;
 
 #[inline(always)]
-fn f32s<V: Value>(x: &[V], rows: usize, k: usize, stride: usize, lanes: usize, out: &mut Vec<f32>) {
+fn f32s<V: Value, M: Vectors>(
+    x: &[V],
+    rows: usize,
+    k: usize,
+    stride: usize,
+    lanes: usize,
+    out: &mut Vec<f32>,
+) {
     let start = out.len();
-    out.resize(start + k * lanes, 0.0);
-    for first in (0..rows).step_by(TOGETHER) {
+    out.resize(start + k * lanes + SIDE, 0.0);
+    for first in (0..rows).step_by(SIDE).rev() {
         let row = |r: usize| &x[(first + r) * stride..][..k];
-        spread(rows - first, row, V::f32, lanes, &mut out[start + first..]);
+        let out = &mut out[start + first..];
+        spread::<M, V, f32>(rows - first, k, row, V::f32, |value| value, lanes, out);
+    }
+    out.truncate(start + k * lanes);
+}
+
+/// Blocks of R rows whose values lie side by side.
+#[inline(always)]
+fn side_by_side_of<'a, const R: usize, V: Value>(
+    k: usize,
+    values: impl Fn(usize) -> &'a [V],
+    out: &mut Vec<f32>,
+) {
+    let start = out.len();
+    out.resize(start + k * R, 0.0);
+    for (k, out) in out[start..].as_chunks_mut::<R>().0.iter_mut().enumerate() {
+        let mut row = [0f32; R];
+        for (out, value) in row.iter_mut().zip(&values(k)[..R]) {
+            *out = value.f32();
+        }
+        *out = row;
     }
 }
 
 /// An odd last k is paired with zero.
 #[inline(always)]
-fn bf16s<V: Value>(
+fn bf16s<V: Value, M: Vectors>(
     x: &[V],
     rows: usize,
     k: usize,
@@ -408,19 +512,30 @@ fn bf16s<V: Value>(
     out: &mut Vec<u32>,
 ) {
     let start = out.len();
-    out.resize(start + k.div_ceil(2) * lanes, 0);
-    let mut pairs = [[0u32; BLOCK]; TOGETHER];
-    for first in (0..rows).step_by(TOGETHER) {
+    let end = start + k.div_ceil(2) * lanes;
+    out.resize(end + SIDE, 0);
+    let mut pairs = [[0u32; BLOCK]; SIDE];
+    for first in (0..rows).step_by(SIDE).rev() {
         for k_first in (0..k).step_by(2 * BLOCK) {
             let count = (k - k_first).min(2 * BLOCK);
             for (row, pairs) in (first..rows).zip(&mut pairs) {
                 round_pairs(&x[row * stride + k_first..][..count], pairs);
             }
-            let row = |r: usize| &pairs[r][..count.div_ceil(2)];
+            let row = |r: usize| &pairs[r][..];
             let out = &mut out[start + k_first / 2 * lanes + first..];
-            spread(rows - first, row, |pair| pair, lanes, out);
+            let count = count.div_ceil(2);
+            spread::<M, u32, u32>(
+                rows - first,
+                count,
+                row,
+                f32::from_bits,
+                f32::to_bits,
+                lanes,
+                out,
+            );
         }
     }
+    out.truncate(end);
 }
 
 #[inline(always)]
@@ -434,60 +549,53 @@ fn round_pairs<V: Value>(x: &[V], pairs: &mut [u32; BLOCK]) {
     }
 }
 
-/// Writes the first of `rows` rows side by side, at most `TOGETHER`: `as_element(row(r)[i])` to
-/// `out[i * lanes + r]`.
+/// Writes the first of `rows` rows side by side, at most `SIDE`: `row(r)[i]` to `out[i * lanes + r]`, for
+/// i up to `k`. It writes `SIDE` elements each time; what belongs behind the rows has to be written later.
 #[inline(always)]
-fn spread<'a, V: Copy + 'a, T: Copy + Default>(
+fn spread<'a, M: Vectors, V: Copy + 'a, T: Copy>(
     rows: usize,
+    k: usize,
     row: impl Fn(usize) -> &'a [V],
-    as_element: impl Fn(V) -> T + Copy,
+    as_f32: impl Fn(V) -> f32,
+    of_f32: impl Fn(f32) -> T,
     lanes: usize,
     out: &mut [T],
 ) {
-    with_rows!(
-        rows.min(TOGETHER),
-        R => spread_rows::<R, V, T>(row, as_element, lanes, out),
-        1 2 3 4 5 6 7 8
-    );
+    let mut rows: [&[V]; SIDE] = std::array::from_fn(|r| if r < rows { row(r) } else { &[] });
+    let mut out = out;
+    for _ in 0..k / SIDE {
+        let mut block = [[0f32; SIDE]; SIDE];
+        for (block, row) in block.iter_mut().zip(&mut rows) {
+            if let Some((values, rest)) = row.split_first_chunk::<SIDE>() {
+                for i in 0..SIDE {
+                    block[i] = as_f32(values[i]);
+                }
+                *row = rest;
+            }
+        }
+        M::transpose(&mut block);
+        for column in &block {
+            leave(column, &of_f32, out);
+            out = out.get_mut(lanes..).unwrap_or_default();
+        }
+    }
+    for i in 0..k % SIDE {
+        let mut column = [0f32; SIDE];
+        for (value, row) in column.iter_mut().zip(rows) {
+            *value = row.get(i).map_or(0.0, |value| as_f32(*value));
+        }
+        leave(&column, &of_f32, out);
+        out = out.get_mut(lanes..).unwrap_or_default();
+    }
 }
 
 #[inline(always)]
-fn spread_rows<'a, const R: usize, V: Copy + 'a, T: Copy + Default>(
-    row: impl Fn(usize) -> &'a [V],
-    as_element: impl Fn(V) -> T + Copy,
-    lanes: usize,
-    out: &mut [T],
-) {
-    let rows: [&[V]; R] = std::array::from_fn(row);
-    let k = rows[0].len();
-    if lanes == R {
-        return side_by_side(rows, as_element, &mut out.as_chunks_mut().0[..k]);
+fn leave<T: Copy>(column: &[f32; SIDE], of_f32: &impl Fn(f32) -> T, out: &mut [T]) {
+    let mut values = [of_f32(0.0); SIDE];
+    for i in 0..SIDE {
+        values[i] = of_f32(column[i]);
     }
-    let mut room = [[T::default(); R]; BLOCK];
-    let blocks = out.chunks_mut(BLOCK * lanes).take(k.div_ceil(BLOCK));
-    for (block, out) in blocks.enumerate() {
-        let room = &mut room[..BLOCK.min(k - block * BLOCK)];
-        let rows = rows.map(|row| &row[block * BLOCK..][..room.len()]);
-        side_by_side(rows, as_element, room);
-        for (out, values) in out.chunks_mut(lanes).zip(room) {
-            out[..R].copy_from_slice(values);
-        }
-    }
-}
-
-/// Rows as columns that touch: the compiler has instructions for that, if there are few.
-#[inline(always)]
-fn side_by_side<const R: usize, V: Copy, T>(
-    rows: [&[V]; R],
-    as_element: impl Fn(V) -> T,
-    out: &mut [[T; R]],
-) {
-    let rows = rows.map(|row| &row[..out.len()]);
-    for (i, out) in out.iter_mut().enumerate() {
-        for (out, row) in out.iter_mut().zip(rows) {
-            *out = as_element(row[i]);
-        }
-    }
+    out[..SIDE].copy_from_slice(&values);
 }
 
 #[inline(always)]
@@ -508,18 +616,19 @@ fn round_all(x: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::cpu::math::Separate;
 
     #[test]
     fn lanes_without_a_row_and_an_odd_last_k_are_zeros() {
         let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let mut out = vec![];
-        f32s(&x, 2, 3, 3, 4, &mut out);
+        f32s::<f32, Separate>(&x, 2, 3, 3, 4, &mut out);
         assert_eq!(
             out,
             [1.0, 4.0, 0.0, 0.0, 2.0, 5.0, 0.0, 0.0, 3.0, 6.0, 0.0, 0.0]
         );
         let mut out = vec![];
-        bf16s(&x, 2, 3, 3, 3, &mut out);
+        bf16s::<f32, Separate>(&x, 2, 3, 3, 3, &mut out);
         let pair = |low: f32, high: f32| low.to_bits() >> 16 | high.to_bits();
         assert_eq!(
             out,
@@ -537,7 +646,7 @@ mod tests {
     /// Beyond what is read together and rounded together.
     #[test]
     fn any_number_of_rows_and_values_is_packed_in_order() {
-        for rows in 1..=2 * TOGETHER + 1 {
+        for rows in 1..=2 * SIDE + 1 {
             for k in [1, 2, 2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1, 5 * BLOCK + 3] {
                 let (stride, lanes) = (k + 5, rows + 1);
                 let x: Vec<f32> = (0..rows * stride).map(|i| 1.0 + i as f32).collect();
@@ -549,8 +658,8 @@ mod tests {
                     }
                 };
                 let (mut values, mut pairs) = (vec![7.0], vec![7]);
-                f32s(&x, rows, k, stride, lanes, &mut values);
-                bf16s(&x, rows, k, stride, lanes, &mut pairs);
+                f32s::<f32, Separate>(&x, rows, k, stride, lanes, &mut values);
+                bf16s::<f32, Separate>(&x, rows, k, stride, lanes, &mut pairs);
                 for (place, packed) in values[1..].iter().enumerate() {
                     assert_eq!(*packed, value(place % lanes, place / lanes));
                 }

@@ -5,10 +5,11 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::ahead::Ahead;
 use super::amx::detect::{self, NoTiles};
 use super::isa::Isa;
 use super::pack::{Factor, Format, Lines, Pairs, Precision, Whole};
-use super::tile::Tiles;
+use super::tile::{Operands, Tiles};
 
 /// Bytes that a tile reads: they stay in the first cache.
 const BYTES: usize = 24 << 10;
@@ -108,11 +109,18 @@ fn rate_of<T: Factor>(isa: Isa, tiles: Tiles, time: Duration) -> f64 {
     let mut sums = vec![0f32; rows * columns];
     let flops = (2 * rows * columns * depth * T::VALUES * TILES) as f64;
     let mut unit = T::unit(isa);
+    let mut ahead = Ahead::nothing();
     let start = Instant::now();
     let mut done = 0.0;
     loop {
         for _ in 0..TILES {
-            T::multiply(&mut unit, rows, black_box(&a), black_box(&b), &mut sums);
+            let operands = Operands {
+                rows,
+                a: black_box(&a[..]),
+                b: black_box(&b[..]),
+                anew: false,
+            };
+            T::multiply(&mut unit, operands, &mut ahead, &mut sums);
         }
         done += flops;
         let passed = start.elapsed();

@@ -1,26 +1,83 @@
 //! Softmax of several columns of scores at once, so that it works on whole vectors of columns.
 
-use super::math::{MulAdd, exp};
+use std::f32::consts::LOG2_E;
+
+use super::math::{Vectors, exp2};
 
 /// Replaces the scores [rows, columns] of each column by the exponentials of their distances to the
 /// largest; `shares` [columns] become what these are to be multiplied by to sum to one. `most`
 /// [columns] is room for the largest.
 #[inline(always)]
-pub(super) fn softmax<M: MulAdd>(scores: &mut [f32], most: &mut [f32], shares: &mut [f32]) {
+pub(super) fn softmax<M: Vectors>(scores: &mut [f32], most: &mut [f32], shares: &mut [f32]) {
     let columns = shares.len();
     most.fill(f32::NEG_INFINITY);
     for scores in scores.chunks_exact(columns) {
-        for (most, score) in most.iter_mut().zip(scores) {
-            *most = if *score > *most { *score } else { *most };
-        }
+        enlarge(most, scores);
     }
     let sums = shares;
     sums.fill(0.0);
     for scores in scores.chunks_exact_mut(columns) {
         for ((sum, score), most) in sums.iter_mut().zip(scores).zip(&*most) {
-            *score = exp::<M>(*score - most);
+            *score = weight::<M>(*score, *most * LOG2_E);
             *sum += *score;
         }
     }
     sums.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
+}
+
+/// The same of C columns, W of them at a time: the compiler keeps what belongs to all rows in a register.
+/// Returns the shares.
+#[inline(always)]
+pub(super) fn softmax_of<M: Vectors, const C: usize, const W: usize>(
+    scores: &mut [f32],
+) -> [f32; C] {
+    let scores = scores.as_chunks_mut::<C>().0;
+    let mut shares = [0f32; C];
+    for (part, shares) in shares.as_chunks_mut::<W>().0.iter_mut().enumerate() {
+        let mut most = [f32::NEG_INFINITY; W];
+        let (fours, last) = scores.as_chunks::<4>();
+        for rows in fours {
+            let [a, b, c, d] = rows.each_ref().map(|row| &row.as_chunks::<W>().0[part]);
+            for i in 0..W {
+                // The largest of four, so that few comparisons wait for the one before.
+                most[i] = larger(most[i], larger(larger(a[i], b[i]), larger(c[i], d[i])));
+            }
+        }
+        for row in last {
+            enlarge(&mut most, &row.as_chunks::<W>().0[part]);
+        }
+        most.iter_mut().for_each(|most| *most *= LOG2_E);
+        let mut sums = [0f32; W];
+        for scores in &mut *scores {
+            let scores = &mut scores.as_chunks_mut::<W>().0[part];
+            for ((sum, score), most) in sums.iter_mut().zip(scores).zip(&most) {
+                *score = weight::<M>(*score, *most);
+                *sum += *score;
+            }
+        }
+        for (share, sum) in shares.iter_mut().zip(sums) {
+            *share = 1.0 / sum;
+        }
+    }
+    shares
+}
+
+/// The exponential of a score's distance to the largest, which is given times the logarithm.
+#[inline(always)]
+fn weight<M: Vectors>(score: f32, most: f32) -> f32 {
+    exp2::<M>(M::mul_add(score, LOG2_E, -most))
+}
+
+/// Makes `most` as large as the scores.
+#[inline(always)]
+fn enlarge(most: &mut [f32], scores: &[f32]) {
+    for (most, score) in most.iter_mut().zip(scores) {
+        *most = larger(*most, *score);
+    }
+}
+
+/// As one instruction, which `f32::max` is not.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
 }

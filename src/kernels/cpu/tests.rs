@@ -203,6 +203,38 @@ fn check_rows_bits(inputs: usize) {
     }
 }
 
+/// A head's outputs lie together, the same values as in rows, also where a panel's columns belong to two
+/// heads, or to many.
+#[test]
+fn linear_layers_write_heads_side_by_side() {
+    for isa in sets() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            for (pictures, tokens, inputs, heads, head_dim) in [
+                (2, 17, 24, 3, 64),
+                (1, 33, 40, 6, 20),
+                (3, 5, 2600, 4, 12),
+                (2, 9, 8, 7, 4),
+            ] {
+                let width = heads * head_dim;
+                let x = noise(pictures * tokens * inputs, 1);
+                let (weight, bias) = (noise(width * inputs, 2), noise(width, 3));
+                let layer = PackedLinear::new(&weight, Some(&bias), inputs, precision, isa);
+                let rows: Vec<f32> = layer.forward(&x, Epilogue::Bias);
+                let by_heads: Vec<f32> = layer.forward_by_heads(&x, tokens, head_dim);
+                let mut expected = Vec::new();
+                for picture in rows.chunks(tokens * width) {
+                    for head in 0..heads {
+                        for token in picture.chunks(width) {
+                            expected.extend_from_slice(&token[head * head_dim..][..head_dim]);
+                        }
+                    }
+                }
+                assert_eq!(by_heads, expected, "{} {heads}x{head_dim}", isa.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn attention_is_exact_for_any_number_of_tokens_and_channels() {
     for (batch, tokens, heads, head_dim) in [
@@ -274,7 +306,7 @@ fn straightforward(attention: &Attention<'_>, qkv: &[f32], batch: usize) -> Vec<
         rotation,
     } = *attention;
     let channels = |b: usize, t: usize, part: usize, h: usize| -> Vec<f64> {
-        let place = (((b * tokens + t) * 3 + part) * heads + h) * head_dim;
+        let place = (((b * 3 + part) * heads + h) * tokens + t) * head_dim;
         qkv[place..place + head_dim]
             .iter()
             .map(|v| f64::from(*v))

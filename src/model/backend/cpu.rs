@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use candle_core::{D, DType, Device, Result, Storage, Tensor, WithDType, bail};
+use candle_core::{DType, Device, Result, Storage, Tensor, WithDType, bail};
 use half::bf16;
 
 use super::{Activation, Backend, KeysValues, Linear, Norm, Picture};
@@ -82,9 +82,11 @@ impl Cpu {
         tensor(out, rows, width)
     }
 
+    /// Attention of operands of type V, [B * N, W].
     fn attend<V: Value + WithDType>(
         &self,
-        qkv: &Tensor,
+        x: &Tensor,
+        qkv: &PackedLinear,
         attention: &Attention<'_>,
     ) -> Result<Tensor> {
         let Attention {
@@ -94,8 +96,10 @@ impl Cpu {
             queries,
             ..
         } = *attention;
-        let pictures = qkv.dim(0)? / tokens;
-        let out = attention.forward::<V>(self.isa, self.precision, &values(qkv)?);
+        let pictures = x.dim(0)? / tokens;
+        // [B, 3, heads, N, head_dim]
+        let qkv = qkv.forward_by_heads::<V, V>(&values(x)?, tokens, head_dim);
+        let out = attention.forward(self.isa, self.precision, &qkv);
         tensor(out, pictures * queries, heads * head_dim)
     }
 }
@@ -240,19 +244,20 @@ impl Backend for Cpu {
             queries,
             rotation,
         } = *shape;
-        let qkv = self.apply_to_operand(x, qkv, Epilogue::Bias)?; // [B * N, 3W]
-        let (rows, width) = (qkv.dim(0)?, qkv.dim(D::Minus1)? / 3);
+        let qkv: &PackedLinear = qkv.weights()?;
+        let ((rows, inputs), width) = (x.dims2()?, qkv.outputs() / 3);
         let head_dim = width / heads;
-        if !rows.is_multiple_of(tokens) || queries > tokens {
+        if inputs != qkv.inputs() || !rows.is_multiple_of(tokens) || queries > tokens {
             bail!(
-                "{:?} do not divide into pictures of {tokens} tokens",
-                qkv.shape()
+                "{:?} are not pictures of {tokens} tokens with {} channels",
+                x.shape(),
+                qkv.inputs()
             )
         }
         let tables = match rotation {
             Some(tables) if tables.cos.dims2()? != (tokens, head_dim) => bail!(
                 "attention over {:?} with another table of rotations",
-                qkv.shape()
+                x.shape()
             ),
             Some(tables) => Some((values(&tables.cos)?, values(&tables.sin)?)),
             None => None,
@@ -265,8 +270,8 @@ impl Backend for Cpu {
             rotation: tables.as_ref().map(|(cos, sin)| (&**cos, &**sin)),
         };
         match self.precision {
-            Precision::F32 => self.attend::<f32>(&qkv, &attention),
-            Precision::Bf16 => self.attend::<bf16>(&qkv, &attention),
+            Precision::F32 => self.attend::<f32>(x, qkv, &attention),
+            Precision::Bf16 => self.attend::<bf16>(x, qkv, &attention),
         }
     }
 

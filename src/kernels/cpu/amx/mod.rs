@@ -23,7 +23,9 @@ use model::Model;
 #[cfg(target_arch = "x86_64")]
 use unit::Unit;
 
+use super::ahead::Ahead;
 use super::isa::{Isa, Set};
+use super::tile::Operands;
 
 /// Rows of a tile, and columns of its sums.
 pub(super) const SIDE: usize = 16;
@@ -44,6 +46,9 @@ pub(super) struct Line(pub [u32; SIDE]);
 trait Registers {
     /// Loads register T with 16 lines that are `stride` lines apart.
     fn load<const T: usize>(&mut self, lines: &[Line], stride: usize);
+
+    /// Fills register T with zeros.
+    fn clear<const T: usize>(&mut self);
 
     /// Loads register T with sums: 16 columns of 16 rows, which are [`COLUMNS`] apart.
     fn load_sums<const T: usize>(&mut self, sums: &[f32]);
@@ -77,40 +82,61 @@ impl TileUnit {
         }
     }
 
-    /// Adds the products of tiles of x and a panel to `sums` [rows, COLUMNS]. `rows` are 16 or 32; for
-    /// every 32 values of k, `x` has a line of each row, and `panel` two lines of every two values.
+    /// Sums up the products of tiles of x and a panel in `sums` [rows, COLUMNS]. The rows are 16 or 32; for
+    /// every 32 values of k, x has a line of each row, and the panel two lines of every two values.
     #[inline(always)]
-    pub fn add_products(&mut self, rows: usize, x: &[Line], panel: &[Line], sums: &mut [f32]) {
+    pub fn multiply(
+        &mut self,
+        operands: Operands<'_, Line>,
+        ahead: &mut Ahead<'_>,
+        sums: &mut [f32],
+    ) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Amx(unit) => add_products(unit, rows, x, panel, sums),
-            Self::Model(model) => add_products(&mut **model, rows, x, panel, sums),
+            Self::Amx(unit) => multiply(unit, operands, ahead, sums),
+            Self::Model(model) => multiply(&mut **model, operands, ahead, sums),
         }
     }
 }
 
 #[inline(always)]
-fn add_products<R: Registers>(
+fn multiply<R: Registers>(
     registers: &mut R,
-    rows: usize,
-    x: &[Line],
-    panel: &[Line],
+    operands: Operands<'_, Line>,
+    ahead: &mut Ahead<'_>,
     sums: &mut [f32],
 ) {
-    match rows {
-        SIDE => add_one(registers, x, panel, sums),
-        ROWS => add_two(registers, x, panel, sums),
+    match operands.rows {
+        SIDE => multiply_one(registers, operands, ahead, sums),
+        ROWS => multiply_two(registers, operands, ahead, sums),
         rows => unreachable!("{rows} rows in tiles of {SIDE}"),
+    }
+}
+
+/// Register T with what its sums begin with.
+#[inline(always)]
+fn begin<R: Registers, const T: usize>(r: &mut R, anew: bool, sums: &[f32]) {
+    if anew {
+        r.clear::<T>();
+    } else {
+        r.load_sums::<T>(sums);
     }
 }
 
 /// One tile of x times two tiles of a panel at a time.
 #[inline(always)]
-fn add_one<R: Registers>(r: &mut R, x: &[Line], panel: &[Line], sums: &mut [f32]) {
-    r.load_sums::<0>(sums);
-    r.load_sums::<1>(&sums[SIDE..]);
-    let panel = panel.chunks_exact(2 * SIDE);
-    for (x, panel) in x.chunks_exact(SIDE).zip(panel) {
+fn multiply_one<R: Registers>(
+    r: &mut R,
+    operands: Operands<'_, Line>,
+    ahead: &mut Ahead<'_>,
+    sums: &mut [f32],
+) {
+    let Operands { a, b, anew, .. } = operands;
+    begin::<R, 0>(r, anew, sums);
+    begin::<R, 1>(r, anew, &sums[SIDE..]);
+    let (x, panel) = (a.chunks_exact(SIDE), b.chunks_exact(2 * SIDE));
+    for (x, panel) in x.zip(panel) {
+        ahead.fetch();
         r.load::<4>(x, 1);
         r.load::<6>(panel, 2);
         r.multiply::<0, 4, 6>();
@@ -123,14 +149,21 @@ fn add_one<R: Registers>(r: &mut R, x: &[Line], panel: &[Line], sums: &mut [f32]
 
 /// Two tiles of x times two tiles of a panel at a time.
 #[inline(always)]
-fn add_two<R: Registers>(r: &mut R, x: &[Line], panel: &[Line], sums: &mut [f32]) {
+fn multiply_two<R: Registers>(
+    r: &mut R,
+    operands: Operands<'_, Line>,
+    ahead: &mut Ahead<'_>,
+    sums: &mut [f32],
+) {
+    let Operands { a, b, anew, .. } = operands;
     let (upper, lower) = sums.split_at_mut(SIDE * COLUMNS);
-    r.load_sums::<0>(upper);
-    r.load_sums::<1>(&upper[SIDE..]);
-    r.load_sums::<2>(lower);
-    r.load_sums::<3>(&lower[SIDE..]);
-    let panel = panel.chunks_exact(2 * SIDE);
-    for (x, panel) in x.chunks_exact(2 * SIDE).zip(panel) {
+    begin::<R, 0>(r, anew, upper);
+    begin::<R, 1>(r, anew, &upper[SIDE..]);
+    begin::<R, 2>(r, anew, lower);
+    begin::<R, 3>(r, anew, &lower[SIDE..]);
+    let (x, panel) = (a.chunks_exact(2 * SIDE), b.chunks_exact(2 * SIDE));
+    for (x, panel) in x.zip(panel) {
+        ahead.fetch();
         r.load::<4>(x, 1);
         r.load::<6>(panel, 2);
         r.multiply::<0, 4, 6>();
@@ -155,6 +188,17 @@ mod tests {
         sums: Vec<f32>,
         x: Vec<Line>,
         panel: Vec<Line>,
+    }
+
+    impl Products {
+        fn operands(&self, rows: usize, anew: bool) -> Operands<'_, Line> {
+            Operands {
+                rows,
+                a: &self.x,
+                b: &self.panel,
+                anew,
+            }
+        }
     }
 
     /// Values of very different sizes, some of them zeros, some too small for a full mantissa.
@@ -189,11 +233,15 @@ mod tests {
     fn the_unit_and_its_model_give_the_same_bits() {
         for isa in Isa::available().into_iter().filter(|isa| isa.has_tiles()) {
             for (seed, steps) in (1..).zip([0, 1, 2, 3, 12, 40]) {
-                for rows in [SIDE, ROWS] {
-                    let Products { sums, x, panel } = products(rows, steps, seed);
+                for (rows, anew) in [(SIDE, false), (ROWS, false), (SIDE, true), (ROWS, true)] {
+                    let products = products(rows, steps, seed);
                     let by = |isa| {
-                        let mut sums = sums.clone();
-                        TileUnit::new(isa).add_products(rows, &x, &panel, &mut sums);
+                        let mut sums = products.sums.clone();
+                        TileUnit::new(isa).multiply(
+                            products.operands(rows, anew),
+                            &mut Ahead::nothing(),
+                            &mut sums,
+                        );
                         sums.iter().map(|sum| sum.to_bits()).collect::<Vec<_>>()
                     };
                     assert_eq!(by(isa), by(Isa::tile_model()), "{rows} rows, {steps} steps");
@@ -204,18 +252,28 @@ mod tests {
 
     #[test]
     fn tiles_are_multiplied_row_by_column() {
-        for rows in [SIDE, ROWS] {
+        for (rows, anew) in [(SIDE, false), (ROWS, false), (SIDE, true), (ROWS, true)] {
             let steps = 3;
-            let Products { sums, x, panel } = products(rows, steps, 7);
-            let mut found = sums.clone();
-            TileUnit::new(Isa::tile_model()).add_products(rows, &x, &panel, &mut found);
+            let products = products(rows, steps, 7);
+            let mut found = products.sums.clone();
+            TileUnit::new(Isa::tile_model()).multiply(
+                products.operands(rows, anew),
+                &mut Ahead::nothing(),
+                &mut found,
+            );
+            let Products { sums, x, panel } = products;
             let value = |pair: u32, k: usize| match k % 2 {
                 0 => f64::from(f32::from_bits(pair << 16)),
                 _ => f64::from(f32::from_bits(pair & 0xffff_0000)),
             };
             for row in 0..rows {
                 for column in 0..COLUMNS {
-                    let (mut sum, mut size) = (f64::from(sums[row * COLUMNS + column]), 0.0);
+                    let first = if anew {
+                        0.0
+                    } else {
+                        sums[row * COLUMNS + column]
+                    };
+                    let (mut sum, mut size) = (f64::from(first), 0.0);
                     for k in 0..steps * VALUES {
                         let (step, pair) = (k / VALUES, k % VALUES / 2);
                         let a = x[step * rows + row].0[pair];

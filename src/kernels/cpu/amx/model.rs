@@ -16,6 +16,10 @@ impl Registers for Model {
         }
     }
 
+    fn clear<const T: usize>(&mut self) {
+        self.tiles[T].fill(Line::default());
+    }
+
     fn load_sums<const T: usize>(&mut self, sums: &[f32]) {
         assert!(sums.len() >= reach(COLUMNS, SIDE));
         for (row, sums) in self.tiles[T].iter_mut().zip(sums.chunks(COLUMNS)) {

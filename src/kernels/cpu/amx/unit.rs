@@ -83,6 +83,14 @@ impl Registers for Unit {
     }
 
     #[inline(always)]
+    fn clear<const T: usize>(&mut self) {
+        // SAFETY: the registers are configured.
+        unsafe {
+            asm!("tilezero tmm{tile}", tile = const T, options(nostack, preserves_flags, nomem))
+        };
+    }
+
+    #[inline(always)]
     fn load_sums<const T: usize>(&mut self, sums: &[f32]) {
         assert!(sums.len() >= reach(COLUMNS, SIDE));
         // SAFETY: the slice has all sums.
