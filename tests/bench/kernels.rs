@@ -9,21 +9,33 @@ use uta_eval::kernels::{
 use crate::peer::Peer;
 use crate::timing::{Side, Turns, cell, heading, median, middle, noise, row};
 
-/// Layers by name: rows, inputs, outputs, and whether it is gated.
-const LAYERS: [(&str, usize, usize, usize, bool); 13] = [
-    ("B/16 qkv, 1 picture", 197, 768, 2304, false),
-    ("B/16 qkv, 8 pictures", 1576, 768, 2304, false),
-    ("B/16 proj, 8 pictures", 1576, 768, 768, false),
-    ("B/16 w1 w2, 1 picture", 197, 768, 2048, true),
-    ("B/16 w1 w2, 8 pictures", 1576, 768, 2048, true),
-    ("B/16 w3, 8 pictures", 1576, 2048, 768, false),
-    ("L/14 qkv, 1 picture", 577, 1024, 3072, false),
-    ("L/14 qkv, 8 pictures", 4616, 1024, 3072, false),
-    ("L/14 w1 w2, 8 pictures", 4616, 1024, 2730, true),
-    ("L/14 w3, 8 pictures", 4616, 2730, 1024, false),
-    ("g/14 w3, 1 picture", 577, 4096, 1408, false),
-    ("text qkv, 2048 tokens", 2048, 1024, 3072, false),
-    ("text c_proj, 2048 tokens", 2048, 4096, 1024, false),
+/// What a layer writes.
+#[derive(Clone, Copy, PartialEq)]
+enum Writes {
+    /// Operands, in bf16 if the factors are.
+    Operands,
+    /// Gated operands.
+    Gated,
+    /// The residual stream, in f32.
+    Residual,
+}
+use Writes::{Gated, Operands, Residual};
+
+/// Layers by name: rows, inputs, outputs, and what it writes.
+const LAYERS: [(&str, usize, usize, usize, Writes); 13] = [
+    ("B/16 qkv, 1 picture", 197, 768, 2304, Operands),
+    ("B/16 qkv, 8 pictures", 1576, 768, 2304, Operands),
+    ("B/16 proj, 8 pictures", 1576, 768, 768, Residual),
+    ("B/16 w1 w2, 1 picture", 197, 768, 2048, Gated),
+    ("B/16 w1 w2, 8 pictures", 1576, 768, 2048, Gated),
+    ("B/16 w3, 8 pictures", 1576, 2048, 768, Residual),
+    ("L/14 qkv, 1 picture", 577, 1024, 3072, Operands),
+    ("L/14 qkv, 8 pictures", 4616, 1024, 3072, Operands),
+    ("L/14 w1 w2, 8 pictures", 4616, 1024, 2730, Gated),
+    ("L/14 w3, 8 pictures", 4616, 2730, 1024, Residual),
+    ("g/14 w3, 1 picture", 577, 4096, 1408, Residual),
+    ("text qkv, 2048 tokens", 2048, 1024, 3072, Operands),
+    ("text c_proj, 2048 tokens", 2048, 4096, 1024, Residual),
 ];
 
 /// How long the peak is measured before and after a layer.
@@ -137,7 +149,8 @@ pub fn table() {
     heading(
         "layer | f32 GFLOP/s | of the peak | to PyTorch | bf16 GFLOP/s | of the peak | to PyTorch",
     );
-    for (name, rows, inputs, outputs, gated) in LAYERS {
+    for (name, rows, inputs, outputs, writes) in LAYERS {
+        let gated = writes == Gated;
         let product = if gated { 2 * outputs } else { outputs };
         let (first, second) = (noise(outputs * inputs), noise(outputs * inputs));
         let x = noise(rows * inputs);
@@ -154,7 +167,10 @@ pub fn table() {
         ];
         let rounded: Vec<bf16> = x.iter().map(|v| bf16::from_f32(*v)).collect();
         let f32 = || drop(layers[0].forward::<f32, f32>(&x, Epilogue::Bias));
-        let bf16 = || drop(layers[1].forward::<bf16, bf16>(&rounded, Epilogue::Bias));
+        let bf16 = || match writes {
+            Residual => drop(layers[1].forward::<bf16, f32>(&rounded, Epilogue::Bias)),
+            _ => drop(layers[1].forward::<bf16, bf16>(&rounded, Epilogue::Bias)),
+        };
         Layer {
             name,
             flops: 2.0 * (rows * inputs * product) as f64,

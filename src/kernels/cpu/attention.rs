@@ -4,7 +4,7 @@
 //! Then each panel of queries computes its scores with all keys, their softmax, and the weighted sum of the values.
 //! Scores are kept as [keys, queries]: so the softmax works on whole vectors of queries, and the
 //! scores are already packed for the second product.
-#![allow(unsafe_code)] // Heads of one row-major output are written from several threads.
+#![allow(unsafe_code)] // Heads of one output are written from several threads.
 
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
@@ -15,18 +15,19 @@ use rayon::prelude::*;
 
 use super::ahead::{Ahead, Rows};
 use super::amx::Line;
-use super::blocks::{Blocks, Sums};
+use super::blocks::{Blocks, Sums, turns};
 use super::isa::{Isa, Work};
 use super::math::Vectors;
 use super::output::{Order, Output, written};
 use super::pack::{Factor, Format, Lines, Pairs, Precision, Rounded, Whole};
 use super::softmax::softmax_of;
-use super::tile::{STEPS, Tiles};
+use super::tile::Tiles;
 use super::transpose::SIDE;
 use super::value::Value;
 
 /// Values that are rotated at once.
 const LANES: usize = 16;
+
 /// Shape of an attention layer, and its rotation if there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention<'a> {
@@ -133,9 +134,7 @@ impl Attention<'_> {
         // SAFETY: the panels of all heads cover the output.
         unsafe { written(pictures * self.queries, width, Order::Rows, compute) }
     }
-}
 
-impl Attention<'_> {
     /// The input and the output of a head, fetched while the one before is worked on.
     fn next_head<'a, T: Factor, V: Value>(
         &self,
@@ -162,10 +161,9 @@ impl Attention<'_> {
             Rows::at(qkv.as_ptr(), tokens * head_dim, tokens * width, 3),
             out.rows(picture * queries..(picture + 1) * queries, columns),
         ];
-        let blocks = |rows: usize| (rows / tiles.rows).max(1);
-        let turns = |k: usize| (T::depth(k) / STEPS).max(1);
-        let panel = blocks(tokens) * turns(head_dim) + blocks(head_dim) * turns(tokens);
-        Ahead::new(rows, queries.div_ceil(tiles.columns) * panel)
+        let asked = turns::<T>(tiles, tokens, T::depth(head_dim));
+        let answered = turns::<T>(tiles, head_dim, T::depth(tokens));
+        Ahead::new(rows, queries.div_ceil(tiles.columns) * (asked + answered))
     }
 }
 
@@ -281,12 +279,8 @@ impl<T: Factor, X: Value> PackHead<'_, T, X> {
             let [cos, sin] = [cos, sin].map(|angles| &angles[token * head_dim..][..head_dim]);
             let (out, last) = row.as_chunks_mut::<LANES>();
             let whole = out.len() * LANES;
-            let lanes = x
-                .as_chunks()
-                .0
-                .iter()
-                .zip(cos.as_chunks().0)
-                .zip(sin.as_chunks().0);
+            let lanes = x.as_chunks().0.iter();
+            let lanes = lanes.zip(cos.as_chunks().0).zip(sin.as_chunks().0);
             for (out, ((x, cos), sin)) in out.iter_mut().zip(lanes) {
                 *out = rotated::<LANES, X>(x, cos, sin, scale);
             }
@@ -445,7 +439,7 @@ fn leave<const C: usize, V: Value>(
             // SAFETY: the head's channels of this row are this task's own and in the output.
             let out = unsafe { out.part(row, head * head_dim + channel, count) };
             match out.first_chunk_mut::<SIDE>() {
-                Some(out) => write(out, turned),
+                Some(out) => write(out, turned), // of a length that the compiler knows
                 None => write(out, turned),
             }
         }

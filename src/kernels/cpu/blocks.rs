@@ -2,7 +2,7 @@
 
 use super::ahead::{Ahead, CACHE_LINE};
 use super::pack::Factor;
-use super::tile::{Operands, STEPS, Tiles};
+use super::tile::{Operands, Tiles};
 
 /// Packed rows and a panel of packed columns.
 pub(super) struct Blocks<'a, T> {
@@ -18,9 +18,9 @@ pub(super) struct Blocks<'a, T> {
 }
 
 impl<T: Copy> Blocks<'_, T> {
-    /// Turns of the loops over all tiles' depth, in each of which something is fetched ahead.
-    pub fn turns(&self) -> usize {
-        (self.x.len() / (self.tiles.rows * self.k)).max(1) * (self.k / STEPS).max(1)
+    /// How often the tiles fetch what is ahead.
+    pub fn turns<F: Factor<Element = T>>(&self) -> usize {
+        turns::<F>(self.tiles, self.x.len() / self.k, self.k)
     }
 
     /// Sums up the products in `sums` [rows, columns], which has the rows' padding, too. The panel is
@@ -55,6 +55,11 @@ impl<T: Copy> Blocks<'_, T> {
             }
         }
     }
+}
+
+/// How often tiles fetch what is ahead, at least, while so many rows meet a panel of depth `k`.
+pub(super) fn turns<F: Factor>(tiles: Tiles, rows: usize, k: usize) -> usize {
+    (rows / tiles.rows).max(1) * (k / F::STEPS).max(1)
 }
 
 /// Room for sums, which begins with a cache line.

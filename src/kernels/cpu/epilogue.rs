@@ -45,20 +45,17 @@ pub(super) struct Write<'a, V> {
     pub out: &'a Output<'a, V>,
 }
 
-/// Outputs that are written at once.
-const LANES: usize = 16;
-
-/// Writes `out` from slices of the same length: first as many elements as a vector has, for which the
-/// compiler needs no loop, then those that are left.
+/// Writes `out` from slices of the same length: first so many elements at a time, for which the compiler
+/// needs no loop if a vector has as many, then those that are left.
 macro_rules! lanes {
-    ($out:ident, [$($from:ident),*], |$($value:ident),*| $result:expr) => {{
-        let (all, last) = $out.as_chunks_mut::<LANES>();
-        let whole = all.len() * LANES;
+    ($lanes:literal, $out:ident, [$($from:ident),*], |$($value:ident),*| $result:expr) => {{
+        let (all, last) = $out.as_chunks_mut::<$lanes>();
+        let whole = all.len() * $lanes;
         for (part, out) in all.iter_mut().enumerate() {
-            $(let Some($value) = $from[part * LANES..].first_chunk::<LANES>() else { break };)*
+            $(let Some($value) = $from[part * $lanes..].first_chunk::<$lanes>() else { break };)*
             // In registers, since the compiler cannot know that `out` is apart from the rest.
-            let mut results = [MaybeUninit::uninit(); LANES];
-            for i in 0..LANES {
+            let mut results = [MaybeUninit::uninit(); $lanes];
+            for i in 0..$lanes {
                 $(let $value = $value[i];)*
                 results[i] = MaybeUninit::new(V::of($result));
             }
@@ -99,37 +96,47 @@ impl<V: Value> Work for Write<'_, V> {
             match outcome {
                 Outcome::Sums => {
                     for (out, sums) in all {
-                        lanes!(out, [sums], |v| v);
+                        lanes!(16, out, [sums], |v| v);
                     }
                 }
                 Outcome::Gate => {
                     let second_bias = &bias[half..];
-                    for (out, sums) in all {
-                        let second = &sums[half..];
-                        lanes!(out, [sums, bias, second, second_bias], |a, p, b, q| {
-                            silu::<M>(a + p) * (b + q)
-                        });
+                    // AVX2's panels have 8 columns of each part.
+                    if half < 16 {
+                        for (out, sums) in all {
+                            let second = &sums[half..];
+                            lanes!(8, out, [sums, bias, second, second_bias], |a, p, b, q| {
+                                silu::<M>(a + p) * (b + q)
+                            });
+                        }
+                    } else {
+                        for (out, sums) in all {
+                            let second = &sums[half..];
+                            lanes!(16, out, [sums, bias, second, second_bias], |a, p, b, q| {
+                                silu::<M>(a + p) * (b + q)
+                            });
+                        }
                     }
                 }
                 Outcome::Epilogue(Epilogue::Bias) => {
                     for (out, sums) in all {
-                        lanes!(out, [sums, bias], |v, b| v + b);
+                        lanes!(16, out, [sums, bias], |v, b| v + b);
                     }
                 }
                 Outcome::Epilogue(Epilogue::Gelu) => {
                     for (out, sums) in all {
-                        lanes!(out, [sums, bias], |v, b| gelu::<M>(v + b));
+                        lanes!(16, out, [sums, bias], |v, b| gelu::<M>(v + b));
                     }
                 }
                 Outcome::Epilogue(Epilogue::QuickGelu) => {
                     for (out, sums) in all {
-                        lanes!(out, [sums, bias], |v, b| quick_gelu::<M>(v + b));
+                        lanes!(16, out, [sums, bias], |v, b| quick_gelu::<M>(v + b));
                     }
                 }
                 Outcome::Epilogue(Epilogue::Add(other)) => {
                     let other = other[rows.start * out.columns() + column..].chunks(out.columns());
                     for ((out, sums), other) in all.zip(other) {
-                        lanes!(out, [sums, bias, other], |v, b, other| other + (v + b));
+                        lanes!(16, out, [sums, bias, other], |v, b, other| other + (v + b));
                     }
                 }
             }

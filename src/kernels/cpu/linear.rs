@@ -466,7 +466,7 @@ impl<T: Factor, V: Value> Work for Products<'_, T, V> {
                 });
             };
             let next = [Rows::all(weights(panel + 1)), Rows::default()];
-            let mut ahead = Ahead::new(next, blocks.turns());
+            let mut ahead = Ahead::new(next, blocks.turns::<T>());
             blocks.multiply::<T>(&mut unit, &mut ahead, sums, then);
         }
     }

@@ -29,8 +29,8 @@
 //! A result's bits depend on its own row and nothing else: not on the batch, its place in it, or
 //! the number of threads. They may differ between instruction sets.
 //!
-//! `unsafe` is in `isa`, `tile` and `amx` (instructions), and where threads write parts of one `output`
-//! (`linear`, `attention`, `forest`, `norm`).
+//! `unsafe` is in `isa`, `tile`, `amx`, `ahead` and `transpose` (instructions), and where threads write parts
+//! of one `output` (`linear`, `epilogue`, `attention`, `forest`, `norm`, `tokens`).
 
 mod ahead;
 mod amx;

@@ -24,7 +24,7 @@ pub(super) enum Order {
     Heads { tokens: usize, head_dim: usize },
 }
 
-// SAFETY: threads reach the memory only through `part`, whose callers keep apart.
+// SAFETY: threads reach the memory only through `at` and `part`, whose callers keep apart.
 unsafe impl<V: Send> Sync for Output<'_, V> {}
 
 impl<V> Output<'_, V> {

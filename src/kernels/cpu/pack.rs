@@ -4,7 +4,7 @@ use super::ahead::Ahead;
 use super::amx::{self, Line, TileUnit};
 use super::isa::Isa;
 use super::math::Vectors;
-use super::tile::{self, Operands, Tile, Tiles, with_rows};
+use super::tile::{self, Operands, STEPS, Tile, Tiles, with_rows};
 use super::transpose::SIDE;
 use super::value::{Value, rounded};
 
@@ -54,6 +54,9 @@ pub(super) trait Factor: 'static {
 
     /// Values of k in an element, as depth is counted.
     const VALUES: usize;
+
+    /// Elements of depth after which a tile fetches again what is ahead.
+    const STEPS: usize = STEPS;
 
     /// Whether AVX2's instructions, and portable code, ever work on it.
     const BY_AVX2: bool = true;
@@ -327,6 +330,7 @@ impl Factor for Lines {
     type Element = Line;
     type Unit = TileUnit;
     const VALUES: usize = amx::VALUES;
+    const STEPS: usize = 1;
     const BY_AVX2: bool = false;
 
     #[inline(always)]
