@@ -153,12 +153,12 @@ impl Attention<'_> {
         let (picture, head) = (index / heads, index % heads);
         let width = heads * head_dim;
         let first = (picture * 3 * width + head * head_dim) * tokens;
-        let Some(qkv) = qkv.get(first..) else {
+        if first == qkv.len() {
             return Ahead::nothing(); // There is none after the last one.
-        };
+        }
         let columns = head * head_dim..(head + 1) * head_dim;
         let rows = [
-            Rows::at(qkv.as_ptr(), tokens * head_dim, tokens * width, 3),
+            Rows::at(&raw const qkv[first], tokens * head_dim, tokens * width, 3),
             out.rows(picture * queries..(picture + 1) * queries, columns),
         ];
         let asked = turns::<T>(tiles, tokens, T::depth(head_dim));

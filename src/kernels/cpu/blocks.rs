@@ -17,7 +17,7 @@ pub(super) struct Blocks<'a, T> {
     pub anew: bool,
 }
 
-impl<T: Copy> Blocks<'_, T> {
+impl<T> Blocks<'_, T> {
     /// How often the tiles fetch what is ahead.
     pub fn turns<F: Factor<Element = T>>(&self) -> usize {
         turns::<F>(self.tiles, self.x.len() / self.k, self.k)

@@ -29,7 +29,7 @@ pub(super) trait Work {
     /// is not compiled.
     const BY_AVX2: bool = true;
     const PORTABLE: bool = true;
-    /// Must be `#[inline(always)]`. `M` is how the instructions multiply and add.
+    /// Must be `#[inline(always)]`. `M` is what the instructions do for it.
     fn run<M: Vectors>(self) -> Self::Output;
 }
 

@@ -6,7 +6,7 @@ use super::math::{Vectors, exp2};
 
 /// Replaces the scores [rows, columns] of each column by the exponentials of their distances to the
 /// largest; `shares` [columns] become what these are to be multiplied by to sum to one. `most`
-/// [columns] is room for the largest.
+/// [columns] is room.
 #[inline(always)]
 pub(super) fn softmax<M: Vectors>(scores: &mut [f32], most: &mut [f32], shares: &mut [f32]) {
     let columns = shares.len();
@@ -14,11 +14,12 @@ pub(super) fn softmax<M: Vectors>(scores: &mut [f32], most: &mut [f32], shares: 
     for scores in scores.chunks_exact(columns) {
         enlarge(most, scores);
     }
+    most.iter_mut().for_each(|most| *most *= LOG2_E);
     let sums = shares;
     sums.fill(0.0);
     for scores in scores.chunks_exact_mut(columns) {
         for ((sum, score), most) in sums.iter_mut().zip(scores).zip(&*most) {
-            *score = weight::<M>(*score, *most * LOG2_E);
+            *score = weight::<M>(*score, *most);
             *sum += *score;
         }
     }
