@@ -44,22 +44,28 @@ impl<'a> Rows<'a> {
 /// Asks for rows line by line, so often that all of them are there in time. The processor itself notices
 /// only when it is late what is read, and many requests at once have to wait for each other.
 pub(super) struct Ahead<'a> {
-    rows: [Rows<'a>; 2],
-    /// The line of the first row that is next.
-    line: usize,
+    /// Address of the line that is next.
+    next: usize,
+    /// Lines of its row that are left, itself included.
+    left: usize,
     /// Lines that a call asks for.
     each: usize,
+    /// Rows behind that one.
+    rows: [Rows<'a>; 2],
 }
 
 impl<'a> Ahead<'a> {
     /// For so many calls of `fetch`. The first rows come first.
     pub fn new(rows: [Rows<'a>; 2], calls: usize) -> Self {
         let lines: usize = rows.iter().map(Rows::lines).sum();
-        Self {
-            rows,
-            line: 0,
+        let mut ahead = Self {
+            next: 0,
+            left: 0,
             each: lines.div_ceil(calls.max(1)),
-        }
+            rows,
+        };
+        ahead.next_row();
+        ahead
     }
 
     /// Nothing.
@@ -70,31 +76,34 @@ impl<'a> Ahead<'a> {
     /// Asks for the next few lines.
     #[inline(always)]
     pub fn fetch(&mut self) {
+        self.next_lines(prefetch);
+    }
+
+    /// Calls `ask` with the addresses of the next few lines. A tile calls it so often that each of its
+    /// instructions counts.
+    #[inline(always)]
+    fn next_lines(&mut self, mut ask: impl FnMut(usize)) {
         for _ in 0..self.each {
-            match self.next_line() {
-                Some(address) => prefetch(address),
-                None => self.each = 0,
+            ask(self.next);
+            self.next += CACHE_LINE;
+            self.left -= 1;
+            if self.left == 0 && !self.next_row() {
+                return;
             }
         }
     }
 
-    #[inline(always)]
-    fn next_line(&mut self) -> Option<usize> {
-        let [rows, others] = &mut self.rows;
-        if rows.count == 0 {
-            (*rows, *others) = (*others, Rows::default());
-            if rows.count == 0 {
-                return None;
-            }
-        }
-        let address = rows.first + self.line * CACHE_LINE;
-        self.line += 1;
-        if self.line == rows.lines {
-            rows.first += rows.stride;
-            rows.count -= 1;
-            self.line = 0;
-        }
-        Some(address)
+    /// Goes on to the next row. Where there is none, there is nothing more to ask for.
+    #[cold]
+    fn next_row(&mut self) -> bool {
+        let Some(rows) = self.rows.iter_mut().find(|rows| rows.count > 0) else {
+            self.each = 0;
+            return false;
+        };
+        (self.next, self.left) = (rows.first, rows.lines);
+        rows.first += rows.stride;
+        rows.count -= 1;
+        true
     }
 }
 
@@ -114,6 +123,13 @@ fn prefetch(address: usize) {
 mod tests {
     use super::*;
 
+    /// The lines that a call asks for.
+    fn asked(ahead: &mut Ahead<'_>) -> Vec<usize> {
+        let mut lines = Vec::new();
+        ahead.next_lines(|line| lines.push(line));
+        lines
+    }
+
     /// Three rows of 20 values, which are 80 bytes, and then a part of other memory.
     #[test]
     fn all_lines_are_asked_for_once_and_in_order() {
@@ -123,20 +139,22 @@ mod tests {
         assert_eq!(ahead.each, 3, "9 lines in 4 calls");
         let of_rows = [0, 64, 400, 464, 800, 864].map(|byte| matrix.as_ptr().addr() + byte);
         let of_other = [0, 64, 128].map(|byte| other.as_ptr().addr() + byte);
-        let lines: Vec<usize> = std::iter::from_fn(|| ahead.next_line()).collect();
+        let lines: Vec<usize> = (0..4).flat_map(|_| asked(&mut ahead)).collect();
         assert_eq!(lines, [&of_rows[..], &of_other].concat());
-        assert_eq!(Ahead::nothing().next_line(), None);
-        assert_eq!(
-            Ahead::new([Rows::all::<f32>(&[]), rows], 1).next_line(),
-            Some(of_rows[0])
-        );
+        assert!(asked(&mut Ahead::nothing()).is_empty());
+        let mut ahead = Ahead::new([Rows::all::<f32>(&[]), rows], 6);
+        assert_eq!(asked(&mut ahead), of_rows[..1]);
     }
 
     #[test]
-    fn calls_after_the_last_line_ask_for_nothing() {
-        let memory = [0u8; 100];
-        let mut ahead = Ahead::new([Rows::all(&memory), Rows::default()], 1);
-        (0..5).for_each(|_| ahead.fetch());
-        assert_eq!((ahead.next_line(), ahead.each), (None, 0));
+    fn calls_suffice_for_all_lines_and_then_ask_for_nothing() {
+        let (matrix, other) = ([0f32; 3 * 100], [0u8; 130]);
+        for calls in 1..12 {
+            let rows = Rows::at(matrix.as_ptr(), 20, 100, 3);
+            let mut ahead = Ahead::new([rows, Rows::all(&other)], calls);
+            let lines: usize = (0..calls).map(|_| asked(&mut ahead).len()).sum();
+            assert_eq!(lines, 9, "{calls} calls");
+            assert!(asked(&mut ahead).is_empty());
+        }
     }
 }

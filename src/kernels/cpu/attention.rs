@@ -207,6 +207,8 @@ struct PackHead<'a, T: Factor, X> {
 
 impl<T: Factor, X: Value> Work for PackHead<'_, T, X> {
     type Output = ();
+    const BY_BF16: bool = !T::BY_AVX512;
+    const BY_AVX512: bool = T::BY_AVX512;
     const BY_AVX2: bool = T::BY_AVX2;
     const PORTABLE: bool = T::PORTABLE;
 
@@ -338,6 +340,8 @@ struct Queries<'a, T: Factor, V> {
 
 impl<T: Factor, V: Value> Work for Queries<'_, T, V> {
     type Output = ();
+    const BY_BF16: bool = !T::BY_AVX512;
+    const BY_AVX512: bool = T::BY_AVX512;
     const BY_AVX2: bool = T::BY_AVX2;
     const PORTABLE: bool = T::PORTABLE;
 

@@ -37,8 +37,11 @@ impl<T> Blocks<'_, T> {
     ) {
         let (k, rows, panel) = (self.k, self.tiles.rows, self.panel);
         let columns = panel.len() / k;
-        for first in (0..k).step_by(self.tiles.depth) {
-            let last = k.min(first.saturating_add(self.tiles.depth));
+        // Parts of equal depth: a short one would bring in and put out its sums for few products.
+        let depth = k.div_ceil(k.div_ceil(self.tiles.depth).max(1));
+        let depth = depth.next_multiple_of(F::STEPS);
+        for first in (0..k).step_by(depth) {
+            let last = k.min(first + depth);
             let sums = sums.chunks_mut(rows * columns);
             for (block, (x, sums)) in self.x.chunks(rows * k).zip(sums).enumerate() {
                 let rows = x.len() / k;

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // A function compiled for some instructions may be called only where they are.
 
 use super::amx::detect;
-use super::math::{Fused, Separate, Vectors};
+use super::math::{Fused, FusedBf16, Separate, Vectors};
 
 /// A set of instructions that this machine was found to have. That is what makes it safe to call
 /// the functions compiled for it, and why there is no way to make one up.
@@ -11,9 +11,9 @@ pub struct Isa(Set);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Set {
-    /// Tiles of bfloat16; otherwise AVX-512.
+    /// Tiles of bfloat16; otherwise AVX-512 with the bfloat16 instructions.
     Amx,
-    /// AVX-512 with the bfloat16 dot product.
+    /// AVX-512 with the bfloat16 instructions: the dot product, and rounding.
     Avx512Bf16,
     Avx512,
     Avx2,
@@ -25,8 +25,11 @@ pub(super) enum Set {
 /// Work on slices that the compiler turns into vector instructions where it is inlined.
 pub(super) trait Work {
     type Output;
-    /// Whether there is such work by AVX2's instructions, and by portable code. What is never asked for
-    /// is not compiled.
+    /// Whether AVX-512's instructions for bfloat16 are of use for it, where they are.
+    const BY_BF16: bool = false;
+    /// Whether there is such work by AVX-512's instructions without those, by AVX2's, and by portable code.
+    /// What is never asked for is not compiled.
+    const BY_AVX512: bool = true;
     const BY_AVX2: bool = true;
     const PORTABLE: bool = true;
     /// Must be `#[inline(always)]`. `M` is what the instructions do for it.
@@ -60,10 +63,11 @@ impl Isa {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
-            if avx512 && detect::tiles() == Ok(true) {
+            let avx512_bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
+            if avx512_bf16 && detect::tiles() == Ok(true) {
                 sets.push(Self(Set::Amx));
             }
-            if avx512 && is_x86_feature_detected!("avx512bf16") {
+            if avx512_bf16 {
                 sets.push(Self(Set::Avx512Bf16));
             }
             if avx512 {
@@ -98,7 +102,10 @@ impl Isa {
         match self.0 {
             // SAFETY: `available` found the instructions before it made the value.
             #[cfg(target_arch = "x86_64")]
-            Set::Amx | Set::Avx512Bf16 | Set::Avx512 => unsafe { avx512(work) },
+            Set::Amx | Set::Avx512Bf16 if W::BY_BF16 => unsafe { avx512_bf16(work) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Amx | Set::Avx512Bf16 | Set::Avx512 if W::BY_AVX512 => unsafe { avx512(work) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 if W::BY_AVX2 => unsafe { avx2(work) },
@@ -106,6 +113,12 @@ impl Isa {
             _ => unreachable!("work that is not for {}", self.name()),
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn avx512_bf16<W: Work>(work: W) -> W::Output {
+    work.run::<FusedBf16>()
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -347,6 +347,8 @@ struct PackColumns<'a, T: Factor> {
 
 impl<T: Factor> Work for PackColumns<'_, T> {
     type Output = ();
+    const BY_BF16: bool = !T::BY_AVX512;
+    const BY_AVX512: bool = T::BY_AVX512;
     const BY_AVX2: bool = T::BY_AVX2;
     const PORTABLE: bool = T::PORTABLE;
 
@@ -379,6 +381,8 @@ struct PackRows<'a, T: Factor, X> {
 
 impl<T: Factor, X: Value> Work for PackRows<'_, T, X> {
     type Output = ();
+    const BY_BF16: bool = !T::BY_AVX512;
+    const BY_AVX512: bool = T::BY_AVX512;
     const BY_AVX2: bool = T::BY_AVX2;
     const PORTABLE: bool = T::PORTABLE;
 
@@ -413,6 +417,8 @@ struct Products<'a, T: Factor, V> {
 
 impl<T: Factor, V: Value> Work for Products<'_, T, V> {
     type Output = ();
+    const BY_BF16: bool = !T::BY_AVX512;
+    const BY_AVX512: bool = T::BY_AVX512;
     const BY_AVX2: bool = T::BY_AVX2;
     const PORTABLE: bool = T::PORTABLE;
 
@@ -480,14 +486,15 @@ impl<T: Factor, V: Value> Products<'_, T, V> {
         while column < columns.end {
             let count = self.out.together(column, columns.end - column);
             let place = self.out.column_place(column);
-            let rows = self.out.row_places(self.rows.start);
-            let sums = sums.chunks_exact_mut(self.layer.tiles.columns);
-            for ((_, row), sums) in self.rows.clone().zip(rows).zip(sums) {
-                // SAFETY: the row and columns are this task's own, and in the output by `Plan`.
-                let out = unsafe { self.out.at(row + place, count) };
-                for (sum, out) in sums[column - columns.start..].iter_mut().zip(out) {
-                    // SAFETY: they were written when the sums were left.
-                    *sum = unsafe { out.assume_init() }.f32();
+            let mut sums = sums.chunks_exact_mut(self.layer.tiles.columns);
+            for run in self.out.runs(self.rows.clone()) {
+                for (row, sums) in (0..run.count).zip(&mut sums) {
+                    // SAFETY: the row and columns are this task's own, and in the output by `Plan`.
+                    let out = unsafe { self.out.at(run.first + row * run.stride + place, count) };
+                    for (sum, out) in sums[column - columns.start..].iter_mut().zip(out) {
+                        // SAFETY: they were written when the sums were left.
+                        *sum = unsafe { out.assume_init() }.f32();
+                    }
                 }
             }
             column += count;

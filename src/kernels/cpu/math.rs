@@ -1,5 +1,8 @@
 //! Elementary functions that the compiler can vectorise: no branches, no calls.
 
+use half::bf16;
+
+use super::round;
 use super::transpose::{self, SIDE};
 
 /// What instructions do for work that is otherwise left to the compiler.
@@ -9,12 +12,19 @@ pub trait Vectors {
 
     /// Makes rows of columns.
     fn transpose(block: &mut [[f32; SIDE]; SIDE]);
+
+    /// Rounds finite values to bfloat16.
+    fn bf16s<const N: usize>(values: &[f32; N]) -> [bf16; N];
 }
 
 /// By AVX2, in one instruction and rounded once. Only for code that is compiled for it: elsewhere products
 /// would be slow calls, and nothing else is there.
 #[derive(Debug)]
 pub struct Fused;
+
+/// The same, and bfloat16 by AVX-512's instructions for it. Only for code that is compiled for them.
+#[derive(Debug)]
+pub struct FusedBf16;
 
 /// In two instructions.
 #[derive(Debug)]
@@ -30,6 +40,28 @@ impl Vectors for Fused {
     fn transpose(block: &mut [[f32; SIDE]; SIDE]) {
         transpose::by_avx2(block);
     }
+
+    #[inline(always)]
+    fn bf16s<const N: usize>(values: &[f32; N]) -> [bf16; N] {
+        round::plainly(values)
+    }
+}
+
+impl Vectors for FusedBf16 {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        Fused::mul_add(a, b, c)
+    }
+
+    #[inline(always)]
+    fn transpose(block: &mut [[f32; SIDE]; SIDE]) {
+        Fused::transpose(block);
+    }
+
+    #[inline(always)]
+    fn bf16s<const N: usize>(values: &[f32; N]) -> [bf16; N] {
+        round::by_avx512_bf16(values)
+    }
 }
 
 impl Vectors for Separate {
@@ -41,6 +73,11 @@ impl Vectors for Separate {
     #[inline(always)]
     fn transpose(block: &mut [[f32; SIDE]; SIDE]) {
         transpose::plainly(block);
+    }
+
+    #[inline(always)]
+    fn bf16s<const N: usize>(values: &[f32; N]) -> [bf16; N] {
+        round::plainly(values)
     }
 }
 

@@ -21,6 +21,7 @@
 //! | `norm` | LayerNorm |
 //! | `tokens` | pictures as patches, patches as tokens |
 //! | `transpose` | rows and columns of small blocks |
+//! | `round` | rounding to bfloat16 |
 //! | `value` | f32 and bfloat16, as activations are kept |
 //! | `output` | results written by several threads |
 //! | `math` | exponential, error function |
@@ -29,7 +30,7 @@
 //! A result's bits depend on its own row and nothing else: not on the batch, its place in it, or
 //! the number of threads. They may differ between instruction sets.
 //!
-//! `unsafe` is in `isa`, `tile`, `amx`, `ahead` and `transpose` (instructions), and where threads write parts
+//! `unsafe` is in `isa`, `tile`, `amx`, `ahead`, `round` and `transpose` (instructions), and where threads write parts
 //! of one `output` (`linear`, `epilogue`, `attention`, `forest`, `norm`, `tokens`).
 
 mod ahead;
@@ -45,6 +46,7 @@ mod norm;
 mod output;
 mod pack;
 mod peak;
+mod round;
 mod softmax;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,15 @@ pub(super) enum Order {
     Heads { tokens: usize, head_dim: usize },
 }
 
+/// Rows that lie at equal distances.
+pub(super) struct Run {
+    /// Where the first one begins.
+    pub first: usize,
+    /// From one to the next.
+    pub stride: usize,
+    pub count: usize,
+}
+
 // SAFETY: threads reach the memory only through `at` and `part`, whose callers keep apart.
 unsafe impl<V: Send> Sync for Output<'_, V> {}
 
@@ -50,31 +59,30 @@ impl<V> Output<'_, V> {
         }
     }
 
-    /// Where rows begin, from `first` on. To be added to the place of a column.
+    /// Where rows begin, as runs of equal distances. To be added to the place of a column.
     #[inline(always)]
-    pub fn row_places(&self, first: usize) -> impl Iterator<Item = usize> {
+    pub fn runs(&self, rows: Range<usize>) -> impl Iterator<Item = Run> {
         let (order, columns) = (self.order, self.columns);
-        let (mut place, mut token) = match order {
-            Order::Rows => (first * columns, 0),
-            Order::Heads { tokens, head_dim } => {
-                let token = first % tokens;
-                ((first - token) * columns + token * head_dim, token)
-            }
-        };
-        std::iter::repeat_with(move || {
-            let this = place;
-            match order {
-                Order::Rows => place += columns,
+        let mut row = rows.start;
+        std::iter::from_fn(move || {
+            let left = rows.end - row;
+            let run = match order {
+                Order::Rows => Run {
+                    first: row * columns,
+                    stride: columns,
+                    count: left,
+                },
                 Order::Heads { tokens, head_dim } => {
-                    token += 1;
-                    place += head_dim;
-                    if token == tokens {
-                        place += tokens * (columns - head_dim);
-                        token = 0;
+                    let token = row % tokens;
+                    Run {
+                        first: (row - token) * columns + token * head_dim,
+                        stride: head_dim,
+                        count: left.min(tokens - token),
                     }
                 }
-            }
-            this
+            };
+            row += run.count;
+            (left > 0).then_some(run)
         })
     }
 

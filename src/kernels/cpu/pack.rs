@@ -1,12 +1,15 @@
 //! Rows and columns in the order in which a tile reads them.
 
+use half::bf16;
+
 use super::ahead::Ahead;
 use super::amx::{self, Line, TileUnit};
 use super::isa::Isa;
 use super::math::Vectors;
+use super::round::rounded;
 use super::tile::{self, Operands, STEPS, Tile, Tiles, with_rows};
 use super::transpose::SIDE;
-use super::value::{Value, rounded};
+use super::value::Value;
 
 /// The arithmetic of a product. Sums are f32 in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,9 @@ pub enum Precision {
     /// Both factors rounded to bfloat16.
     Bf16,
 }
+
+/// Values of two k that are paired at once.
+const LANES: usize = 16;
 
 /// How the factors of a precision lie in memory for the tiles of an instruction set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +64,8 @@ pub(super) trait Factor: 'static {
     /// Elements of depth after which a tile fetches again what is ahead.
     const STEPS: usize = STEPS;
 
-    /// Whether AVX2's instructions, and portable code, ever work on it.
+    /// Whether AVX-512's instructions without those for bfloat16, AVX2's, and portable code ever work on it.
+    const BY_AVX512: bool = true;
     const BY_AVX2: bool = true;
     const PORTABLE: bool = true;
 
@@ -260,6 +267,7 @@ impl Factor for Pairs {
     type Element = u32;
     type Unit = Tile<u32>;
     const VALUES: usize = 2;
+    const BY_AVX512: bool = false;
     const BY_AVX2: bool = false;
     const PORTABLE: bool = false;
 
@@ -313,7 +321,7 @@ impl Factor for Pairs {
             let second = (first + 1 < k).then(|| values(first + 1));
             let (first, start) = (values(first), out.len());
             out.resize(start + first.len(), 0);
-            pack_two(first, second, &mut out[start..]);
+            pack_two::<V, M>(first, second, &mut out[start..]);
         }
     }
 
@@ -331,6 +339,7 @@ impl Factor for Lines {
     type Unit = TileUnit;
     const VALUES: usize = amx::VALUES;
     const STEPS: usize = 1;
+    const BY_AVX512: bool = false;
     const BY_AVX2: bool = false;
 
     #[inline(always)]
@@ -366,11 +375,11 @@ impl Factor for Lines {
             let lines = out[row..].iter_mut().step_by(lanes);
             for (line, x) in lines.zip(x.chunks(amx::VALUES)) {
                 match <&[V; amx::VALUES]>::try_from(x) {
-                    Ok(x) => round_line(x, line),
+                    Ok(x) => round_line::<V, M>(x, line),
                     Err(_) => {
                         let mut padded = [V::default(); amx::VALUES];
                         padded[..x.len()].copy_from_slice(x);
-                        round_line(&padded, line);
+                        round_line::<V, M>(&padded, line);
                     }
                 }
             }
@@ -406,7 +415,7 @@ impl Factor for Lines {
             let mut pairs = [[0u32; amx::ROWS]; amx::SIDE];
             for (pairs, first) in pairs.iter_mut().zip((step * amx::VALUES..k).step_by(2)) {
                 let second = (first + 1 < k).then(|| values(first + 1));
-                pack_two(values(first), second, pairs);
+                pack_two::<V, M>(values(first), second, pairs);
             }
             for (pairs, column) in pairs.as_chunks::<SIDE>().0.iter().zip([0, SIDE]) {
                 for (first, lines) in (0..lanes).step_by(SIDE).zip(out.chunks_mut(SIDE)) {
@@ -435,7 +444,7 @@ impl Factor for Lines {
             for lane in (0..lanes).step_by(amx::SIDE) {
                 let mut line = Line::default();
                 let second = (!second.is_empty()).then(|| &second[lane..]);
-                pack_two(&first[lane..], second, &mut line.0);
+                pack_two::<f32, M>(&first[lane..], second, &mut line.0);
                 room.push(line);
             }
         }
@@ -446,13 +455,26 @@ impl Factor for Lines {
 
 /// Writes the values of one k and of the next, if there is one, as pairs.
 #[inline(always)]
-fn pack_two<V: Value>(first: &[V], second: Option<&[V]>, out: &mut [u32]) {
-    let out = out.iter_mut().zip(first);
-    match second {
-        Some(second) => out
-            .zip(second)
-            .for_each(|((out, a), b)| *out = V::pair(*a, *b)),
-        None => out.for_each(|(out, a)| *out = V::pair(*a, V::default())),
+fn pack_two<V: Value, M: Vectors>(first: &[V], second: Option<&[V]>, out: &mut [u32]) {
+    let Some(second) = second else {
+        for (out, a) in out.iter_mut().zip(first) {
+            *out = V::pair(*a, V::default());
+        }
+        return;
+    };
+    let count = first.len().min(out.len());
+    let (first, second, out) = (&first[..count], &second[..count], &mut out[..count]);
+    let whole = count - count % LANES;
+    let lanes = first
+        .as_chunks::<LANES>()
+        .0
+        .iter()
+        .zip(second.as_chunks().0);
+    for (out, (a, b)) in out.as_chunks_mut::<LANES>().0.iter_mut().zip(lanes) {
+        *out = V::pairs::<M, LANES>(a, b);
+    }
+    for (i, out) in out.iter_mut().enumerate().skip(whole) {
+        *out = V::pair(first[i], second[i]);
     }
 }
 
@@ -603,10 +625,11 @@ fn leave<T: Copy>(column: &[f32; SIDE], of_f32: &impl Fn(f32) -> T, out: &mut [T
 }
 
 #[inline(always)]
-fn round_line<V: Value>(x: &[V; amx::VALUES], line: &mut Line) {
+fn round_line<V: Value, M: Vectors>(x: &[V; amx::VALUES], line: &mut Line) {
+    let x = V::bf16s::<M, { amx::VALUES }>(x);
     for (pair, x) in line.0.iter_mut().zip(x.as_chunks().0) {
         let [low, high] = *x;
-        *pair = V::pair(low, high);
+        *pair = bf16::pair(low, high);
     }
 }
 

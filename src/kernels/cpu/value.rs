@@ -2,6 +2,9 @@
 
 use half::bf16;
 
+use super::math::Vectors;
+use super::round::rounded;
+
 /// A value of an activation.
 pub trait Value: Copy + Default + Send + Sync + 'static {
     /// Whether it keeps a sum as it is.
@@ -10,10 +13,27 @@ pub trait Value: Copy + Default + Send + Sync + 'static {
     /// A finite value, rounded to the nearest.
     fn of(x: f32) -> Self;
 
+    /// Finite values, likewise.
+    fn of_all<M: Vectors, const N: usize>(values: &[f32; N]) -> [Self; N];
+
     fn f32(self) -> f32;
+
+    /// Values in bfloat16.
+    fn bf16s<M: Vectors, const N: usize>(values: &[Self; N]) -> [bf16; N];
 
     /// Two values in bfloat16, the first in the low half.
     fn pair(low: Self, high: Self) -> u32;
+
+    /// Such pairs.
+    #[inline(always)]
+    fn pairs<M: Vectors, const N: usize>(low: &[Self; N], high: &[Self; N]) -> [u32; N] {
+        let (low, high) = (Self::bf16s::<M, N>(low), Self::bf16s::<M, N>(high));
+        let mut pairs = [0; N];
+        for i in 0..N {
+            pairs[i] = bf16::pair(low[i], high[i]);
+        }
+        pairs
+    }
 }
 
 impl Value for f32 {
@@ -25,8 +45,18 @@ impl Value for f32 {
     }
 
     #[inline(always)]
+    fn of_all<M: Vectors, const N: usize>(values: &[f32; N]) -> [f32; N] {
+        *values
+    }
+
+    #[inline(always)]
     fn f32(self) -> f32 {
         self
+    }
+
+    #[inline(always)]
+    fn bf16s<M: Vectors, const N: usize>(values: &[f32; N]) -> [bf16; N] {
+        M::bf16s(values)
     }
 
     #[inline(always)]
@@ -44,21 +74,24 @@ impl Value for bf16 {
     }
 
     #[inline(always)]
+    fn of_all<M: Vectors, const N: usize>(values: &[f32; N]) -> [bf16; N] {
+        M::bf16s(values)
+    }
+
+    #[inline(always)]
     fn f32(self) -> f32 {
         f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+
+    #[inline(always)]
+    fn bf16s<M: Vectors, const N: usize>(values: &[bf16; N]) -> [bf16; N] {
+        *values
     }
 
     #[inline(always)]
     fn pair(low: bf16, high: bf16) -> u32 {
         u32::from(low.to_bits()) | u32::from(high.to_bits()) << 16
     }
-}
-
-/// The bits of a finite value rounded to bfloat16, nearest even, in the upper half.
-#[inline(always)]
-pub(super) fn rounded(x: f32) -> u32 {
-    let bits = x.to_bits();
-    (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000
 }
 
 #[cfg(test)]

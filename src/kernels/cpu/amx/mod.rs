@@ -7,9 +7,13 @@
 //! | `unit` | the unit's instructions |
 //! | `model` | the same in plain arithmetic, for machines that have none |
 //!
-//! Six of the eight tile registers are worked on at once: four hold the sums of 32 rows and 32 columns,
-//! and each tile of x and of the weights that is loaded is used twice. So the products take twice the
-//! time of the loads, which go on beside them.
+//! All eight tile registers are worked on at once: four hold the sums of 32 rows and 32 columns, and each
+//! tile of x and of the weights that is loaded is used twice. So the products take twice the time of the
+//! loads, which go on beside them.
+//!
+//! A panel stays in the first cache while all rows of x meet it. Tiles of x are loaded by the instruction
+//! that leaves that cache as it is: where they pushed the panel out, products took a third longer. Between
+//! the parts of a deep panel the sums wait in memory, which costs a tenth: so the parts are as deep as fits.
 //!
 //! Source of what the instructions do: Intel's Architectures Software Developer's Manual, volume 2,
 //! LDTILECFG, TILELOADD, TDPBF16PS.
@@ -44,8 +48,12 @@ pub(super) struct Line(pub [u32; SIDE]);
 
 /// The tile registers of a thread, each of 16 lines.
 trait Registers {
-    /// Loads register T with 16 lines that are `stride` lines apart.
-    fn load<const T: usize>(&mut self, lines: &[Line], stride: usize);
+    /// Loads register T with every second one of 31 lines: a tile of a panel.
+    fn load<const T: usize>(&mut self, lines: &[Line]);
+
+    /// Loads register T with 16 lines: a tile of x. They leave the first cache to the panel, which is read
+    /// again.
+    fn load_once<const T: usize>(&mut self, lines: &[Line]);
 
     /// Fills register T with zeros.
     fn clear<const T: usize>(&mut self);
@@ -137,10 +145,10 @@ fn multiply_one<R: Registers>(
     let (x, panel) = (a.chunks_exact(SIDE), b.chunks_exact(2 * SIDE));
     for (x, panel) in x.zip(panel) {
         ahead.fetch();
-        r.load::<4>(x, 1);
-        r.load::<6>(panel, 2);
+        r.load_once::<4>(x);
+        r.load::<6>(panel);
         r.multiply::<0, 4, 6>();
-        r.load::<7>(&panel[1..], 2);
+        r.load::<7>(&panel[1..]);
         r.multiply::<1, 4, 7>();
     }
     r.store_sums::<0>(sums);
@@ -164,12 +172,12 @@ fn multiply_two<R: Registers>(
     let (x, panel) = (a.chunks_exact(2 * SIDE), b.chunks_exact(2 * SIDE));
     for (x, panel) in x.zip(panel) {
         ahead.fetch();
-        r.load::<4>(x, 1);
-        r.load::<6>(panel, 2);
+        r.load_once::<4>(x);
+        r.load::<6>(panel);
         r.multiply::<0, 4, 6>();
-        r.load::<7>(&panel[1..], 2);
+        r.load::<7>(&panel[1..]);
         r.multiply::<1, 4, 7>();
-        r.load::<5>(&x[SIDE..], 1);
+        r.load_once::<5>(&x[SIDE..]);
         r.multiply::<2, 5, 6>();
         r.multiply::<3, 5, 7>();
     }

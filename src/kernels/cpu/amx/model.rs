@@ -9,11 +9,15 @@ pub(in crate::kernels::cpu) struct Model {
 }
 
 impl Registers for Model {
-    fn load<const T: usize>(&mut self, lines: &[Line], stride: usize) {
-        assert!(lines.len() >= reach(stride, 1));
-        for (row, line) in self.tiles[T].iter_mut().zip(lines.iter().step_by(stride)) {
+    fn load<const T: usize>(&mut self, lines: &[Line]) {
+        assert!(lines.len() >= reach(2, 1));
+        for (row, line) in self.tiles[T].iter_mut().zip(lines.iter().step_by(2)) {
             *row = *line;
         }
+    }
+
+    fn load_once<const T: usize>(&mut self, lines: &[Line]) {
+        self.tiles[T].copy_from_slice(&lines[..SIDE]);
     }
 
     fn clear<const T: usize>(&mut self) {

@@ -75,11 +75,25 @@ impl Drop for Unit {
 
 impl Registers for Unit {
     #[inline(always)]
-    fn load<const T: usize>(&mut self, lines: &[Line], stride: usize) {
-        assert!(lines.len() >= reach(stride, 1));
-        let stride = stride * size_of::<Line>();
+    fn load<const T: usize>(&mut self, lines: &[Line]) {
+        assert!(lines.len() >= reach(2, 1));
         // SAFETY: the slice has all lines.
-        unsafe { self.load_from::<T>(lines.as_ptr().cast(), stride) };
+        unsafe { self.load_from::<T>(lines.as_ptr().cast(), 2 * size_of::<Line>()) };
+    }
+
+    #[inline(always)]
+    fn load_once<const T: usize>(&mut self, lines: &[Line]) {
+        assert!(lines.len() >= SIDE);
+        // SAFETY: the registers are configured, and the slice has all lines.
+        unsafe {
+            asm!(
+                "tileloaddt1 tmm{tile}, [{first} + {stride}*1]",
+                tile = const T,
+                first = in(reg) lines.as_ptr(),
+                stride = in(reg) size_of::<Line>(),
+                options(nostack, preserves_flags, readonly)
+            );
+        }
     }
 
     #[inline(always)]
