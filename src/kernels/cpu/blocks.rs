@@ -38,7 +38,7 @@ impl<T> Blocks<'_, T> {
         let (k, rows, panel) = (self.k, self.tiles.rows, self.panel);
         let columns = panel.len() / k;
         // Parts of equal depth: a short one would bring in and put out its sums for few products.
-        let depth = k.div_ceil(k.div_ceil(self.tiles.depth).max(1));
+        let depth = k.div_ceil(k.div_ceil(self.tiles.depth));
         let depth = depth.next_multiple_of(F::STEPS);
         for first in (0..k).step_by(depth) {
             let last = k.min(first + depth);

@@ -14,7 +14,10 @@ pub trait Vectors {
     fn transpose(block: &mut [[f32; SIDE]; SIDE]);
 
     /// Rounds finite values to bfloat16.
-    fn bf16s<const N: usize>(values: &[f32; N]) -> [bf16; N];
+    #[inline(always)]
+    fn bf16s<const N: usize>(values: &[f32; N]) -> [bf16; N] {
+        round::plainly(values)
+    }
 }
 
 /// By AVX2, in one instruction and rounded once. Only for code that is compiled for it: elsewhere products
@@ -39,11 +42,6 @@ impl Vectors for Fused {
     #[inline(always)]
     fn transpose(block: &mut [[f32; SIDE]; SIDE]) {
         transpose::by_avx2(block);
-    }
-
-    #[inline(always)]
-    fn bf16s<const N: usize>(values: &[f32; N]) -> [bf16; N] {
-        round::plainly(values)
     }
 }
 
@@ -73,11 +71,6 @@ impl Vectors for Separate {
     #[inline(always)]
     fn transpose(block: &mut [[f32; SIDE]; SIDE]) {
         transpose::plainly(block);
-    }
-
-    #[inline(always)]
-    fn bf16s<const N: usize>(values: &[f32; N]) -> [bf16; N] {
-        round::plainly(values)
     }
 }
 

@@ -10,12 +10,18 @@ pub(super) fn rounded(x: f32) -> u32 {
     (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000
 }
 
+/// A finite value.
+#[inline(always)]
+pub(super) fn to_bf16(x: f32) -> bf16 {
+    bf16::from_bits((rounded(x) >> 16) as u16)
+}
+
 /// Finite values, in plain code.
 #[inline(always)]
 pub(super) fn plainly<const N: usize>(values: &[f32; N]) -> [bf16; N] {
     let mut out = [bf16::ZERO; N];
     for i in 0..N {
-        out[i] = bf16::from_bits((rounded(values[i]) >> 16) as u16);
+        out[i] = to_bf16(values[i]);
     }
     out
 }
@@ -65,7 +71,7 @@ fn avx512_bf16<const N: usize>(values: &[f32; N]) -> [bf16; N] {
         }
     }
     for (out, value) in out_left.iter_mut().zip(left) {
-        *out = bf16::from_bits((rounded(*value) >> 16) as u16);
+        *out = to_bf16(*value);
     }
     out
 }
@@ -101,7 +107,7 @@ mod tests {
         }
     }
 
-    /// Of halves, too: every 16th value lies between two of bfloat16 or next to that.
+    /// Of values halfway between two of bfloat16, and next to that, too.
     #[test]
     fn any_number_of_values_is_rounded_to_nearest_even_by_all_instructions() {
         check::<57>();

@@ -3,7 +3,7 @@
 use half::bf16;
 
 use super::math::Vectors;
-use super::round::rounded;
+use super::round::{rounded, to_bf16};
 
 /// A value of an activation.
 pub trait Value: Copy + Default + Send + Sync + 'static {
@@ -70,7 +70,7 @@ impl Value for bf16 {
 
     #[inline(always)]
     fn of(x: f32) -> Self {
-        Self::from_bits((rounded(x) >> 16) as u16)
+        to_bf16(x)
     }
 
     #[inline(always)]
