@@ -18,6 +18,16 @@ pub trait Value: Copy + Default + Send + Sync + 'static {
 
     fn f32(self) -> f32;
 
+    /// Values in f32.
+    #[inline(always)]
+    fn f32s<const N: usize>(values: &[Self; N]) -> [f32; N] {
+        let mut out = [0f32; N];
+        for i in 0..N {
+            out[i] = values[i].f32();
+        }
+        out
+    }
+
     /// Values in bfloat16.
     fn bf16s<M: Vectors, const N: usize>(values: &[Self; N]) -> [bf16; N];
 
