@@ -20,7 +20,6 @@ use super::isa::{Isa, Work};
 use super::math::Vectors;
 use super::output::{Order, Output, written};
 use super::pack::{Factor, Format, Lines, Pairs, Precision, Rounded, Whole};
-use super::softmax::softmax_of;
 use super::tile::Tiles;
 use super::transpose::SIDE;
 use super::value::Value;
@@ -317,7 +316,7 @@ fn rotated<const N: usize, X: Value>(
 #[derive(Default)]
 struct Scores<T> {
     scores: Sums,
-    /// The same after the softmax, if they have to be packed.
+    /// Their weights by the softmax, if they have to be packed.
     packed: Vec<T>,
     /// Values weighted by them [channels, columns].
     mixed: Sums,
@@ -395,13 +394,13 @@ impl<T: Factor, V: Value> Queries<'_, T, V> {
         let room = scores.room(tiles.padded(tokens) * C);
         asked.multiply::<T>(unit, ahead, room, |_, _| ());
 
-        let shares = softmax_of::<M, C, W>(scores.get(tokens * C));
+        let (weights, shares) = T::soften::<M, C, W>(scores.get(tokens * C), packed);
 
         let answered = Blocks {
             tiles: *tiles,
             k: T::depth(tokens),
             x: &head.values,
-            panel: T::panel::<M>(scores.get(tokens * C), C, packed),
+            panel: weights,
             anew: true,
         };
         let channels = head_dim.next_multiple_of(SIDE);

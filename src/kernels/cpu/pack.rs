@@ -7,6 +7,7 @@ use super::amx::{self, Line, TileUnit};
 use super::isa::Isa;
 use super::math::Vectors;
 use super::round::rounded;
+use super::softmax::{softmax_in_pairs, softmax_of};
 use super::tile::{self, Operands, STEPS, Tile, Tiles, with_rows};
 use super::transpose::SIDE;
 use super::value::Value;
@@ -113,12 +114,12 @@ pub(super) trait Factor: 'static {
         out: &mut Vec<Self::Element>,
     );
 
-    /// Values [k, lanes] as a panel [depth, lanes], in `room` if it has to be made.
-    fn panel<'a, M: Vectors>(
-        x: &'a [f32],
-        lanes: usize,
+    /// The weights of C columns of scores [k, C] by their softmax, as a panel [depth, C], in the scores' place
+    /// or in `room`; and what the columns are to be multiplied by. W columns are a vector.
+    fn soften<'a, M: Vectors, const C: usize, const W: usize>(
+        scores: &'a mut [f32],
         room: &'a mut Vec<Self::Element>,
-    ) -> &'a [Self::Element];
+    ) -> (&'a [Self::Element], [f32; C]);
 }
 
 /// f32 as it is.
@@ -188,8 +189,12 @@ impl Factor for Whole {
     }
 
     #[inline(always)]
-    fn panel<'a, M: Vectors>(x: &'a [f32], _: usize, _: &'a mut Vec<f32>) -> &'a [f32] {
-        x
+    fn soften<'a, M: Vectors, const C: usize, const W: usize>(
+        scores: &'a mut [f32],
+        _: &'a mut Vec<f32>,
+    ) -> (&'a [f32], [f32; C]) {
+        let shares = softmax_of::<M, C, W, false>(scores);
+        (scores, shares)
     }
 }
 
@@ -255,11 +260,12 @@ impl Factor for Rounded {
     }
 
     #[inline(always)]
-    fn panel<'a, M: Vectors>(x: &'a [f32], _: usize, room: &'a mut Vec<f32>) -> &'a [f32] {
-        room.clear();
-        room.extend_from_slice(x);
-        round_all(room);
-        room
+    fn soften<'a, M: Vectors, const C: usize, const W: usize>(
+        scores: &'a mut [f32],
+        _: &'a mut Vec<f32>,
+    ) -> (&'a [f32], [f32; C]) {
+        let shares = softmax_of::<M, C, W, true>(scores);
+        (scores, shares)
     }
 }
 
@@ -326,11 +332,14 @@ impl Factor for Pairs {
     }
 
     #[inline(always)]
-    fn panel<'a, M: Vectors>(x: &'a [f32], lanes: usize, room: &'a mut Vec<u32>) -> &'a [u32] {
-        room.clear();
-        let k = x.len() / lanes;
-        Self::pack_transposed::<f32, M>(k, |k| &x[k * lanes..][..lanes], room);
-        room
+    fn soften<'a, M: Vectors, const C: usize, const W: usize>(
+        scores: &'a mut [f32],
+        room: &'a mut Vec<u32>,
+    ) -> (&'a [u32], [f32; C]) {
+        room.resize(Self::depth(scores.len() / C) * C, 0);
+        let pairs = room.as_chunks_mut::<W>().0;
+        let shares = softmax_in_pairs::<M, C, W, _>(scores, pairs);
+        (room, shares)
     }
 }
 
@@ -437,19 +446,17 @@ impl Factor for Lines {
     }
 
     #[inline(always)]
-    fn panel<'a, M: Vectors>(x: &'a [f32], lanes: usize, room: &'a mut Vec<Line>) -> &'a [Line] {
-        room.clear();
-        for x in x.chunks(2 * lanes) {
-            let (first, second) = x.split_at(lanes);
-            for lane in (0..lanes).step_by(amx::SIDE) {
-                let mut line = Line::default();
-                let second = (!second.is_empty()).then(|| &second[lane..]);
-                pack_two::<f32, M>(&first[lane..], second, &mut line.0);
-                room.push(line);
-            }
-        }
-        room.resize(Self::depth(x.len() / lanes) * lanes, Line::default());
-        room
+    fn soften<'a, M: Vectors, const C: usize, const W: usize>(
+        scores: &'a mut [f32],
+        room: &'a mut Vec<Line>,
+    ) -> (&'a [Line], [f32; C]) {
+        assert_eq!(W, amx::SIDE);
+        let k = scores.len() / C;
+        // Each two k have a line of every W columns. Behind them is padding.
+        room.truncate(k.div_ceil(2) * (C / W));
+        room.resize(Self::depth(k) * C, Line::default());
+        let shares = softmax_in_pairs::<M, C, W, _>(scores, room);
+        (room, shares)
     }
 }
 

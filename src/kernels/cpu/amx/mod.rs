@@ -46,6 +46,13 @@ pub(super) const VALUES: usize = 32;
 #[repr(C, align(64))]
 pub(super) struct Line(pub [u32; SIDE]);
 
+impl AsMut<[u32]> for Line {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [u32] {
+        &mut self.0
+    }
+}
+
 /// The tile registers of a thread, each of 16 lines.
 trait Registers {
     /// Loads register T with every second one of 31 lines: a tile of a panel.
