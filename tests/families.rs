@@ -164,7 +164,7 @@ pub fn check_vision(what: &str, tower: &VisionTower, golden: &Golden, tolerance:
     let mut stages = Vec::new();
     let features = tower
         .forward_observed(golden.get("image"), &mut |x| {
-            stages.push(x.clone());
+            stages.push(x);
             Ok(())
         })
         .unwrap();
@@ -183,9 +183,9 @@ pub fn check_vision(what: &str, tower: &VisionTower, golden: &Golden, tolerance:
 pub fn check_text(what: &str, tower: &TextTower, golden: &Golden, tolerance: f64) {
     for (row, ids) in texts(golden.get("text_ids")).iter().enumerate() {
         let mut block = 0;
-        let mut check = |x: &Tensor| {
+        let mut check = |x: Tensor| {
             let expected = golden.get(&format!("text_block_{block}")).i(row)?;
-            let error = relative_error(x, &expected.narrow(0, 0, ids.len())?);
+            let error = relative_error(&x, &expected.narrow(0, 0, ids.len())?);
             assert!(
                 error <= tolerance,
                 "{what}: text {row}, block {block}: {error}"

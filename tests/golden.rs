@@ -73,7 +73,7 @@ fn vision_blocks_and_features_are_the_references() {
         let mut stages = Vec::new();
         let features = vision
             .forward_observed(golden.get("image"), &mut |x| {
-                stages.push(x.clone());
+                stages.push(x);
                 Ok(())
             })
             .unwrap();
@@ -105,7 +105,7 @@ fn text_blocks_and_features_are_the_references() {
                     // The reference computes the padding behind the end of text too; causality makes
                     // it meaningless.
                     let expected = golden.get(&format!("text_block_{block}")).i(row)?;
-                    let error = relative_error(x, &expected.narrow(0, 0, ids.len())?);
+                    let error = relative_error(&x, &expected.narrow(0, 0, ids.len())?);
                     assert!(error <= BLOCKS, "{way}: text {row}, block {block}: {error}");
                     block += 1;
                     Ok(())

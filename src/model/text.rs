@@ -115,7 +115,7 @@ impl TextTower {
     /// # Errors
     /// When a token or position is out of range.
     pub fn states(&self, forest: &Forest, kept: &mut Kept, keep: &[usize]) -> Result<Tensor> {
-        self.states_observed(forest, kept, keep, &mut |_| Ok(()))
+        self.states_of(forest, kept, keep, None)
     }
 
     /// As [`states`](Self::states), showing the residual stream [N, W] after each block.
@@ -128,6 +128,16 @@ impl TextTower {
         kept: &mut Kept,
         keep: &[usize],
         observe: Observe<'_>,
+    ) -> Result<Tensor> {
+        self.states_of(forest, kept, keep, Some(observe))
+    }
+
+    fn states_of(
+        &self,
+        forest: &Forest,
+        kept: &mut Kept,
+        keep: &[usize],
+        observe: Option<Observe<'_>>,
     ) -> Result<Tensor> {
         let device = self.token_embedding.device();
         let nodes = forest.tokens.len();

@@ -17,8 +17,20 @@ use candle_nn::VarBuilder;
 use super::backend::{Activation, Backend, Linear, Norm};
 use super::config::{self, NormPlacement, QkvBias, TransformerConfig};
 
-/// Gets the residual stream after each block, and before the first one in the vision tower.
-pub type Observe<'a> = &'a mut dyn FnMut(&Tensor) -> Result<()>;
+/// Gets copies of the residual stream after each block, and before the first one in the vision tower.
+pub type Observe<'a> = &'a mut dyn FnMut(Tensor) -> Result<()>;
+
+/// Shows the residual stream to whoever observes it.
+///
+/// # Errors
+/// Whatever `observe` returns.
+pub fn show(x: &Tensor, observe: &mut Option<Observe<'_>>) -> Result<()> {
+    match observe {
+        // Its memory is overwritten by the next block.
+        Some(observe) => observe(x.copy()?),
+        None => Ok(()),
+    }
+}
 
 /// Attention of a block, by its number: from the layer that projects to queries, keys and values, what
 /// that layer reads [R, W], and the residual stream [R, W], to what is attended to [R', W] and the rows
@@ -88,7 +100,7 @@ impl Transformer {
         &self,
         mut x: Tensor,
         attend: Attend<'_>,
-        observe: Observe<'_>,
+        mut observe: Option<Observe<'_>>,
     ) -> Result<Tensor> {
         let backend = &*self.backend;
         let Some(first) = self.blocks.first() else {
@@ -107,27 +119,27 @@ impl Transformer {
             match self.norm {
                 NormPlacement::Before => {
                     let norm = &block.norm2;
-                    (x, input) = backend.project_add_normalise(&attended, proj, &residual, norm)?;
+                    (x, input) = backend.project_add_normalise(&attended, proj, residual, norm)?;
                     let hidden = mlp.hidden(backend, &input)?; // [R, E]
                     // What ends a block and what begins the next one are one step.
                     match self.blocks.get(i + 1) {
                         Some(next) => {
                             let norm = &next.norm1;
                             (x, input) =
-                                backend.project_add_normalise(&hidden, &mlp.down, &x, norm)?;
+                                backend.project_add_normalise(&hidden, &mlp.down, x, norm)?;
                         }
-                        None => x = backend.project_add(&hidden, &mlp.down, &x)?,
+                        None => x = backend.project_add(&hidden, &mlp.down, x)?,
                     }
                 }
                 NormPlacement::After => {
                     let norm = &block.norm1;
-                    (x, input) = backend.project_normalise_add(&attended, proj, &residual, norm)?;
+                    (x, input) = backend.project_normalise_add(&attended, proj, residual, norm)?;
                     let hidden = mlp.hidden(backend, &input)?; // [R, E]
                     let norm = &block.norm2;
-                    (x, input) = backend.project_normalise_add(&hidden, &mlp.down, &x, norm)?;
+                    (x, input) = backend.project_normalise_add(&hidden, &mlp.down, x, norm)?;
                 }
             }
-            observe(&x)?;
+            show(&x, &mut observe)?;
         }
         Ok(x)
     }

@@ -13,7 +13,7 @@ use super::backend::{Backend, Linear, Norm, Picture, cut, first_tokens};
 use super::compute::Compute;
 use super::config::VisionConfig;
 use super::rope::{RopeTables, Rotation};
-use super::transformer::{Observe, Transformer};
+use super::transformer::{Observe, Transformer, show};
 
 /// Encodes pictures into the space shared with texts.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl VisionTower {
     }
 
     /// Features [B, embedding] of patches [B * (N - 1), 3 * P * P].
-    fn features(&self, patches: &Tensor, mut observe: Option<Observe<'_>>) -> Result<Tensor> {
+    fn features(&self, patches: &Tensor, observe: Option<Observe<'_>>) -> Result<Tensor> {
         let backend = &*self.backend;
         let tokens = self.tokens();
         let mut x = backend.embed(
@@ -145,11 +145,10 @@ impl VisionTower {
         }
         // Behind the last block only the class token is used, so only an observer needs others.
         let class_only = observe.is_none();
-        let mut show = |x: &Tensor| match &mut observe {
-            Some(observe) => observe(&x.reshape(((), tokens, x.dim(1)?))?),
-            None => Ok(()),
-        };
-        show(&x)?;
+        let mut by_picture =
+            observe.map(|observe| move |x: Tensor| observe(x.reshape(((), tokens, x.dim(1)?))?));
+        let mut observe = by_picture.as_mut().map(|observe| observe as Observe<'_>);
+        show(&x, &mut observe)?;
         let mut attend = |block: usize, qkv: &Linear, input: &Tensor, x: Tensor| {
             let last = block + 1 == self.config.transformer.depth;
             let queries = if last && class_only { 1 } else { tokens };
@@ -162,7 +161,7 @@ impl VisionTower {
             let attended = backend.attention(input, qkv, &shape)?; // [B * queries, W]
             Ok((attended, first_tokens(&x, tokens, queries)?))
         };
-        x = self.transformer.forward(x, &mut attend, &mut show)?;
+        x = self.transformer.forward(x, &mut attend, observe)?;
         if !class_only {
             x = first_tokens(&x, tokens, 1)?; // [B, W]
         }

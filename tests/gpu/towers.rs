@@ -60,7 +60,7 @@ fn vision_blocks_and_features_are_the_references() {
         let mut stages = Vec::new();
         let features = vision
             .forward_observed(golden.get("image"), &mut |x| {
-                stages.push(x.clone());
+                stages.push(x);
                 Ok(())
             })
             .unwrap();
@@ -135,7 +135,7 @@ fn text_blocks_and_features_are_the_references() {
             tower
                 .states_observed(&Forest::chain(ids), &mut Kept::default(), &[], &mut |x| {
                     let expected = golden.get(&format!("text_block_{block}")).i(row)?;
-                    let error = relative_error(x, &expected.narrow(0, 0, ids.len())?);
+                    let error = relative_error(&x, &expected.narrow(0, 0, ids.len())?);
                     assert!(
                         error <= tolerance,
                         "{way}: text {row}, block {block}: {error}"

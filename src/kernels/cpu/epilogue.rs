@@ -10,30 +10,28 @@ use super::value::Value;
 
 /// What becomes of a sum before it is stored.
 #[derive(Debug, Clone, Copy)]
-pub enum Epilogue<'a> {
+pub enum Epilogue {
     /// The bias is added.
     Bias,
     /// GELU (erf) of that.
     Gelu,
     /// GELU in OpenAI's form (the logistic function of 1.702 x) of that.
     QuickGelu,
-    /// Another matrix of the same shape is added to that.
-    Add(&'a [f32]),
 }
 
 /// What is written.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Outcome<'a> {
-    /// The sums, which are not complete.
-    Sums,
-    Epilogue(Epilogue<'a>),
+pub(super) enum Outcome {
+    Epilogue(Epilogue),
     /// `silu(a + bias) * (b + bias)` of the first and second half of a panel.
     Gate,
+    /// What the output holds, plus the sum to which the bias was added.
+    Added,
 }
 
 /// Writes a block's outputs of a panel.
 pub(super) struct Write<'a, V> {
-    pub outcome: Outcome<'a>,
+    pub outcome: Outcome,
     /// [rows, panel's columns]
     pub sums: &'a [f32],
     /// Of the panel's columns.
@@ -46,29 +44,16 @@ pub(super) struct Write<'a, V> {
 
 /// What a sum becomes.
 trait Step {
-    /// Whether the bias belongs to it.
-    const BIAS: bool = true;
-
     /// An output, of a sum to which the bias was added, and of what goes with it: the gated sum, its bias
-    /// added, or the matrix that is added.
+    /// added, or what the output holds.
     fn output<M: Vectors>(sum: f32, other: f32) -> f32;
 }
 
-struct Keep;
 struct Plain;
 struct Gelu;
 struct QuickGelu;
 struct Add;
 struct Gate;
-
-impl Step for Keep {
-    const BIAS: bool = false;
-
-    #[inline(always)]
-    fn output<M: Vectors>(sum: f32, _: f32) -> f32 {
-        sum
-    }
-}
 
 impl Step for Plain {
     #[inline(always)]
@@ -107,12 +92,12 @@ impl Step for Gate {
 
 /// Where a step's second value comes from.
 #[derive(Clone, Copy)]
-enum Other<'a> {
+enum Other {
     Nothing,
     /// The second half of the panel.
     Half,
-    /// A matrix as the output's.
-    Matrix(&'a [f32]),
+    /// The output.
+    Held,
 }
 
 impl<V: Value> Work for Write<'_, V> {
@@ -139,67 +124,60 @@ impl<V: Value> Write<'_, V> {
     /// Writes C columns of all rows, and returns how many they are.
     #[inline(always)]
     fn columns_of<const C: usize, M: Vectors>(&self, column: usize) -> usize {
-        use Other::{Half, Matrix, Nothing};
         match self.outcome {
-            Outcome::Sums => self.step::<C, Keep, M>(column, Nothing),
-            Outcome::Gate => self.step::<C, Gate, M>(column, Half),
-            Outcome::Epilogue(Epilogue::Bias) => self.step::<C, Plain, M>(column, Nothing),
-            Outcome::Epilogue(Epilogue::Gelu) => self.step::<C, Gelu, M>(column, Nothing),
-            Outcome::Epilogue(Epilogue::QuickGelu) => self.step::<C, QuickGelu, M>(column, Nothing),
-            Outcome::Epilogue(Epilogue::Add(other)) => {
-                self.step::<C, Add, M>(column, Matrix(other));
-            }
+            Outcome::Gate => self.step::<C, Gate, M>(column, Other::Half),
+            Outcome::Added => self.step::<C, Add, M>(column, Other::Held),
+            Outcome::Epilogue(epilogue) => match epilogue {
+                Epilogue::Bias => self.step::<C, Plain, M>(column, Other::Nothing),
+                Epilogue::Gelu => self.step::<C, Gelu, M>(column, Other::Nothing),
+                Epilogue::QuickGelu => self.step::<C, QuickGelu, M>(column, Other::Nothing),
+            },
         }
         C
     }
 
     #[inline(always)]
-    fn step<const C: usize, S: Step, M: Vectors>(&self, column: usize, other: Other<'_>) {
+    fn step<const C: usize, S: Step, M: Vectors>(&self, column: usize, other: Other) {
         let (width, done) = (self.bias.len(), column - self.columns.start);
-        let zeros = [0f32; C];
-        let bias: [f32; C] = if S::BIAS {
-            part(self.bias, done)
-        } else {
-            zeros
-        };
+        let half = width / 2 + done;
+        let bias: [f32; C] = part(self.bias, done);
         let second_bias: [f32; C] = match other {
-            Other::Half => part(self.bias, width / 2 + done),
-            _ => zeros,
+            Other::Half => part(self.bias, half),
+            _ => [0f32; C],
         };
         let mut all = self.sums.chunks_exact(width);
-        let mut row = self.rows.start;
         for run in self.out.runs(self.rows.clone()) {
             let mut place = run.first + self.out.column_place(column);
             for sums in all.by_ref().take(run.count) {
+                // SAFETY: the rows and columns are the caller's own, and in the output.
+                let out = unsafe { self.out.at(place, C) };
                 let first: [f32; C] = part(sums, done);
-                let mut second: [f32; C] = match other {
-                    Other::Nothing => zeros,
-                    Other::Half => part(sums, width / 2 + done),
-                    Other::Matrix(matrix) => part(matrix, row * self.out.columns() + column),
-                };
-                if let Other::Half = other {
-                    for i in 0..C {
-                        second[i] += second_bias[i];
+                let mut second = [0f32; C];
+                match other {
+                    Other::Nothing => (),
+                    Other::Half => {
+                        second = part(sums, half);
+                        for i in 0..C {
+                            second[i] += second_bias[i];
+                        }
+                    }
+                    Other::Held => {
+                        for i in 0..C {
+                            // SAFETY: an output that is added to holds values.
+                            second[i] = unsafe { out[i].assume_init() }.f32();
+                        }
                     }
                 }
                 // In registers, since the compiler cannot know that `out` is apart from the rest.
                 let mut results = [0f32; C];
                 for i in 0..C {
-                    let sum = if S::BIAS {
-                        first[i] + bias[i]
-                    } else {
-                        first[i]
-                    };
-                    results[i] = S::output::<M>(sum, second[i]);
+                    results[i] = S::output::<M>(first[i] + bias[i], second[i]);
                 }
                 let results = V::of_all::<M, C>(&results);
-                // SAFETY: the rows and columns are the caller's own, and in the output.
-                let out = unsafe { self.out.at(place, C) };
                 for (out, result) in out.iter_mut().zip(&results) {
                     out.write(*result);
                 }
                 place += run.stride;
-                row += 1;
             }
         }
     }

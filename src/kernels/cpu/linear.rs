@@ -18,8 +18,8 @@ use super::pack::{Factor, Format, Lines, Packed, Pairs, Precision, Rounded, Whol
 use super::tile::Tiles;
 use super::value::Value;
 
-/// Bytes of one row that are kept packed, if it has more than twice as many and sums can wait in the
-/// output for the next ones: so that many rows fit.
+/// Bytes of one row that are kept packed, if it has more than twice as many, while sums wait for the next
+/// ones: so that many rows fit.
 const DEPTH_BYTES: usize = 4 << 10;
 /// Tasks for each thread, where there are rows and panels enough, so that none waits long for the
 /// last one.
@@ -148,11 +148,8 @@ impl PackedLinear {
     ///
     /// # Panics
     /// When the lengths do not fit, or a layer in f32 has activations in bfloat16.
-    pub fn forward<X: Value, V: Value>(&self, x: &[X], epilogue: Epilogue<'_>) -> Vec<V> {
-        if let Epilogue::Add(other) = epilogue {
-            assert_eq!(other.len(), x.len() / self.inputs * self.outputs());
-        }
-        self.compute(x, epilogue, Order::Rows)
+    pub fn forward<X: Value, V: Value>(&self, x: &[X], epilogue: Epilogue) -> Vec<V> {
+        self.outputs_of(x, epilogue, Order::Rows)
     }
 
     /// The outputs of all rows of `x` [pictures * tokens, inputs], the bias added, as
@@ -168,40 +165,65 @@ impl PackedLinear {
     ) -> Vec<V> {
         assert!((x.len() / self.inputs).is_multiple_of(tokens));
         assert!(self.outputs().is_multiple_of(head_dim));
-        self.compute(x, Epilogue::Bias, Order::Heads { tokens, head_dim })
+        self.outputs_of(x, Epilogue::Bias, Order::Heads { tokens, head_dim })
     }
 
-    fn compute<X: Value, V: Value>(&self, x: &[X], epilogue: Epilogue<'_>, order: Order) -> Vec<V> {
-        let (rows, outputs) = (x.len() / self.inputs, self.outputs());
-        assert_eq!(x.len(), rows * self.inputs);
+    /// Adds the outputs of all rows of `x` [rows, inputs], the bias added, to `sums` [rows, outputs].
+    ///
+    /// # Panics
+    /// When the lengths do not fit, a layer in f32 has activations in bfloat16, or the layer is gated.
+    pub fn add_to<X: Value>(&self, x: &[X], sums: &mut [f32]) {
+        assert_eq!(sums.len(), self.rows(x) * self.outputs());
+        assert!(!self.gated);
+        let sums = Output::holding(sums, self.outputs());
+        self.compute(x, Outcome::Added, &sums);
+    }
+
+    fn outputs_of<X: Value, V: Value>(&self, x: &[X], epilogue: Epilogue, order: Order) -> Vec<V> {
         assert!(!self.gated || matches!(epilogue, Epilogue::Bias));
-        let compute = |out: &Output<'_, V>| match &self.panels {
+        let outcome = match self.gated {
+            true => Outcome::Gate,
+            false => Outcome::Epilogue(epilogue),
+        };
+        let compute = |out: &Output<'_, V>| self.compute(x, outcome, out);
+        // SAFETY: the tasks of a plan cover the output.
+        unsafe { written(self.rows(x), self.outputs(), order, compute) }
+    }
+
+    fn rows<X>(&self, x: &[X]) -> usize {
+        assert!(x.len().is_multiple_of(self.inputs));
+        x.len() / self.inputs
+    }
+
+    fn compute<X: Value, V: Value>(&self, x: &[X], outcome: Outcome, out: &Output<'_, V>) {
+        match &self.panels {
             Packed::Whole(panels) if X::WHOLE && V::WHOLE => {
-                self.multiply::<Whole, X, V>(panels, x, epilogue, out, &VALUES)
+                self.multiply::<Whole, X, V>(panels, x, outcome, out, &VALUES);
             }
             Packed::Whole(_) => unreachable!("activations in bfloat16 for a layer in f32"),
             Packed::Rounded(panels) => {
-                self.multiply::<Rounded, X, V>(panels, x, epilogue, out, &VALUES)
+                self.multiply::<Rounded, X, V>(panels, x, outcome, out, &VALUES);
             }
-            Packed::Pairs(panels) => self.multiply::<Pairs, X, V>(panels, x, epilogue, out, &PAIRS),
-            Packed::Lines(panels) => self.multiply::<Lines, X, V>(panels, x, epilogue, out, &LINES),
-        };
-        // SAFETY: the tasks of a plan cover the output.
-        unsafe { written(rows, outputs, order, compute) }
+            Packed::Pairs(panels) => self.multiply::<Pairs, X, V>(panels, x, outcome, out, &PAIRS),
+            Packed::Lines(panels) => self.multiply::<Lines, X, V>(panels, x, outcome, out, &LINES),
+        }
     }
 
     fn multiply<T: Factor, X: Value, V: Value>(
         &self,
         panels: &[T::Element],
         x: &[X],
-        epilogue: Epilogue<'_>,
+        outcome: Outcome,
         out: &Output<'_, V>,
         room: &'static LocalKey<RefCell<Vec<T::Element>>>,
     ) {
-        let plan = Plan::new(self, x.len() / self.inputs, V::WHOLE);
+        let plan = Plan::new(self, self.rows(x));
         (0..plan.row_parts).into_par_iter().for_each(|part| {
             let rows = plan.rows(part);
             let mut packed = room.take();
+            // Of each part of the panels. They last until all inputs are summed up.
+            let parts = 0..plan.panel_parts();
+            let mut sums: Vec<Sums> = parts.map(|_| Sums::default()).collect();
             for first in (0..self.inputs).step_by(plan.depth) {
                 let depth = first..self.inputs.min(first + plan.depth);
                 self.isa.run(PackRows::<T, X> {
@@ -211,21 +233,25 @@ impl PackedLinear {
                     block: self.tiles.rows,
                     packed: &mut packed,
                 });
-                let multiply = |part| {
+                let multiply = |part, sums: &mut Sums| {
                     self.isa.run(Products::<T, V> {
                         layer: self,
                         packed: &packed,
                         panels,
-                        epilogue,
+                        outcome,
                         out,
                         rows: rows.clone(),
                         which: plan.panels(part),
                         depth: depth.clone(),
+                        sums,
                     });
                 };
-                match plan.panel_parts() {
-                    1 => multiply(0),
-                    parts => (0..parts).into_par_iter().for_each(multiply),
+                match &mut sums[..] {
+                    [sums] => multiply(0, sums),
+                    parts => {
+                        let parts = parts.par_iter_mut().enumerate();
+                        parts.for_each(|(part, sums)| multiply(part, sums));
+                    }
                 }
             }
             room.set(packed);
@@ -282,8 +308,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// `sums_wait`: the output can hold sums over some of the inputs.
-    fn new(layer: &PackedLinear, rows: usize, sums_wait: bool) -> Self {
+    fn new(layer: &PackedLinear, rows: usize) -> Self {
         let element = match layer.panels {
             Packed::Whole(_) | Packed::Rounded(_) => 4,
             Packed::Pairs(_) | Packed::Lines(_) => 2,
@@ -295,9 +320,7 @@ impl Plan {
             ..
         } = layer.tiles;
         let blocks = rows.div_ceil(block);
-        // The two sums of a gated output do not fit into it.
-        let sums_wait = sums_wait && !layer.gated;
-        let depth = if layer.inputs * element > 2 * DEPTH_BYTES && sums_wait {
+        let depth = if layer.inputs * element > 2 * DEPTH_BYTES {
             DEPTH_BYTES / element
         } else {
             layer.inputs
@@ -404,15 +427,17 @@ struct Products<'a, T: Factor, V> {
     packed: &'a [T::Element],
     /// All of the layer's.
     panels: &'a [T::Element],
-    epilogue: Epilogue<'a>,
-    /// Holds the sums over earlier inputs.
+    outcome: Outcome,
     out: &'a Output<'a, V>,
     /// Those that were packed.
     rows: Range<usize>,
     /// Which panels.
     which: Range<usize>,
-    /// Which inputs; the epilogue follows the last ones.
+    /// Which inputs; the outputs are written after the last ones.
     depth: Range<usize>,
+    /// Of each panel [rows, columns], where there are more inputs than these; holds those over earlier
+    /// inputs.
+    sums: &'a mut Sums,
 }
 
 impl<T: Factor, V: Value> Work for Products<'_, T, V> {
@@ -424,7 +449,17 @@ impl<T: Factor, V: Value> Work for Products<'_, T, V> {
 
     #[inline(always)]
     fn run<M: Vectors>(self) {
-        let Self { layer, depth, .. } = &self;
+        let Self {
+            layer,
+            packed,
+            panels,
+            outcome,
+            out,
+            rows,
+            which,
+            depth,
+            sums,
+        } = self;
         let columns = layer.tiles.columns;
         let (all, first, k) = (
             T::depth(layer.inputs),
@@ -433,71 +468,48 @@ impl<T: Factor, V: Value> Work for Products<'_, T, V> {
         );
         let weights = |panel: usize| {
             let start = (panel * all + first) * columns;
-            let weights = self.panels.get(start..start + k * columns);
+            let weights = panels.get(start..start + k * columns);
             weights.unwrap_or_default() // There is none after the last one.
         };
         let mut unit = T::unit(layer.isa);
-        let mut sums = Sums::default();
-        let sums = sums.room(layer.tiles.padded(self.rows.len()) * columns);
-        for panel in self.which.clone() {
+        let each = layer.tiles.padded(rows.len()) * columns;
+        let kept = match depth.len() == layer.inputs {
+            true => 1, // The next panel may have the room.
+            false => which.len(),
+        };
+        let sums = sums.room(kept * each);
+        for (i, panel) in which.enumerate() {
             // A gated panel has as many columns of each part.
             let width = layer.panel_columns();
-            let written = panel * width..((panel + 1) * width).min(self.out.columns());
-            if depth.start > 0 {
-                self.resume(written.clone(), sums);
-            }
+            let written = panel * width..((panel + 1) * width).min(out.columns());
+            let sums = &mut sums[i % kept * each..][..each];
             let blocks = Blocks {
                 tiles: layer.tiles,
                 k,
-                x: self.packed,
+                x: packed,
                 panel: weights(panel),
                 anew: depth.start == 0,
             };
             // Outputs follow right after their products, so that other products hide how long the memory
             // takes.
             let then = |block: usize, sums: &[f32]| {
-                let first = self.rows.start + block * layer.tiles.rows;
-                let rows = first..self.rows.end.min(first + layer.tiles.rows);
+                if depth.end < layer.inputs {
+                    return;
+                }
+                let first = rows.start + block * layer.tiles.rows;
+                let rows = first..rows.end.min(first + layer.tiles.rows);
                 layer.isa.run(Write {
-                    outcome: match self.epilogue {
-                        _ if depth.end < layer.inputs => Outcome::Sums,
-                        _ if layer.gated => Outcome::Gate,
-                        epilogue => Outcome::Epilogue(epilogue),
-                    },
+                    outcome,
                     sums: &sums[..rows.len() * columns],
                     bias: &layer.bias[panel * columns..][..columns],
                     rows,
                     columns: written.clone(),
-                    out: self.out,
+                    out,
                 });
             };
             let next = [Rows::all(weights(panel + 1)), Rows::default()];
             let mut ahead = Ahead::new(next, blocks.turns::<T>());
             blocks.multiply::<T>(&mut unit, &mut ahead, sums, then);
-        }
-    }
-}
-
-impl<T: Factor, V: Value> Products<'_, T, V> {
-    /// Takes sums up again that were left in some columns of the output.
-    #[inline(always)]
-    fn resume(&self, columns: Range<usize>, sums: &mut [f32]) {
-        let mut column = columns.start;
-        while column < columns.end {
-            let count = self.out.together(column, columns.end - column);
-            let place = self.out.column_place(column);
-            let mut sums = sums.chunks_exact_mut(self.layer.tiles.columns);
-            for run in self.out.runs(self.rows.clone()) {
-                for (row, sums) in (0..run.count).zip(&mut sums) {
-                    // SAFETY: the row and columns are this task's own, and in the output by `Plan`.
-                    let out = unsafe { self.out.at(run.first + row * run.stride + place, count) };
-                    for (sum, out) in sums[column - columns.start..].iter_mut().zip(out) {
-                        // SAFETY: they were written when the sums were left.
-                        *sum = unsafe { out.assume_init() }.f32();
-                    }
-                }
-            }
-            column += count;
         }
     }
 }

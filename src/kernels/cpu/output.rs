@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::ahead::Rows;
 
-/// A matrix that is being written.
+/// A matrix that is being written, or added to.
 pub(super) struct Output<'a, V> {
     pointer: *mut MaybeUninit<V>,
     columns: usize,
@@ -36,7 +36,17 @@ pub(super) struct Run {
 // SAFETY: threads reach the memory only through `at` and `part`, whose callers keep apart.
 unsafe impl<V: Send> Sync for Output<'_, V> {}
 
-impl<V> Output<'_, V> {
+impl<'a, V> Output<'a, V> {
+    /// A matrix [rows, columns] that holds values.
+    pub fn holding(values: &'a mut [V], columns: usize) -> Self {
+        Self {
+            pointer: values.as_mut_ptr().cast(),
+            columns,
+            order: Order::Rows,
+            memory: PhantomData,
+        }
+    }
+
     /// Columns of the matrix.
     pub fn columns(&self) -> usize {
         self.columns

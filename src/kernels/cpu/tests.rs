@@ -34,7 +34,7 @@ fn close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
 
 /// Rows, inputs, outputs: whole tiles, edges of all kinds, single rows and columns, more inputs than
 /// are packed together.
-const SHAPES: [(usize, usize, usize); 9] = [
+const SHAPES: [(usize, usize, usize); 11] = [
     (28, 64, 64),
     (1, 1, 1),
     (3, 7, 5),
@@ -43,7 +43,9 @@ const SHAPES: [(usize, usize, usize); 9] = [
     (113, 40, 300),
     (14, 513, 33),
     (31, 2600, 40),
+    (3, 2600, 300),
     (7, 4097, 19),
+    (2, 4097, 300),
 ];
 
 fn product(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize, round: bool) -> Vec<f64> {
@@ -93,7 +95,8 @@ fn linear_layers_and_what_is_fused_into_them_are_exact() {
                 let tolerance = 1e-6 * terms.sqrt().max(2.0) * growth;
                 let out = layer.forward(&x, Epilogue::Bias);
                 close(&out, &expected, tolerance, &what);
-                let out = layer.forward(&x, Epilogue::Add(&other));
+                let mut out = other.clone();
+                layer.add_to(&x, &mut out);
                 let added: Vec<f64> = expected
                     .iter()
                     .zip(&other)
@@ -144,6 +147,10 @@ fn activations_in_bf16_are_rounded_once() {
             let out: Vec<bf16> = layer.forward(&x, Epilogue::Gelu);
             let whole: Vec<f32> = layer.forward(&wide(&x), Epilogue::Gelu);
             assert_eq!(out, rounded(&whole), "{what}");
+            let (mut sums, mut same) = (noise(rows * outputs, 5), noise(rows * outputs, 5));
+            layer.add_to(&x, &mut sums);
+            layer.add_to(&wide(&x), &mut same);
+            assert_eq!(sums, same, "{what}");
             let (weight, bias) = (noise(inputs, 3), noise(inputs, 4));
             let out: Vec<bf16> = layer_norm(isa, &x, &weight, &bias, 1e-6);
             let whole: Vec<f32> = layer_norm(isa, &wide(&x), &weight, &bias, 1e-6);

@@ -149,15 +149,15 @@ pub trait Backend: Any + Debug + Send + Sync {
     /// `x W^T + b`, in f32.
     fn project(&self, x: &Tensor, layer: &Linear) -> Result<Tensor>;
 
-    /// `residual + (x W^T + b)`.
-    fn project_add(&self, x: &Tensor, layer: &Linear, residual: &Tensor) -> Result<Tensor>;
+    /// `residual + (x W^T + b)`. Its memory may be the residual's, which nobody may read afterwards.
+    fn project_add(&self, x: &Tensor, layer: &Linear, residual: Tensor) -> Result<Tensor>;
 
     /// The same, and its LayerNorm, an operand.
     fn project_add_normalise(
         &self,
         x: &Tensor,
         layer: &Linear,
-        residual: &Tensor,
+        residual: Tensor,
         norm: &Norm,
     ) -> Result<(Tensor, Tensor)> {
         let sum = self.project_add(x, layer, residual)?;
@@ -170,7 +170,7 @@ pub trait Backend: Any + Debug + Send + Sync {
         &self,
         x: &Tensor,
         layer: &Linear,
-        residual: &Tensor,
+        residual: Tensor,
         norm: &Norm,
     ) -> Result<(Tensor, Tensor)> {
         let sum = (residual + self.normalise_f32(&self.project(x, layer)?, norm)?)?;

@@ -54,7 +54,7 @@ impl Backend for Plain {
         layer.weights::<Layer>()?.forward(x)
     }
 
-    fn project_add(&self, x: &Tensor, layer: &Linear, residual: &Tensor) -> Result<Tensor> {
+    fn project_add(&self, x: &Tensor, layer: &Linear, residual: Tensor) -> Result<Tensor> {
         residual + self.project(x, layer)?
     }
 

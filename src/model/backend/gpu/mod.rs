@@ -209,31 +209,31 @@ impl Backend for Gpu {
         products.to_dtype(DType::F32)?.broadcast_add(bias)
     }
 
-    fn project_add(&self, x: &Tensor, layer: &Linear, residual: &Tensor) -> Result<Tensor> {
+    fn project_add(&self, x: &Tensor, layer: &Linear, residual: Tensor) -> Result<Tensor> {
         let (products, bias) = self.product(x, layer)?;
-        self.add(residual, &products, bias)
+        self.add(&residual, &products, bias)
     }
 
     fn project_add_normalise(
         &self,
         x: &Tensor,
         layer: &Linear,
-        residual: &Tensor,
+        residual: Tensor,
         norm: &Norm,
     ) -> Result<(Tensor, Tensor)> {
         let (products, bias) = self.product(x, layer)?;
-        self.add_norm(residual, &products, bias, norm)
+        self.add_norm(&residual, &products, bias, norm)
     }
 
     fn project_normalise_add(
         &self,
         x: &Tensor,
         layer: &Linear,
-        residual: &Tensor,
+        residual: Tensor,
         norm: &Norm,
     ) -> Result<(Tensor, Tensor)> {
         let (products, bias) = self.product(x, layer)?;
-        self.norm_add(residual, &products, bias, norm)
+        self.norm_add(&residual, &products, bias, norm)
     }
 
     fn activate(&self, x: &Tensor, layer: &Linear, activation: Activation) -> Result<Tensor> {
