@@ -16,7 +16,7 @@ enum Writes {
     Operands,
     /// Gated operands.
     Gated,
-    /// The residual stream, in f32.
+    /// Sums that are added to the residual stream, in f32.
     Residual,
 }
 use Writes::{Gated, Operands, Residual};
@@ -166,9 +166,13 @@ pub fn table() {
             layer(Precision::Bf16, isas[1]),
         ];
         let rounded: Vec<bf16> = x.iter().map(|v| bf16::from_f32(*v)).collect();
-        let f32 = || drop(layers[0].forward::<f32, f32>(&x, Epilogue::Bias));
+        let residual = RefCell::new(noise(rows * outputs));
+        let f32 = || match writes {
+            Residual => layers[0].add_to(&x, &mut residual.borrow_mut()),
+            _ => drop(layers[0].forward::<f32, f32>(&x, Epilogue::Bias)),
+        };
         let bf16 = || match writes {
-            Residual => drop(layers[1].forward::<bf16, f32>(&rounded, Epilogue::Bias)),
+            Residual => layers[1].add_to(&rounded, &mut residual.borrow_mut()),
             _ => drop(layers[1].forward::<bf16, bf16>(&rounded, Epilogue::Bias)),
         };
         Layer {
