@@ -40,14 +40,11 @@ pub(super) fn softmax_of<M: Vectors, const C: usize, const W: usize, const ROUND
         let mut sums = [0f32; W];
         for scores in scores.as_chunks_mut::<C>().0 {
             let scores = &mut scores.as_chunks_mut::<W>().0[part];
-            for ((sum, score), most) in sums.iter_mut().zip(scores).zip(&most) {
-                let weight = weight::<M>(*score, *most);
-                *sum += weight;
-                *score = if ROUNDED {
-                    f32::from_bits(rounded(weight))
-                } else {
-                    weight
-                };
+            *scores = weights::<M, W>(scores, &most, &mut sums);
+            if ROUNDED {
+                for score in scores {
+                    *score = f32::from_bits(rounded(*score));
+                }
             }
         }
         for (share, sum) in shares.iter_mut().zip(sums) {
